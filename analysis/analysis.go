@@ -1,0 +1,59 @@
+// Package analysis turns measurements and a criterion into a verdict: Healthy,
+// Unhealthy or Unknown, with the numbers that led to it. It fetches nothing.
+package analysis
+
+import "time"
+
+// A Verdict is what measurements say about a version.
+type Verdict string
+
+// The verdicts. Unknown is not fine: it never advances a rollout.
+const (
+	Healthy   Verdict = "Healthy"
+	Unhealthy Verdict = "Unhealthy"
+	Unknown   Verdict = "Unknown"
+)
+
+// A Finding is one check's verdict at one look, with its reason.
+type Finding struct {
+	Check   string  `json:"check"`
+	Verdict Verdict `json:"verdict"`
+	// Why is a clause for people, with subject, number and limit:
+	// `alarm "orders failed" is in ALARM since 12:03:10`.
+	Why string `json:"why"`
+	// Samples is how many observations it rests on; zero for alarms.
+	Samples int `json:"samples,omitempty"`
+	// Value and Limit are what was compared, where there is one number.
+	Value *float64 `json:"value,omitempty"`
+	Limit *float64 `json:"limit,omitempty"`
+}
+
+// An AlarmState is what a look at one alarm brought.
+type AlarmState struct {
+	// State is OK, ALARM or INSUFFICIENT_DATA; empty when the alarm could not
+	// be read, and then Problem says why.
+	State string `json:"state"`
+	// Since is when the state last changed its value.
+	Since   time.Time `json:"since"`
+	Problem string    `json:"problem,omitempty"`
+	// Missing is true when the account has no alarm of this name.
+	Missing bool `json:"missing,omitempty"`
+}
+
+// Counts are the outcomes of one version of one target over a stretch of time.
+type Counts struct {
+	Version   string `json:"version"`
+	Started   int    `json:"started"`
+	Running   int    `json:"running"`
+	Succeeded int    `json:"succeeded"`
+	Failed    int    `json:"failed"`
+	TimedOut  int    `json:"timedOut"`
+	Aborted   int    `json:"aborted"`
+	Throttled int    `json:"throttled"`
+	// From is the beginning of the stretch; AsOf is until when the counts are
+	// complete: what happened later may or may not be in them.
+	From time.Time `json:"from"`
+	AsOf time.Time `json:"asOf"`
+	// Problem says why the counts could not be read; empty when they could.
+	Problem string `json:"problem,omitempty"`
+}

@@ -1,0 +1,180 @@
+// Package plan says what a rollout should do: which aliases move to which
+// version, in which steps, watched by which checks. A plan is data; it can be
+// read from a file, made from flags or from CodeDeploy's and CloudFormation's
+// preferences, stored, simulated and compiled. The package judges nothing about
+// the world.
+package plan
+
+import (
+	"time"
+)
+
+// A Plan is one delivery as its author wants it. It comes out of [Parse] or
+// [New], which have checked it; nobody below checks it again.
+type Plan struct {
+	// Name is how people call the rollout: lower case letters, digits, dashes.
+	Name string `json:"name"`
+	// Targets are the aliases that move together, in lock step. At least one.
+	Targets []Target `json:"targets"`
+	// Strategy is how the author described the steps, kept to be shown again.
+	Strategy Strategy `json:"strategy"`
+	// Steps are what Strategy comes to. Weights rise strictly and the last
+	// one is Full.
+	Steps []Step `json:"steps"`
+	// Soak is how long the new version is watched at Full, with the old one
+	// still known, before it counts as verified. Zero is allowed.
+	Soak time.Duration `json:"soak"`
+	// Deadline is the longest that the rollout may take from its start until
+	// it is promoted or taken back; time spent paused by a person counts.
+	Deadline time.Duration `json:"deadline"`
+	// Look is how often the world is looked at.
+	Look time.Duration `json:"look"`
+	// Settle is how long after a write an alias may still show, and serve by,
+	// the routing before it.
+	Settle time.Duration `json:"settle"`
+	// Checks are what has to hold while traffic moves.
+	Checks []Check `json:"checks"`
+	// OnUnhealthy is what happens at the first proof of harm.
+	OnUnhealthy Reaction `json:"onUnhealthy"`
+	// OnUnknown is what happens when UnknownFor has passed without a verdict.
+	// Until then the rollout holds: Unknown never advances.
+	OnUnknown  Reaction      `json:"onUnknown"`
+	UnknownFor time.Duration `json:"unknownFor"`
+	// OnDrift is what happens when somebody else changed the alias.
+	OnDrift DriftPolicy `json:"onDrift"`
+	// AcceptAlarms names alarms that may already fire at the start; for them
+	// only a new transition to ALARM counts.
+	AcceptAlarms []string `json:"acceptAlarms,omitempty"`
+	// Keep says which old versions survive a finished rollout.
+	Keep Keep `json:"keep"`
+}
+
+// A Weight is the new version's share of the traffic in basis points, 0 to
+// 10,000.
+type Weight int
+
+// Full is all of the traffic.
+const Full Weight = 10_000
+
+// A Kind is a kind of alias.
+type Kind string
+
+// The kinds of alias.
+const (
+	StateMachine Kind = "stateMachine"
+	Lambda       Kind = "lambda"
+)
+
+// A Target is one alias and the version that it should move to.
+type Target struct {
+	Kind Kind `json:"kind"`
+	// Name is the state machine's or function's name, or its ARN.
+	Name string `json:"name"`
+	// Alias is the alias's name.
+	Alias string `json:"alias"`
+	// Version is the version to release. Empty: publish what is there, after
+	// uploading Definition or Code if one is named.
+	Version string `json:"version,omitempty"`
+	// Definition is the path of a state machine definition, relative to the
+	// plan file.
+	Definition string `json:"definition,omitempty"`
+	// Code is the path of a function's zip archive, relative to the plan file.
+	Code string `json:"code,omitempty"`
+}
+
+// A Step holds the new version at a weight.
+type Step struct {
+	Weight Weight `json:"weight"`
+	// For is how long at least, counted from when the weight was seen on
+	// every target.
+	For time.Duration `json:"for"`
+	// Approval makes the rollout wait, after For, until a person approves.
+	Approval bool `json:"approval,omitempty"`
+}
+
+// A Strategy is the author's description of the steps: Name is canary, linear,
+// exponential, allAtOnce, steps or adaptive; Preset is the name of CodeDeploy's
+// or CloudFormation's that it was made from.
+type Strategy struct {
+	Name   string `json:"name"`
+	Preset string `json:"preset,omitempty"`
+}
+
+// A Check is one thing that has to hold. Exactly one of its sources is set.
+type Check struct {
+	// Name is unique in a plan and appears in sentences.
+	Name string `json:"name"`
+	// Alarm is the name of a metric or composite alarm.
+	Alarm string `json:"alarm,omitempty"`
+	// Rate limits the share of bad outcomes of the new version alone.
+	Rate *RateLimit `json:"rate,omitempty"`
+	// Metric limits a statistic of a CloudWatch metric.
+	Metric *MetricLimit `json:"metric,omitempty"`
+	// HTTP asks an address.
+	HTTP *HTTPProbe `json:"http,omitempty"`
+}
+
+// A RateLimit is broken when, of at least MinSamples finished executions or
+// invocations of the new version since its first traffic, more than Max were of
+// one of the outcomes.
+type RateLimit struct {
+	// Outcomes are among failed, timedOut, aborted, throttled.
+	Outcomes []string `json:"outcomes"`
+	// Max is a fraction, 0 to 1.
+	Max float64 `json:"max"`
+	// MinSamples is how many finished ones it takes to say Healthy; fewer is
+	// Unknown. Breaking is said as soon as it is certain that even
+	// MinSamples good ones would not help.
+	MinSamples int `json:"minSamples"`
+}
+
+// A MetricLimit is broken when a datapoint of the statistic crosses the limit.
+type MetricLimit struct {
+	Namespace  string            `json:"namespace"`
+	Metric     string            `json:"metric"`
+	Dimensions map[string]string `json:"dimensions,omitempty"`
+	Stat       string            `json:"stat"`
+	Period     time.Duration     `json:"period"`
+	// Op is one of <, <=, >, >= : what must hold for the limit to be kept.
+	Op    string  `json:"op"`
+	Limit float64 `json:"limit"`
+	// MinSamples is the SampleCount that a datapoint needs to be judged.
+	MinSamples int `json:"minSamples,omitempty"`
+}
+
+// An HTTPProbe must answer with the status.
+type HTTPProbe struct {
+	URL    string `json:"url"`
+	Expect int    `json:"expect"`
+}
+
+// A Reaction is what to do about a verdict.
+type Reaction string
+
+// The reactions. HoldAtZero takes the traffic back and waits for a person.
+const (
+	RollBack   Reaction = "rollback"
+	Hold       Reaction = "hold"
+	HoldAtZero Reaction = "hold-at-0"
+)
+
+// A DriftPolicy is what to do about somebody else's change of the alias.
+type DriftPolicy string
+
+// The drift policies. HoldOnDrift waits for a person's resume (overwrite) or
+// abort (leave as it is); AdoptDrift takes the seen weight as this rollout's
+// own when it is a split of the same two versions; OverwriteDrift writes the
+// wish again, and says so.
+const (
+	HoldOnDrift    DriftPolicy = "hold"
+	AdoptDrift     DriftPolicy = "adopt"
+	OverwriteDrift DriftPolicy = "overwrite"
+)
+
+// Keep says which versions pruning leaves: the last Verified verified ones and
+// the newest Versions ones. Zero Versions means never prune. Live, referenced
+// and executing versions always stay.
+type Keep struct {
+	Verified int `json:"verified"`
+	Versions int `json:"versions"`
+}
