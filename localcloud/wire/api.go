@@ -1,0 +1,45 @@
+package wire
+
+import (
+	"context"
+	"reflect"
+)
+
+// An API is a service together with the operations that are implemented. An
+// operation of the model without a row answers an error that says so.
+type API struct {
+	Service *Service
+	Rows    []Row
+}
+
+// A Row is one implemented operation; Op makes it.
+type Row struct {
+	op      *Operation
+	in, out reflect.Type
+	call    func(ctx context.Context, in any) (any, error)
+}
+
+// Op returns the row of an operation that f carries out. f is called with a
+// valid input, from any number of goroutines at once; wire.CallerFrom tells it
+// in whose name. It returns an *Error, as the generated constructors make, for
+// what AWS would refuse. A nil output stands for one without members.
+func Op[In, Out any](op Typed[In, Out], f func(ctx context.Context, in *In) (*Out, error)) Row {
+	return Row{
+		op:  op.Operation,
+		in:  reflect.TypeFor[In](),
+		out: reflect.TypeFor[Out](),
+		call: func(ctx context.Context, in any) (any, error) {
+			out, err := f(ctx, in.(*In))
+			if err != nil {
+				return nil, err
+			}
+			if out == nil {
+				out = new(Out)
+			}
+			return out, nil
+		},
+	}
+}
+
+// Name returns the operation's name.
+func (r Row) Name() string { return r.op.Name }

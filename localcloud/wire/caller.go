@@ -1,0 +1,72 @@
+package wire
+
+import (
+	"context"
+	"strings"
+)
+
+// The account and region of a request that names none.
+const (
+	DefaultAccount = "000000000000"
+	DefaultRegion  = "us-east-1"
+)
+
+// A Caller says who sent a request, and to where. It is taken from the scope of
+// the request's credential, which is never required nor, by default, verified.
+type Caller struct {
+	// Account is the account's number, twelve digits: the access key id itself
+	// when that is twelve digits long, else the server's default.
+	Account string
+	// Region is the region of the credential's scope, else the server's default.
+	Region string
+	// AccessKey is the access key id; empty when the request is not signed.
+	AccessKey string
+	// RequestID is the id that the answer carries.
+	RequestID string
+	// Partition is "aws", "aws-cn" or "aws-us-gov", as the region says.
+	Partition string
+}
+
+// ARN returns the name of a resource of service in the caller's account and
+// region: arn:Partition:service:Region:Account:resource.
+func (c Caller) ARN(service, resource string) string {
+	return "arn:" + c.Partition + ":" + service + ":" + c.Region + ":" + c.Account + ":" + resource
+}
+
+type callerKey struct{}
+
+// CallerFrom returns the caller of the request that ctx belongs to. Without a
+// request it is the default account in the default region.
+func CallerFrom(ctx context.Context) Caller {
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+		return *c
+	}
+	return Caller{Account: DefaultAccount, Region: DefaultRegion, Partition: "aws"}
+}
+
+// WithCaller returns a context for a call in the name of c. Members of c that
+// are empty get their defaults.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	if c.Account == "" {
+		c.Account = DefaultAccount
+	}
+	if c.Region == "" {
+		c.Region = DefaultRegion
+	}
+	if c.Partition == "" {
+		c.Partition = partitionOf(c.Region)
+	}
+	return context.WithValue(ctx, callerKey{}, &c)
+}
+
+// partitionOf returns the partition of a region.
+func partitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
+	}
+}
