@@ -1,0 +1,396 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An Answer is what a cloud said to one call.
+type Answer struct {
+	// Response is the answer with the member names of the model; numbers are
+	// json.Number, timestamps numbers or texts.
+	Response map[string]any
+	// Error is set when the call failed.
+	Error *Error
+	// Status is the HTTP status; zero when nothing was sent.
+	Status int
+}
+
+// An Error is how a client saw a call fail.
+type Error struct {
+	Code, Message string
+	// ClientSide: the client refused before anything was sent.
+	ClientSide bool
+}
+
+// A Caller calls operations of a cloud.
+type Caller interface {
+	Call(ctx context.Context, service, operation, protocol string, params map[string]any) (Answer, error)
+	// Pass lets time pass in the cloud.
+	Pass(ctx context.Context, d time.Duration) error
+	// Now is the cloud's time.
+	Now() time.Time
+}
+
+// polls is how often a wait or a retried step looks, a second apart.
+const polls = 180
+
+// Replay runs a case and returns nil if the cloud answered as AWS did, and
+// otherwise an error that tells the first difference.
+func Replay(ctx context.Context, c Case, caller Caller) error {
+	a := &answers{byStep: map[string]any{}, now: caller.Now()}
+	u := newUnifier(c, a)
+	r := &replayer{c: c, caller: caller, answers: a, unifier: u}
+	for i := range c.Steps {
+		s := &c.Steps[i]
+		if err := r.step(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", stepName(s), err)
+		}
+	}
+	// Values that only later steps made known stand in earlier answers too, so
+	// everything is compared (again) at the end.
+	r.unifier = newUnifier(c, a)
+	for _, o := range r.observed {
+		if d := r.compare(o.step, o.answer); d != "" {
+			return fmt.Errorf("%s: %s", stepName(o.step), d)
+		}
+	}
+	return nil
+}
+
+func stepName(s *Step) string {
+	switch {
+	case s.Operation != "":
+		return s.ID + " " + s.Operation
+	case s.Wait != "":
+		return s.ID + " wait " + s.Wait
+	case s.Check != "":
+		return "check " + s.Check
+	}
+	return fmt.Sprintf("match %v", s.Match)
+}
+
+type replayer struct {
+	c        Case
+	caller   Caller
+	answers  *answers
+	unifier  *unifier
+	observed []observation
+}
+
+type observation struct {
+	step   *Step
+	answer Answer
+}
+
+func (r *replayer) step(ctx context.Context, s *Step) error {
+	switch {
+	case s.Operation != "":
+		return r.call(ctx, s)
+	case s.Wait != "":
+		return r.wait(ctx, s)
+	case s.Check != "":
+		return r.check(s)
+	case s.Match != nil:
+		return r.match(s)
+	}
+	return fmt.Errorf("a step of a form that is not known")
+}
+
+func (r *replayer) call(ctx context.Context, s *Step) error {
+	if s.Client != nil {
+		return fmt.Errorf("calls with other credentials are not replayed")
+	}
+	params, err := r.answers.resolve(any(s.Params))
+	if err != nil {
+		return err
+	}
+	input, _ := params.(map[string]any)
+	for try := 0; ; try++ {
+		answer, err := r.caller.Call(ctx, s.Service, s.Operation, r.c.Protocol, input)
+		if err != nil {
+			return err
+		}
+		difference := ""
+		if s.Retry && s.Expect != nil {
+			r.unifier = newUnifier(r.c, r.answers)
+			difference = r.compare(s, answer)
+		}
+		if difference != "" && try < polls {
+			if err := r.caller.Pass(ctx, time.Second); err != nil {
+				return err
+			}
+			continue
+		}
+		if s.Retry && s.Expect == nil && try < polls && !r.checksHold(s, answer) {
+			if err := r.caller.Pass(ctx, time.Second); err != nil {
+				return err
+			}
+			continue
+		}
+		r.remember(s, answer)
+		if s.Expect == nil && answer.Error != nil {
+			return fmt.Errorf("want success, got %s: %s", answer.Error.Code, answer.Error.Message)
+		}
+		if s.Expect != nil {
+			r.observed = append(r.observed, observation{s, answer})
+		}
+		return nil
+	}
+}
+
+// checksHold tries the relations that follow a step which is to be polled and
+// whose answer was not recorded.
+func (r *replayer) checksHold(s *Step, answer Answer) bool {
+	r.remember(s, answer)
+	from := slices.IndexFunc(r.c.Steps, func(o Step) bool { return o.ID != "" && o.ID == s.ID })
+	for i := from + 1; i < len(r.c.Steps) && (r.c.Steps[i].Check != "" || r.c.Steps[i].Match != nil); i++ {
+		if r.step(context.Background(), &r.c.Steps[i]) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *replayer) remember(s *Step, answer Answer) {
+	if answer.Error != nil {
+		r.answers.byStep[s.ID] = map[string]any{"$error": map[string]any{"Code": answer.Error.Code, "Message": answer.Error.Message}}
+		return
+	}
+	r.answers.byStep[s.ID] = answer.Response
+}
+
+// compare returns the first difference between a recording and an answer.
+func (r *replayer) compare(s *Step, answer Answer) string {
+	e := s.Expect
+	if e.Error != nil {
+		return r.compareError(e.Error, answer)
+	}
+	if answer.Error != nil {
+		return fmt.Sprintf("want success, got %s: %s", answer.Error.Code, answer.Error.Message)
+	}
+	want := make(map[string]any, len(e.Response))
+	for k, v := range e.Response {
+		if k != "ResponseMetadata" {
+			want[k] = v
+		}
+	}
+	if m, ok := e.Response["ResponseMetadata"].(map[string]any); ok {
+		if status := text(m["HTTPStatusCode"]); status != "" && status != fmt.Sprint(answer.Status) {
+			return fmt.Sprintf("want HTTP status %s, got %d", status, answer.Status)
+		}
+	}
+	got := make(map[string]any, len(answer.Response))
+	for k, v := range answer.Response {
+		if k != "ResponseMetadata" {
+			got[k] = v
+		}
+	}
+	for _, k := range e.Adjusted {
+		list, _ := want[k].([]any)
+		all, _ := got[k].([]any)
+		if d := r.contains(k, list, all); d != "" {
+			return d
+		}
+		delete(want, k)
+		delete(got, k)
+	}
+	return r.unifier.unify("", "", want, got)
+}
+
+// contains: every recorded element occurs in the answer, in any order.
+func (r *replayer) contains(path string, want, got []any) string {
+	for i, w := range want {
+		if !slices.ContainsFunc(got, func(g any) bool {
+			try := r.unifier.clone()
+			return try.unify("", "", w, g) == ""
+		}) {
+			return fmt.Sprintf("%s[%d]: nothing in the answer is like %s", path, i, short(w))
+		}
+	}
+	return ""
+}
+
+func (r *replayer) compareError(want *ExpectError, answer Answer) string {
+	if answer.Error == nil {
+		return fmt.Sprintf("want the error %s, got %s", want.Code, short(answer.Response))
+	}
+	if want.ClientSide || answer.Error.ClientSide {
+		return "" // another SDK may see another text
+	}
+	if want.Code != "" && want.Code != answer.Error.Code {
+		return fmt.Sprintf("want the error %s, got %s: %s", want.Code, answer.Error.Code, answer.Error.Message)
+	}
+	if want.HTTPStatus != 0 && want.HTTPStatus != answer.Status {
+		return fmt.Sprintf("want HTTP status %d, got %d", want.HTTPStatus, answer.Status)
+	}
+	if v := want.Validation; v != nil {
+		return r.compareValidation(v.Count, v.Errors, answer.Error.Message)
+	}
+	if want.MessageMatches != "" {
+		re, err := regexp.Compile(want.MessageMatches)
+		if err != nil || !re.MatchString(answer.Error.Message) {
+			return fmt.Sprintf("want a message like %q, got %q", want.MessageMatches, answer.Error.Message)
+		}
+		return ""
+	}
+	if want.Message != nil && !r.unifier.unifyText(*want.Message, answer.Error.Message) {
+		return fmt.Sprintf("want the message %q, got %q", *want.Message, answer.Error.Message)
+	}
+	return ""
+}
+
+// compareValidation compares messages whose parts AWS gives in any order.
+func (r *replayer) compareValidation(count int, parts []string, message string) string {
+	head, rest, ok := strings.Cut(message, " detected: ")
+	if !ok || !strings.HasPrefix(head, fmt.Sprint(count)+" validation error") {
+		return fmt.Sprintf("want %d validation errors, got %q", count, message)
+	}
+	for _, part := range parts {
+		found := strings.Contains(rest, part)
+		for _, g := range strings.Split(rest, "; ") {
+			found = found || r.unifier.unifyText(part, g)
+		}
+		if !found {
+			return fmt.Sprintf("want the validation error %q, got %q", part, rest)
+		}
+	}
+	return ""
+}
+
+func (r *replayer) match(s *Step) error {
+	if s.Derived || s.Actual == nil {
+		return nil // recorded from something that a case cannot express
+	}
+	actual, err := r.answers.resolve(s.Actual)
+	if err != nil {
+		return err
+	}
+	u := newUnifier(r.c, r.answers)
+	if strings.HasPrefix(s.List, "filtered") {
+		want, _ := s.Expected.([]any)
+		got, _ := actual.([]any)
+		try := &replayer{unifier: u}
+		if d := try.contains("", want, got); d != "" {
+			return fmt.Errorf("%s", d)
+		}
+		return nil
+	}
+	if d := u.unify("", "", s.Expected, actual); d != "" {
+		return fmt.Errorf("%s", d)
+	}
+	return nil
+}
+
+func (r *replayer) check(s *Step) error {
+	left, err := r.answers.resolve(s.Left)
+	if err != nil {
+		return err
+	}
+	right, err := r.answers.resolve(s.Right)
+	if err != nil {
+		return err
+	}
+	holds := false
+	switch s.Check {
+	case "==":
+		holds = equal(left, right)
+	case "!=":
+		holds = !equal(left, right)
+	case ">":
+		holds = number(left) > number(right)
+	case ">=":
+		holds = number(left) >= number(right)
+	case "<":
+		holds = number(left) < number(right)
+	case "in", "not in":
+		holds = within(left, right) == (s.Check == "in")
+	case "truthy":
+		holds = truthy(left)
+	default:
+		return fmt.Errorf("relation %q is not one of the corpus's", s.Check)
+	}
+	if !holds {
+		return fmt.Errorf("%s %s %s does not hold", short(left), s.Check, short(right))
+	}
+	return nil
+}
+
+func equal(a, b any) bool {
+	if x, ok := a.(json.Number); ok {
+		if y, ok := b.(json.Number); ok {
+			return number(x) == number(y)
+		}
+	}
+	if list, ok := a.([]any); ok {
+		other, ok := b.([]any)
+		return ok && slices.EqualFunc(list, other, equal)
+	}
+	if object, ok := a.(map[string]any); ok {
+		other, ok := b.(map[string]any)
+		if !ok || len(object) != len(other) {
+			return false
+		}
+		for k, v := range object {
+			w, ok := other[k]
+			if !ok || !equal(v, w) {
+				return false
+			}
+		}
+		return true
+	}
+	if _, ok := b.([]any); ok {
+		return false
+	}
+	if _, ok := b.(map[string]any); ok {
+		return false
+	}
+	return a == b
+}
+
+func number(v any) float64 {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return 0
+	}
+	return f
+}
+
+func within(x, in any) bool {
+	switch in := in.(type) {
+	case []any:
+		return slices.ContainsFunc(in, func(e any) bool { return equal(x, e) })
+	case map[string]any:
+		_, ok := in[text(x)]
+		return ok
+	default:
+		return strings.Contains(text(in), text(x))
+	}
+}
+
+func truthy(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	case string:
+		return v != ""
+	case json.Number:
+		return number(v) != 0
+	case []any:
+		return len(v) > 0
+	case map[string]any:
+		return len(v) > 0
+	}
+	return true
+}
