@@ -26,6 +26,36 @@ type Finding struct {
 	// Value and Limit are what was compared, where there is one number.
 	Value *float64 `json:"value,omitempty"`
 	Limit *float64 `json:"limit,omitempty"`
+	// Target is the alias that the finding is about; empty when it is about
+	// all of them.
+	Target string `json:"target,omitempty"`
+	// Rule is what has to hold, in words, and Flip what would change the
+	// verdict.
+	Rule string `json:"rule,omitempty"`
+	Flip string `json:"flip,omitempty"`
+	// Trouble is true for an Unknown that is not a lack of samples: something
+	// could not be read, or does not exist.
+	Trouble bool `json:"trouble,omitempty"`
+}
+
+// A Series are the datapoints of one statistic of one metric, oldest first.
+type Series struct {
+	Points  []Datapoint `json:"points"`
+	Problem string      `json:"problem,omitempty"` // why it could not be read
+}
+
+// A Datapoint is a statistic over one period.
+type Datapoint struct {
+	At      time.Time `json:"at"` // the period's beginning
+	Value   float64   `json:"value"`
+	Samples int       `json:"samples"` // SampleCount of the period
+}
+
+// A Probe is what asking an HTTP address brought.
+type Probe struct {
+	Status  int       `json:"status"` // 0 when there was no answer
+	At      time.Time `json:"at"`
+	Problem string    `json:"problem,omitempty"` // why there was no answer
 }
 
 // An AlarmState is what a look at one alarm brought.

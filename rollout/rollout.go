@@ -52,9 +52,20 @@ type TargetStatus struct {
 	Wish   Routing   `json:"wish"`
 	Before Routing   `json:"before"`
 	WishAt time.Time `json:"wishAt"`
+	// ConfirmedAt is when the alias was first seen to do Wish; zero until then.
+	ConfirmedAt time.Time `json:"confirmedAt,omitzero"`
 	// Seen is the routing last read, at SeenAt.
 	Seen   Routing   `json:"seen"`
 	SeenAt time.Time `json:"seenAt"`
+	// Created is true when the alias did not exist and was created for this
+	// rollout with all of its traffic on Canary: there is nothing to shift.
+	Created bool `json:"created,omitempty"`
+	// Base is how many outcomes of Canary were known when the step in force
+	// began; the step is judged only when there are more.
+	Base int `json:"base,omitempty"`
+	// Left says why this rollout does not touch the alias any more: somebody
+	// else made it do something different, and that stays.
+	Left string `json:"left,omitempty"`
 }
 
 // Status is everything that is remembered of a rollout besides its plan.
@@ -73,6 +84,22 @@ type Status struct {
 	Targets   []TargetStatus `json:"targets"`
 	// Approved tells for the step in force that a person approved it.
 	Approved bool `json:"approved,omitempty"`
+	// Hold says what a Holding rollout waits for; empty in other phases.
+	Hold HoldCause `json:"hold,omitempty"`
+	// Back says why the traffic is taken back; empty until it is.
+	Back BackCause `json:"back,omitempty"`
+	// Promoted and Skipped tell that a person ordered to skip the rest of the
+	// steps, or of the step in force.
+	Promoted bool `json:"promoted,omitempty"`
+	Skipped  bool `json:"skipped,omitempty"`
+	// LookedAt is when the last look was. Time between two looks that is much
+	// longer than the plan's Look was not watched and does not count.
+	LookedAt time.Time `json:"lookedAt,omitzero"`
+	// ToldAt is when people were last reminded of something that goes on.
+	ToldAt time.Time `json:"toldAt,omitzero"`
+	// Accepted has, for each alarm of the plan's AcceptAlarms that fired at the
+	// start, since when it did. Only a later transition to ALARM counts.
+	Accepted map[string]time.Time `json:"accepted,omitempty"`
 	// UnknownSince is when the present stretch without a verdict began.
 	UnknownSince time.Time `json:"unknownSince,omitzero"`
 	// Orders is the number of the last order that was followed or refused.
@@ -85,12 +112,42 @@ type Status struct {
 	Refused bool `json:"refused,omitempty"`
 }
 
+// A HoldCause is what a Holding rollout waits for.
+type HoldCause string
+
+// The causes of holding.
+const (
+	HoldUnknown   HoldCause = "unknown"   // a verdict
+	HoldApproval  HoldCause = "approval"  // a person's approval
+	HoldUnhealthy HoldCause = "unhealthy" // a person, after proof of harm, with the traffic where it is
+	HoldAtZero    HoldCause = "at-0"      // a person, after proof of harm, with the traffic taken back
+	HoldDrift     HoldCause = "drift"     // a person, because somebody else changed an alias
+	HoldGone      HoldCause = "gone"      // an alias that does not exist any more
+)
+
+// A BackCause is why the traffic is taken back. It decides how the rollout ends.
+type BackCause string
+
+// The causes of taking the traffic back.
+const (
+	BackUnhealthy BackCause = "unhealthy" // proof of harm; the version is quarantined
+	BackUnknown   BackCause = "unknown"   // no verdict for too long
+	BackDeadline  BackCause = "deadline"  // the plan's deadline passed
+	BackStuck     BackCause = "stuck"     // an alias could not be shifted, or is gone
+	BackOrder     BackCause = "order"     // a person's abort; the version is quarantined
+)
+
 // A World is what was observed at one look.
 type World struct {
 	// Targets has an entry for each of the plan's targets, in its order.
 	Targets []SeenTarget
 	// Alarms has an entry for each alarm that the plan names.
 	Alarms map[string]analysis.AlarmState
+	// Metrics has an entry for each of the plan's metric checks, by the
+	// check's name, and Probes one for each of its HTTP checks. A check
+	// without an entry is one that nothing measures.
+	Metrics map[string]analysis.Series
+	Probes  map[string]analysis.Probe
 	// Orders are what people asked for since Status.Orders, oldest first.
 	Orders []Order
 }
@@ -102,6 +159,9 @@ type SeenTarget struct {
 	Problem string
 	// Gone is true when the alias does not exist any more.
 	Gone bool
+	// ShiftProblem says why the last Shift of it did not work; empty when it
+	// did. It only goes into sentences: what counts is what the alias says.
+	ShiftProblem string
 	// Canary and Stable are the outcomes of both versions since the first
 	// shift; nil where nothing counts them.
 	Canary, Stable *analysis.Counts
@@ -136,7 +196,10 @@ type Decision struct {
 	Status  Status
 	Actions []Action
 	Events  []Event
-	Look    time.Time // zero once the rollout has ended
+	// Notes are what the ledger learns. They are stored in the transaction
+	// that saves Status, because nobody looks again after the end.
+	Notes []Note
+	Look  time.Time // zero once the rollout has ended
 }
 
 // An Action is something to do in the world. Actions state wishes: to do one
@@ -154,6 +217,25 @@ type Shift struct {
 
 // Prune asks to delete the versions of a target that nothing needs any more.
 type Prune struct{ Target int }
+
+// A Note says what became of a version behind an alias.
+type Note struct {
+	Target  int // index into the plan's targets
+	Version string
+	State   VersionState
+	Why     string
+}
+
+// A VersionState is what the ledger knows of a version.
+type VersionState string
+
+// The states of a version. A rollback goes to the last Verified one, or, where
+// there is none, to the last that Served.
+const (
+	Verified    VersionState = "verified"    // finished its soak
+	Served      VersionState = "served"      // had all the traffic, but no soak proved it
+	Quarantined VersionState = "quarantined" // taken back; nothing goes to it by itself
+)
 
 func (Shift) action() {}
 func (Prune) action() {}
