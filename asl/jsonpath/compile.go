@@ -20,6 +20,9 @@ func Compile(text string) (*Path, error) {
 	if len(text) > maxText {
 		return nil, c.fail("the path is longer than %d bytes", maxText)
 	}
+	if !utf8.ValidString(text) {
+		return nil, c.fail("the path is not UTF-8")
+	}
 	p := &Path{text: text}
 	if !c.take("$") {
 		return nil, c.fail("a path starts with $")
