@@ -5,9 +5,7 @@
 // the world.
 package plan
 
-import (
-	"time"
-)
+import "time"
 
 // A Plan is one delivery as its author wants it. It comes out of [Parse] or
 // [New], which have checked it; nobody below checks it again.
@@ -92,12 +90,22 @@ type Step struct {
 	Approval bool `json:"approval,omitempty"`
 }
 
-// A Strategy is the author's description of the steps: Name is canary, linear,
-// exponential, allAtOnce, steps or adaptive; Preset is the name of CodeDeploy's
-// or CloudFormation's that it was made from.
+// A Strategy is the author's description of the steps, kept to be shown and
+// written again. Which fields mean something depends on Name.
 type Strategy struct {
-	Name   string `json:"name"`
+	// Name is canary, linear, exponential, allAtOnce or steps.
+	Name string `json:"name"`
+	// Preset is the name of CodeDeploy's or CloudFormation's that it was made
+	// from.
 	Preset string `json:"preset,omitempty"`
+	// Weight is canary's weight, linear's step, exponential's first weight.
+	Weight Weight `json:"weight,omitempty"`
+	// Count is linear's number of equal steps, where it was given instead.
+	Count int `json:"count,omitempty"`
+	// Factor is exponential's.
+	Factor float64 `json:"factor,omitempty"`
+	// Every is how long each weight below Full is held.
+	Every time.Duration `json:"every,omitempty"`
 }
 
 // A Check is one thing that has to hold. Exactly one of its sources is set.
