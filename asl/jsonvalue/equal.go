@@ -1,6 +1,7 @@
 package jsonvalue
 
 import (
+	"hash/maphash"
 	"strconv"
 	"strings"
 )
@@ -99,4 +100,55 @@ func (d decimal) int64() (int64, bool) {
 		return 0, false
 	}
 	return n, true
+}
+
+var hashSeed = maphash.MakeSeed()
+
+// Hash returns a number that equal values share, and different ones rarely do.
+// It is another one in each run of the program: it serves to find equal values
+// quickly, and nothing else.
+func Hash(v Value) uint64 {
+	h := uint64(v.kind) * 0x9E3779B97F4A7C15
+	switch v.kind {
+	case KindNumber:
+		f := v.Float()
+		if f == 0 {
+			f = 0 // -0 is 0
+		}
+		return h ^ maphash.Comparable(hashSeed, f)
+	case KindArray:
+		for i := range v.Len() {
+			h = h*0x100000001B3 + Hash(v.node.elements[i])
+		}
+		return maphash.Comparable(hashSeed, h)
+	case KindObject:
+		for i := range v.Len() { // a sum, since the order does not count
+			m := &v.node.members[i]
+			h += maphash.Comparable(hashSeed, [2]uint64{maphash.String(hashSeed, m.Key), Hash(m.Value)})
+		}
+		return maphash.Comparable(hashSeed, h)
+	default:
+		return h ^ maphash.String(hashSeed, v.text)
+	}
+}
+
+// A Set holds values, equal ones once. The zero Set is empty and ready to use;
+// it is not safe for use by several goroutines.
+type Set struct {
+	buckets map[uint64][]Value
+}
+
+// Add adds v and reports whether no equal value was there.
+func (s *Set) Add(v Value) bool {
+	if s.buckets == nil {
+		s.buckets = make(map[uint64][]Value)
+	}
+	h := Hash(v)
+	for _, other := range s.buckets[h] {
+		if Equal(v, other) {
+			return false
+		}
+	}
+	s.buckets[h] = append(s.buckets[h], v)
+	return true
 }

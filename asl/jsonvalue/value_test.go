@@ -154,8 +154,16 @@ func TestEqualComparesByValue(t *testing.T) {
 		{`[]`, `{}`, false},
 		{`"é"`, `"\u00e9"`, true},
 	} {
-		if got := Equal(parse(t, row.a), parse(t, row.b)); got != row.want {
+		a, b := parse(t, row.a), parse(t, row.b)
+		if got := Equal(a, b); got != row.want {
 			t.Errorf("Equal(%s, %s) = %v, want %v", row.a, row.b, got, row.want)
+		}
+		if row.want && Hash(a) != Hash(b) {
+			t.Errorf("%s and %s are equal and have different hashes", row.a, row.b)
+		}
+		var set Set
+		if set.Add(a); set.Add(b) == row.want {
+			t.Errorf("a set of %s and %s does not hold equal values once", row.a, row.b)
 		}
 	}
 	if Equal(Value{}, Null()) || !Equal(Value{}, Value{}) {
