@@ -10,6 +10,9 @@ import (
 type API struct {
 	Service *Service
 	Rows    []Row
+	// MaxBody is the size of the largest request body in bytes; 0 means 1 MiB,
+	// which is what AWS's JSON and query services take.
+	MaxBody int64
 }
 
 // A Row is one implemented operation; Op makes it.

@@ -147,3 +147,13 @@ func newInternalFailure(err error) *Error {
 		Server:  true,
 	}
 }
+
+// faultName is who is to blame, in the query protocol's words.
+func (e *Error) faultName() string {
+	if e.Server {
+		return "Receiver"
+	}
+	return "Sender"
+}
+
+func asWireError(err error) (*Error, bool) { return errors.AsType[*Error](err) }

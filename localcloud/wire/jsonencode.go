@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"reflect"
+	"time"
+	"unicode/utf8"
+)
+
+// A jsonStyle is what distinguishes JSON answers.
+type jsonStyle struct {
+	// integration writes results for state machines: member names with a
+	// capital, timestamps as ISO 8601, blobs as text.
+	integration bool
+}
+
+// appendJSON appends a value; structures have the members that belong into the
+// body.
+func (st jsonStyle) appendJSON(b []byte, p *plan, v reflect.Value) []byte {
+	switch p.kind {
+	case Structure:
+		b = append(b, '{')
+		first := true
+		for i := range p.members {
+			m := &p.members[i]
+			if m.Location != Body && !st.integration {
+				continue
+			}
+			mv, ok := m.get(v)
+			if !ok {
+				continue
+			}
+			if !first {
+				b = append(b, ',')
+			}
+			first = false
+			if st.integration {
+				b = append(b, m.exportedKey...)
+			} else {
+				b = append(b, m.jsonKey...)
+			}
+			if m.plan.kind == Timestamp && m.TimeFormat != "" && !st.integration {
+				b = appendJSONTime(b, mv, m.TimeFormat)
+				continue
+			}
+			b = st.appendJSON(b, m.plan, mv)
+		}
+		return append(b, '}')
+	case List:
+		b = append(b, '[')
+		for i := range v.Len() {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = st.appendJSON(b, p.elem, v.Index(i))
+		}
+		return append(b, ']')
+	case Map:
+		b = append(b, '{')
+		for i, k := range sortedKeys(v) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSONString(b, k)
+			b = append(b, ':')
+			b = st.appendJSON(b, p.elem, v.MapIndex(reflect.ValueOf(k)))
+		}
+		return append(b, '}')
+	case String:
+		return appendJSONString(b, v.String())
+	case Boolean:
+		if v.Bool() {
+			return append(b, "true"...)
+		}
+		return append(b, "false"...)
+	case Integer, Long:
+		return appendInt(b, v.Int())
+	case Float, Double:
+		f := v.Float()
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			b = append(b, '"')
+			b = appendDouble(b, f)
+			return append(b, '"')
+		}
+		return appendDouble(b, f)
+	case Timestamp:
+		format := p.shape.TimeFormat
+		if st.integration {
+			format = formatISO8601
+		}
+		return appendJSONTime(b, v, format)
+	case Blob:
+		if st.integration {
+			return appendJSONString(b, string(v.Bytes()))
+		}
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, v.Bytes())
+		return append(b, '"')
+	default:
+		panic(fmt.Sprintf("wire: kind %d", p.kind))
+	}
+}
+
+func appendJSONTime(b []byte, v reflect.Value, format string) []byte {
+	t := v.Interface().(time.Time)
+	if format == "" || format == formatUnix {
+		return appendEpoch(b, t)
+	}
+	b = append(b, '"')
+	b = append(b, timeText(t, format)...)
+	return append(b, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSONString appends s in quotes. Bytes that are no text become U+FFFD.
+func appendJSONString(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				b = append(b, s[start:i]...)
+				b = utf8.AppendRune(b, r)
+				start = i + 1
+			}
+			i += n
+			continue
+		}
+		if c >= ' ' && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		b = append(b, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		start = i
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
