@@ -1,0 +1,45 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/plan"
+)
+
+// A Monitor knows the state of alarms.
+type Monitor interface {
+	// Alarms returns the state of each named alarm, metric or composite. An
+	// alarm that cannot be read has a Problem; one that does not exist is
+	// Missing. The error is for when none could be read. Names are unique;
+	// there may be any number.
+	Alarms(ctx context.Context, names []string) (map[string]analysis.AlarmState, error)
+}
+
+// A Counter counts the outcomes of one version.
+type Counter interface {
+	// Counts returns the outcomes of a version of the alias's resource since
+	// from, through this alias where the source can tell.
+	Counts(ctx context.Context, alias, version string, from time.Time) (analysis.Counts, error)
+}
+
+// Metrics reads statistics of metrics.
+type Metrics interface {
+	// Series returns, for each query and in their order, the datapoints from
+	// its Since to now, oldest first. One that cannot be read has a Problem;
+	// the error is for when none could be read.
+	Series(ctx context.Context, queries []MetricQuery, now time.Time) ([]analysis.Series, error)
+}
+
+// A MetricQuery asks for the statistic that a limit names.
+type MetricQuery struct {
+	Limit plan.MetricLimit
+	Since time.Time
+}
+
+// A Prober asks an HTTP address.
+type Prober interface {
+	// Probe asks once. What goes wrong is the probe's Problem.
+	Probe(ctx context.Context, p plan.HTTPProbe) analysis.Probe
+}

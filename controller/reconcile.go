@@ -1,0 +1,177 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// Reconcile takes one decision further: it renews the lease, observes, decides,
+// saves and acts, and returns what was decided. A rollout that has ended comes
+// back as it is, with no time to look again.
+//
+// ErrLeased means that another owner runs the rollout and ErrConflict that one
+// took it over in between; nothing was done. Any other error is the store's, or
+// ctx ended: nothing was done that was not saved first.
+func (c *Controller) Reconcile(ctx context.Context, id string) (rollout.Decision, error) {
+	h := c.hold(id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ended, err := c.prepare(ctx, id, h); err != nil || ended {
+		return rollout.Decision{Status: h.rec.Status}, err
+	}
+	return c.look(ctx, h, c.gather(ctx, []*held{h}))
+}
+
+// prepare makes sure that this controller holds the leases of a rollout and
+// knows its record. It says whether the rollout has ended.
+func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended bool, err error) {
+	now := c.cfg.Clock.Now()
+	if h.fresh && h.until().Sub(now) > c.cfg.Lease*2/3 && h.until().Sub(now) <= c.cfg.Lease {
+		return false, nil
+	}
+	leases, err := c.cfg.Store.Acquire(ctx, id, c.cfg.Owner, now, now.Add(c.cfg.Lease))
+	switch {
+	case errors.Is(err, ErrEnded):
+		if h.rec, err = c.cfg.Store.Load(ctx, id); err != nil {
+			return false, c.lost(id, h, fmt.Errorf("load: %w", err))
+		}
+		c.drop(id)
+		return true, nil
+	case err != nil:
+		return false, c.lost(id, h, fmt.Errorf("lease: %w", err))
+	}
+	if h.fresh && sameGrants(h.leases, leases) {
+		h.leases = leases
+		return false, nil
+	}
+	// Only now that nobody else may save is it safe to read.
+	rec, err := c.cfg.Store.Load(ctx, id)
+	if err != nil {
+		return false, c.lost(id, h, fmt.Errorf("load: %w", err))
+	}
+	h.keep(rec, leases)
+	if leases[0].Since.Equal(now) {
+		h.pending = append(h.pending, takenOver(rec, c.cfg.Owner, now))
+	}
+	return false, nil
+}
+
+// lost forgets what is held of a rollout and returns err with its ID.
+func (c *Controller) lost(id string, h *held, err error) error {
+	h.fresh = false
+	h.pending = nil
+	c.drop(id)
+	return fmt.Errorf("rollout %s: %w", id, err)
+}
+
+// sameGrants says whether b are renewals of a: with the same tokens, nobody
+// else held the aliases in between.
+func sameGrants(a, b []Lease) bool {
+	return slices.EqualFunc(a, b, func(x, y Lease) bool { return x.Alias == y.Alias && x.Token == y.Token })
+}
+
+// look observes, decides, saves and acts for a rollout that was prepared.
+func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Decision, error) {
+	id := h.rec.ID
+	orders, err := c.cfg.Store.Orders(ctx, id, h.rec.Status.Orders)
+	if err != nil {
+		return rollout.Decision{}, c.lost(id, h, fmt.Errorf("orders: %w", err))
+	}
+	world := c.observe(ctx, h, s)
+	world.Orders = orders
+	if err := ctx.Err(); err != nil {
+		// What could not be read because we were told to stop is no reason to
+		// judge anything.
+		return rollout.Decision{}, fmt.Errorf("rollout %s: %w", id, err)
+	}
+	now := c.cfg.Clock.Now()
+	d := c.cfg.Decide(h.rec.Plan, cloneStatus(h.rec.Status), world, now)
+	if err := c.save(ctx, h, d, now); err != nil {
+		return d, c.lost(id, h, fmt.Errorf("save: %w", err))
+	}
+	for _, a := range d.Actions {
+		c.act(ctx, h, a)
+	}
+	for _, t := range h.trouble {
+		if !d.Look.IsZero() && t.failures > 0 && t.until.Before(d.Look) {
+			d.Look = t.until
+		}
+	}
+	if d.Status.Phase.Ended() {
+		c.drop(id)
+		h.fresh = false
+	}
+	return d, nil
+}
+
+// save stores a decision, unless there is nothing in it but newer numbers and
+// the stored ones are recent enough.
+func (c *Controller) save(ctx context.Context, h *held, d rollout.Decision, now time.Time) error {
+	events := append(h.pending, d.Events...)
+	if len(events) == 0 && len(d.Notes) == 0 && len(d.Actions) == 0 && sinceless(now, h.saved) < c.cfg.SaveEvery && !material(h.rec.Status, d.Status) {
+		h.rec.Status = d.Status
+		return nil
+	}
+	rec := h.rec
+	rec.Status = d.Status
+	revision, err := c.cfg.Store.Save(ctx, rec, h.leases, events, notes(rec, d, now))
+	if err != nil {
+		return err
+	}
+	rec.Revision = revision
+	rec.Status = cloneStatus(d.Status)
+	h.rec, h.saved, h.pending = rec, now, nil
+	for _, e := range events {
+		c.cfg.Log.InfoContext(ctx, e.Text, "rollout", rec.ID, "kind", e.Kind, "phase", e.Phase, "weight", int(e.Weight))
+	}
+	c.news.tell(rec.ID)
+	return nil
+}
+
+// sinceless returns the time since t; a clock that was set back makes it long.
+func sinceless(now, t time.Time) time.Duration {
+	if now.Before(t) {
+		return 1<<63 - 1
+	}
+	return now.Sub(t)
+}
+
+// material says whether b remembers anything that a does not, besides when it
+// was looked and the numbers in the findings.
+func material(a, b rollout.Status) bool {
+	if a.Phase != b.Phase || a.Step != b.Step || a.Orders != b.Orders || a.Hold != b.Hold || a.Back != b.Back ||
+		a.Approved != b.Approved || a.Promoted != b.Promoted || a.Skipped != b.Skipped || a.Refused != b.Refused ||
+		!a.Since.Equal(b.Since) || !a.Started.Equal(b.Started) || !a.Ended.Equal(b.Ended) ||
+		!a.StepSince.Equal(b.StepSince) || !a.UnknownSince.Equal(b.UnknownSince) || !a.ToldAt.Equal(b.ToldAt) {
+		return true
+	}
+	return !slices.EqualFunc(a.Targets, b.Targets, func(x, y rollout.TargetStatus) bool {
+		x.SeenAt, y.SeenAt = time.Time{}, time.Time{}
+		return x == y
+	}) || !slices.EqualFunc(a.Findings, b.Findings, func(x, y analysis.Finding) bool {
+		return x.Check == y.Check && x.Target == y.Target && x.Verdict == y.Verdict && x.Trouble == y.Trouble
+	}) || !maps.EqualFunc(a.Accepted, b.Accepted, time.Time.Equal)
+}
+
+// notes are what the ledger learns from a decision. A rollback that a person
+// ordered says something about the version it left; adopting a split does not.
+func notes(rec Record, d rollout.Decision, now time.Time) []LedgerEntry {
+	var entries []LedgerEntry
+	for _, n := range d.Notes {
+		if rec.Task == Adopt && n.State == rollout.Quarantined {
+			continue
+		}
+		entries = append(entries, LedgerEntry{
+			Alias: rec.Status.Targets[n.Target].Alias, Version: n.Version,
+			State: n.State, Rollout: rec.ID, At: now, Why: n.Why,
+		})
+	}
+	return entries
+}

@@ -1,0 +1,125 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// Acquire takes or renews the leases of a rollout's aliases.
+func (s *Store) Acquire(ctx context.Context, id, owner string, now, until time.Time) ([]controller.Lease, error) {
+	var leases []controller.Lease
+	err := s.update(ctx, "acquire", func(t tx) error {
+		if _, err := t.open(id); err != nil {
+			return err
+		}
+		var err error
+		if leases, err = t.leases(id); err != nil {
+			return err
+		}
+		for _, l := range leases {
+			if l.Owner != owner && !l.Free(now) {
+				return &controller.LeasedError{Lease: l}
+			}
+		}
+		for i := range leases {
+			l := &leases[i]
+			if l.Owner != owner {
+				l.Owner, l.Since = owner, now
+				l.Token++
+			}
+			l.Until = until
+			if _, err := t.exec("update_lease", l.Owner, l.Token, nanos(l.Since), nanos(l.Until), l.Alias); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return leases, nil
+}
+
+// Release gives leases up.
+func (s *Store) Release(ctx context.Context, leases []controller.Lease) error {
+	return s.update(ctx, "release", func(t tx) error {
+		for _, l := range leases {
+			if _, err := t.exec("release_lease", l.Alias, l.Token); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Lease returns who holds the alias.
+func (s *Store) Lease(ctx context.Context, alias string) (controller.Lease, bool, error) {
+	st, err := s.stmt(ctx, s.read, "lease")
+	if err != nil {
+		return controller.Lease{}, false, s.wrap("lease", err)
+	}
+	l, err := scanLease(st.QueryRowContext(ctx, alias))
+	if noRow(err) {
+		return controller.Lease{}, false, nil
+	}
+	return l, err == nil, s.wrap("lease", err)
+}
+
+// leases returns the leases of a rollout's aliases in the plan's order.
+func (t tx) leases(id string) ([]controller.Lease, error) {
+	rows, err := t.QueryContext(t.ctx, text("leases_of_rollout"), id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var leases []controller.Lease
+	for rows.Next() {
+		l, err := scanLease(rows)
+		if err != nil {
+			return nil, err
+		}
+		leases = append(leases, l)
+	}
+	return leases, rows.Err()
+}
+
+func scanLease(row scanner) (l controller.Lease, err error) {
+	var id, owner sql.NullString
+	var since, until sql.NullInt64
+	if err := row.Scan(&l.Alias, &id, &owner, &l.Token, &since, &until); err != nil {
+		return l, err
+	}
+	l.Rollout, l.Owner = id.String, owner.String
+	if since.Valid {
+		l.Since = instant(since.Int64)
+	}
+	if until.Valid {
+		l.Until = instant(until.Int64)
+	}
+	return l, nil
+}
+
+// Ledger returns what is known about an alias's versions, newest first.
+func (s *Store) Ledger(ctx context.Context, alias string) ([]controller.LedgerEntry, error) {
+	return query(ctx, s, "ledger", func(row scanner) (e controller.LedgerEntry, err error) {
+		var at int64
+		var state string
+		err = row.Scan(&e.Alias, &e.Version, &state, &e.Rollout, &at, &e.Why)
+		e.State, e.At = rollout.VersionState(state), instant(at)
+		return e, err
+	}, alias)
+}
+
+// Note adds to the ledger.
+func (s *Store) Note(ctx context.Context, e controller.LedgerEntry) error {
+	return s.update(ctx, "note", func(t tx) error { return t.note(e) })
+}
+
+func (t tx) note(e controller.LedgerEntry) error {
+	_, err := t.exec("insert_note", e.Alias, e.Version, string(e.State), e.Rollout, e.At.UnixNano(), e.Why)
+	return err
+}

@@ -1,0 +1,1 @@
+INSERT INTO rollout_aliases (rollout, position, alias) VALUES (?, ?, ?)

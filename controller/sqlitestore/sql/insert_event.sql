@@ -1,0 +1,1 @@
+INSERT INTO events (rollout, number, body) VALUES (?, ?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO ledger (alias, version, state, rollout, at, why) VALUES (?, ?, ?, ?, ?, ?)

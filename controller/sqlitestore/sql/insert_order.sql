@@ -1,0 +1,1 @@
+INSERT INTO orders (rollout, number, body) VALUES (?, ?, ?)

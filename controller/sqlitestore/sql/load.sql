@@ -1,0 +1,1 @@
+SELECT id, task, owner, created, plan, status, revision FROM rollouts WHERE id = ?

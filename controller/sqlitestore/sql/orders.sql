@@ -1,0 +1,1 @@
+SELECT number, body FROM orders WHERE rollout = ? AND number > ? ORDER BY number

@@ -1,0 +1,1 @@
+UPDATE leases SET owner = ?, token = ?, since = ?, until = ? WHERE alias = ?

@@ -1,0 +1,211 @@
+// Package sqlitestore remembers rollouts in a SQLite file, durably: what was
+// acknowledged survives the process and the machine. Several processes may use
+// one file at once, as when one pauses a rollout that another runs.
+//
+// The statements are in sql, the schema in migrations.
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/crossfade-dev/crossfade/controller"
+)
+
+//go:embed sql/*.sql
+var statements embed.FS
+
+// A Store is a [controller.Store] in a SQLite file; see [Open]. It is safe for
+// concurrent use.
+type Store struct {
+	path string
+	// One connection writes, so that writers of this process wait for each
+	// other here and only those of other processes wait in SQLite.
+	write *sql.DB
+	read  *sql.DB
+
+	mu    sync.Mutex
+	stmts map[stmtKey]*sql.Stmt
+}
+
+type stmtKey struct {
+	db   *sql.DB
+	name string
+}
+
+var _ controller.Store = (*Store)(nil)
+
+// busyMillis is how long a statement waits for another process to finish
+// writing before it gives up.
+const busyMillis = 5000
+
+// Open opens the store in the file at path, creates it and its folder if they do
+// not exist, and brings its schema up to date. An error says what is wrong with
+// the file: not writable, full, locked, not a store, or written by a newer
+// version of this program.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s := &Store{path: path, stmts: make(map[stmtKey]*sql.Stmt)}
+	if err := create(path); err != nil {
+		return nil, fmt.Errorf("store %s: %w", path, err)
+	}
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn(path, "")); err != nil {
+		return nil, s.wrap("open", err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+		return nil, errors.Join(s.wrap("open", err), s.write.Close())
+	}
+	s.read.SetMaxOpenConns(4)
+	if err := s.migrate(ctx, migrations()); err != nil {
+		return nil, errors.Join(s.wrap("open", err), s.Close())
+	}
+	return s, nil
+}
+
+// Close closes the file. A store that is closed answers every call with an
+// error.
+func (s *Store) Close() error {
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// create makes the folder and an empty file that only the user may read: plans
+// and reasons are nobody else's business.
+func create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// dsn is what the driver opens. Transactions take the write lock when they
+// begin: one that upgrades later can fail without a way to wait.
+func dsn(path, pragma string) string {
+	q := url.Values{"_txlock": {"immediate"}}
+	for _, p := range []string{fmt.Sprintf("busy_timeout(%d)", busyMillis), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", pragma} {
+		if p != "" {
+			q.Add("_pragma", p)
+		}
+	}
+	// A URI, so that question marks and percent signs in the path mean themselves.
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+// text returns a statement's text; a name that does not exist is a bug.
+func text(name string) string {
+	b, err := statements.ReadFile("sql/" + name + ".sql")
+	if err != nil {
+		panic("sqlitestore: " + err.Error())
+	}
+	return string(b)
+}
+
+// stmt returns a prepared statement.
+func (s *Store) stmt(ctx context.Context, db *sql.DB, name string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := stmtKey{db, name}
+	if st := s.stmts[key]; st != nil {
+		return st, nil
+	}
+	st, err := db.PrepareContext(ctx, text(name))
+	if err != nil {
+		return nil, err
+	}
+	s.stmts[key] = st
+	return st, nil
+}
+
+// tx is a transaction whose statements go by name.
+type tx struct {
+	*sql.Tx
+	s   *Store
+	ctx context.Context
+}
+
+// update runs f in a transaction that writes. An error of f undoes everything.
+func (s *Store) update(ctx context.Context, what string, f func(tx) error) error {
+	t, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return s.wrap(what, err)
+	}
+	if err := f(tx{Tx: t, s: s, ctx: ctx}); err != nil {
+		return s.wrap(what, errors.Join(err, t.Rollback()))
+	}
+	return s.wrap(what, t.Commit())
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t tx) exec(name string, args ...any) (int64, error) {
+	r, err := t.ExecContext(t.ctx, text(name), args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// row runs a statement that returns at most one row.
+func (t tx) row(name string, args ...any) *sql.Row {
+	return t.QueryRowContext(t.ctx, text(name), args...)
+}
+
+// wrap says which store it was, and what the driver's codes mean in it.
+func (s *Store) wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range []error{controller.ErrNotFound, controller.ErrConflict, controller.ErrLeased, controller.ErrEnded, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	if why := explain(err); why != "" {
+		return fmt.Errorf("store %s: %s: %s: %w", s.path, what, why, err)
+	}
+	return fmt.Errorf("store %s: %s: %w", s.path, what, err)
+}
+
+// explain says in words what a person can do something about.
+//
+// Source: sqlite.org, "Result and Error Codes".
+func explain(err error) string {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Sprintf("another process has kept it locked for %d s", busyMillis/1000)
+	case sqlite3.SQLITE_FULL:
+		return "the disk is full"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return "the file or its folder may not be written"
+	case sqlite3.SQLITE_CANTOPEN:
+		return "it cannot be opened; its folder must be writable"
+	case sqlite3.SQLITE_NOTADB:
+		return "the file is not a store of rollouts"
+	case sqlite3.SQLITE_CORRUPT:
+		return "the file is damaged; restore it from a copy"
+	case sqlite3.SQLITE_IOERR:
+		return "the disk does not answer as it should"
+	default:
+		return ""
+	}
+}
+
+// noRow says whether a query found nothing.
+func noRow(err error) bool { return errors.Is(err, sql.ErrNoRows) }
