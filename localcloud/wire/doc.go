@@ -44,3 +44,4 @@
 package wire
 
 //go:generate go run ../../internal/gen/awsapi -models ../../models -out . sfnapi=stepfunctions cloudwatchapi=cloudwatch stsapi=sts iamapi=iam
+//go:generate go run ../../internal/gen/awsapi -models testdata -out internal gardenapi=garden

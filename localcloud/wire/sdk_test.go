@@ -82,7 +82,7 @@ func testServer() *wire.Server {
 			return &stsapi.GetCallerIdentityResponse{Account: &c.Account, Arn: new("arn:" + c.Partition + ":iam::" + c.Account + ":root"), UserId: &c.AccessKey}, nil
 		}),
 	}}
-	return wire.NewServer(wire.Config{}, states, monitoring, tokens)
+	return wire.NewServer(wire.Config{NewID: func() string { return fixedID }}, states, monitoring, tokens)
 }
 
 // overBoth runs a test against the server in memory and over a socket.

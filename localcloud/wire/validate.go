@@ -87,32 +87,25 @@ func (c *validator) null() { c.violation("null", "Member must not be null") }
 // list checks the elements. What is wrong with scalars is said once, of the
 // whole list, with all constraints that elements have.
 func (c *validator) list(p *plan, v reflect.Value) {
-	if len(c.missing) > 0 {
-		for i := range v.Len() {
-			c.path = append(c.path, step{index: i + 1})
-			if c.isMissing() {
-				c.null()
-			}
-			c.path = c.path[:len(c.path)-1]
-		}
-	}
 	if !p.elem.checked && len(c.missing) == 0 {
 		return
 	}
-	if scalar(p.elem.kind) {
-		for i := range v.Len() {
-			if len(scalarViolations(p.elem, v.Index(i))) > 0 {
-				all := scalarConstraints(p.elem, !p.shape.NullElems)
-				c.violation(quoted(javaText(p, v)), "Member must satisfy constraint: ["+strings.Join(all, ", ")+"]")
-				return
-			}
-		}
-		return
-	}
+	said := false
 	for i := range v.Len() {
+		elem := v.Index(i)
 		c.path = append(c.path, step{index: i + 1})
-		c.value(p.elem, v.Index(i))
+		isNull := c.isMissing()
+		if isNull {
+			c.null()
+		} else if !scalar(p.elem.kind) {
+			c.value(p.elem, elem)
+		}
 		c.path = c.path[:len(c.path)-1]
+		if !isNull && !said && scalar(p.elem.kind) && len(scalarViolations(p.elem, elem)) > 0 {
+			all := scalarConstraints(p.elem, !p.shape.NullElems)
+			c.violation(quoted(javaText(p, v)), "Member must satisfy constraint: ["+strings.Join(all, ", ")+"]")
+			said = true
+		}
 	}
 }
 
