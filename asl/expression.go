@@ -29,8 +29,8 @@ type World interface {
 	Context() jsonvalue.Value
 	// Variable returns the value of a variable, and whether it has one.
 	Variable(name string) (jsonvalue.Value, bool)
-	// Float64 draws a number in [0, 1).
-	Float64() float64
+	// Draw returns a number that is uniform in [0, 1).
+	Draw() float64
 	// UUID draws a random UUID.
 	UUID() string
 }
@@ -41,16 +41,11 @@ type EvalError struct {
 	Name string
 	// Cause says what is wrong, without saying in which state.
 	Cause string
-	// Field is the field of the state, as EvaluationFailed events show it: "Output".
+	// Field is the field of the state, as EvaluationFailed events show it: "Output/total".
 	Field string
+	// Path is the path that found nothing; empty for other failures.
+	Path string
 }
 
 // Error returns the cause.
 func (e *EvalError) Error() string { return e.Cause }
-
-// A ResultPath says where in a state's input its result goes.
-type ResultPath struct {
-	text string
-	// Discard leaves the input as it is: the path is null.
-	Discard bool
-}

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
@@ -47,6 +49,79 @@ type Start struct {
 	Seed uint64
 	// Express bounds the execution to 5 minutes and lifts the limit on history events.
 	Express bool
+}
+
+// An Execution is the whole state of one execution. It is not safe for use by several
+// goroutines at once.
+type Execution struct {
+	Status Status
+	// Output is Undefined until the execution has succeeded; OutputText is its JSON text as
+	// the history shows it.
+	Output     jsonvalue.Value
+	OutputText string
+	// Error and Cause are those of an execution that failed, timed out or was aborted; nil
+	// where none was given.
+	Error, Cause *string
+	// EventCount is the number of history events so far.
+	EventCount int64
+
+	start    Start // without the input
+	input    document
+	draws    uint64 // state of the random numbers
+	deadline time.Time
+	lastStep time.Time
+	frames   int64 // how many there have been
+	lastTask TaskID
+	root     *frame
+	queue    []*frame // those that can go on
+
+	// These are found again when an execution is loaded.
+	tasks  []*frame // those that wait for a task, by its ID
+	timers timers
+}
+
+// RedriveCount returns how often the execution was taken up again, and when last.
+func (x *Execution) RedriveCount() (count int64, last time.Time) {
+	return x.start.Context.RedriveCount, x.start.Context.RedriveTime
+}
+
+// OpenTasks returns the tasks that the execution waits for, oldest first.
+func (x *Execution) OpenTasks(p *Program) []OpenTask {
+	list := make([]OpenTask, len(x.tasks))
+	for i, f := range x.tasks {
+		list[i] = OpenTask{Call: callOf(p, x, f), Started: f.Task.Started, Submitted: f.Task.Submitted}
+	}
+	return list
+}
+
+func (x *Execution) begun() bool { return x.EventCount > 0 }
+
+// open returns the frame that waits for a task, or nil.
+func (x *Execution) open(id TaskID) *frame {
+	if i, ok := x.findTask(id); ok {
+		return x.tasks[i]
+	}
+	return nil
+}
+
+// forget takes a task off the list.
+func (x *Execution) forget(id TaskID) {
+	if i, ok := x.findTask(id); ok {
+		x.tasks = slices.Delete(x.tasks, i, i+1)
+	}
+	if len(x.tasks) == 0 {
+		x.tasks = nil
+	}
+}
+
+func (x *Execution) findTask(id TaskID) (int, bool) {
+	return slices.BinarySearchFunc(x.tasks, id, func(f *frame, id TaskID) int { return cmp.Compare(f.Task.ID, id) })
+}
+
+// release drops what a finished execution does not need.
+func (x *Execution) release() {
+	x.root, x.queue, x.tasks, x.timers = nil, nil, nil, nil
+	x.input = document{}
 }
 
 // A Result is what one Step did, and what the world has to do now.
