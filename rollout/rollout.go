@@ -48,7 +48,9 @@ type TargetStatus struct {
 	Stable string `json:"stable"`
 	Canary string `json:"canary"`
 	// Wish is the routing that this rollout last asked for and Before the one
-	// it had asked for, or found, before that. WishAt is when.
+	// it had asked for, or found, before that. WishAt is when it first asked.
+	// All routings here are in the rollout's terms: everything on Canary is
+	// Canary at plan.Full, everything on Stable has no Canary.
 	Wish   Routing   `json:"wish"`
 	Before Routing   `json:"before"`
 	WishAt time.Time `json:"wishAt"`
@@ -78,12 +80,18 @@ type Status struct {
 	Ended   time.Time `json:"ended,omitzero"`
 	// Step is the index of the step in force; -1 before the first shift.
 	Step int `json:"step"`
-	// StepSince is when the step's weight was first seen on every target;
-	// zero until then.
-	StepSince time.Time      `json:"stepSince,omitzero"`
+	// StepSince is when the step's weight was first seen on every target, later
+	// by what was not watched; zero until then. While rolling back it is when
+	// every target was first seen without the new version.
+	StepSince time.Time `json:"stepSince,omitzero"`
+	// FullSince is when all of the traffic was first seen on the new version;
+	// from then on the deadline counts anew.
+	FullSince time.Time      `json:"fullSince,omitzero"`
 	Targets   []TargetStatus `json:"targets"`
 	// Approved tells for the step in force that a person approved it.
 	Approved bool `json:"approved,omitempty"`
+	// BackFrom is the largest weight that was seen when Back was decided.
+	BackFrom plan.Weight `json:"backFrom,omitempty"`
 	// Hold says what a Holding rollout waits for; empty in other phases.
 	Hold HoldCause `json:"hold,omitempty"`
 	// Back says why the traffic is taken back; empty until it is.
@@ -135,6 +143,7 @@ const (
 	BackDeadline  BackCause = "deadline"  // the plan's deadline passed
 	BackStuck     BackCause = "stuck"     // an alias could not be shifted, or is gone
 	BackOrder     BackCause = "order"     // a person's abort; the version is quarantined
+	BackTask      BackCause = "task"      // what the rollout was made for, see BeginBack
 )
 
 // A World is what was observed at one look.

@@ -1,0 +1,45 @@
+package analysis
+
+import "fmt"
+
+// alarmCriterion wants an alarm not to fire.
+type alarmCriterion struct{ name string }
+
+func (c alarmCriterion) Rule() string { return fmt.Sprintf("alarm %q is OK", c.name) }
+
+// Judge reads an alarm as it is meant: only OK is Healthy. One that is not
+// there, not readable or has too little data says nothing.
+func (c alarmCriterion) Judge(e Evidence) Finding {
+	a := e.Alarm
+	switch {
+	case a == nil:
+		return trouble("alarm %q was not looked at", c.name)
+	case a.Missing:
+		return trouble("alarm %q does not exist", c.name)
+	case a.Problem != "":
+		return trouble("alarm %q is not readable (%s)", c.name, a.Problem)
+	}
+	switch a.State {
+	case "OK":
+		return Finding{Verdict: Healthy, Why: fmt.Sprintf("alarm %q is OK", c.name), Flip: "the alarm going to ALARM"}
+	case "ALARM":
+		if !e.Accepted.IsZero() && !a.Since.After(e.Accepted) {
+			return Finding{
+				Verdict: Healthy,
+				Why:     fmt.Sprintf("alarm %q is in ALARM since %s, before the start, which was accepted", c.name, clock(a.Since)),
+				Flip:    "a new transition to ALARM",
+			}
+		}
+		return Finding{
+			Verdict: Unhealthy,
+			Why:     fmt.Sprintf("alarm %q is in ALARM since %s", c.name, clock(a.Since)),
+			Flip:    "the alarm going to OK",
+		}
+	case "INSUFFICIENT_DATA":
+		f := unknown("alarm %q has too little data", c.name)
+		f.Flip = "data for the alarm"
+		return f
+	default:
+		return trouble("alarm %q is in the state %q, which means nothing here", c.name, a.State)
+	}
+}

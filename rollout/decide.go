@@ -1,0 +1,653 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/plan"
+)
+
+// Decide returns what a rollout does next. It is total: every status, world and
+// time has a decision, and a time before the ones in the status does no harm.
+// Called again with the status that it returned and the same world, it asks for
+// the same things again until they are seen. It writes to nothing that it was
+// given.
+//
+// What it holds to, whatever happens: the canary's weight is never above the
+// step in force; a step counts from when every target was seen at its weight;
+// Unknown never advances, only a person can go on without a verdict; after it
+// began to take the traffic back it never gives more; what somebody else did to
+// an alias is not overwritten unless the plan or a person says so, and then it
+// is told; and it ends.
+func Decide(p plan.Plan, s Status, w World, now time.Time) Decision {
+	if s.Phase.Ended() {
+		return Decision{Status: s}
+	}
+	d := &decider{p: p, s: s, w: w, now: now}
+	d.s.Targets = slices.Clone(s.Targets)
+	d.s.Accepted = maps.Clone(s.Accepted)
+	d.keepTime()
+	d.see()
+	d.judge()
+	for _, o := range w.Orders {
+		if o.Number > d.s.Orders && !d.s.Phase.Ended() {
+			d.s.Orders = o.Number
+			d.order(o)
+		}
+	}
+	switch d.s.Phase {
+	case Pending:
+		d.prove()
+	case Progressing, Paused, Holding:
+		d.carryOn()
+	case RollingBack, Succeeded, RolledBack, Failed, Aborted:
+	default:
+		panic("rollout: phase " + string(d.s.Phase))
+	}
+	if d.s.Phase == RollingBack { // since long, or since just now
+		d.takeBack()
+	}
+	d.s.LookedAt = now
+	return Decision{Status: d.s, Actions: d.actions, Events: d.events, Notes: d.notes, Look: d.nextLook()}
+}
+
+// A decider is one run of Decide.
+type decider struct {
+	p   plan.Plan
+	s   Status
+	w   World
+	now time.Time
+
+	sights  []sight // of each target
+	verdict analysis.Verdict
+	// trouble is why the world cannot be judged, besides a lack of samples.
+	trouble string
+
+	actions []Action
+	events  []Event
+	notes   []Note
+}
+
+// A sight is what a look at one target comes to.
+type sight int
+
+const (
+	unread  sight = iota // it could not be read
+	gone                 // there is no such alias
+	atWish               // it does what was asked for
+	pending              // it still does what it did before
+	stale                // it did what was asked for; an old answer
+	drifted              // it does something else
+)
+
+// last is the index of the step at Full.
+func (d *decider) last() int { return len(d.p.Steps) - 1 }
+
+// maxGap is how long the time between two looks may be and still count as
+// watched.
+func (d *decider) maxGap() time.Duration { return max(time.Minute, 4*d.p.Look) }
+
+// keepTime makes the times of the status fit now: the clock may have been set
+// back, and nobody may have looked for a while.
+func (d *decider) keepTime() {
+	s := &d.s
+	times := []*time.Time{&s.Since, &s.Started, &s.StepSince, &s.FullSince, &s.UnknownSince, &s.ToldAt, &s.LookedAt}
+	for i := range s.Targets {
+		t := &s.Targets[i]
+		times = append(times, &t.WishAt, &t.ConfirmedAt, &t.SeenAt)
+	}
+	for _, t := range times {
+		if t.After(d.now) {
+			*t = d.now
+		}
+	}
+	gap := d.now.Sub(s.LookedAt)
+	if s.LookedAt.IsZero() || gap <= d.maxGap() || s.Phase == RollingBack {
+		return
+	}
+	if !s.StepSince.IsZero() {
+		s.StepSince = s.StepSince.Add(gap)
+		d.tell("gap", fmt.Sprintf("nobody looked for %s; the step counts on from here", span(gap)))
+	}
+	if !s.FullSince.IsZero() {
+		s.FullSince = s.FullSince.Add(gap)
+	}
+	if !s.UnknownSince.IsZero() {
+		s.UnknownSince = s.UnknownSince.Add(gap)
+	}
+}
+
+// see takes in what the aliases do.
+func (d *decider) see() {
+	d.sights = make([]sight, len(d.s.Targets))
+	for i := range d.s.Targets {
+		t, seen := &d.s.Targets[i], d.seen(i)
+		switch {
+		case seen.Gone:
+			d.sights[i] = gone
+		case seen.Problem != "":
+			d.sights[i] = unread
+		default:
+			t.Seen, t.SeenAt = t.oriented(seen.Routing), d.now
+			d.sights[i] = d.classify(t)
+		}
+	}
+}
+
+// seen is what the world says about a target.
+func (d *decider) seen(i int) SeenTarget {
+	if i >= len(d.w.Targets) {
+		return SeenTarget{Problem: "nobody looked at it"}
+	}
+	return d.w.Targets[i]
+}
+
+// classify compares what was just read of a target with what was asked for.
+// Within the settle window after the wish was first seen, an alias may still
+// answer with the routing before it; later that is somebody's doing.
+func (d *decider) classify(t *TargetStatus) sight {
+	switch {
+	case t.Seen.Same(t.Wish):
+		if t.ConfirmedAt.IsZero() {
+			t.ConfirmedAt = d.now
+		}
+		return atWish
+	case t.Seen.Same(t.Before) && t.ConfirmedAt.IsZero():
+		return pending
+	case t.Seen.Same(t.Before) && d.now.Before(t.ConfirmedAt.Add(d.p.Settle)):
+		return stale
+	default:
+		return drifted
+	}
+}
+
+// judge makes the findings and the verdict.
+func (d *decider) judge() {
+	if d.s.Phase == RollingBack {
+		return // the findings that led here stay, to explain it
+	}
+	before := d.s.Findings
+	d.s.Findings = nil
+	for _, c := range d.p.Checks {
+		e := analysis.Evidence{Now: d.now, From: d.s.Started, Since: d.s.StepSince}
+		switch {
+		case c.Alarm != "":
+			if a, ok := d.w.Alarms[c.Alarm]; ok {
+				e.Alarm = &a
+			}
+			e.Accepted = d.s.Accepted[c.Alarm]
+			if d.s.Phase == Pending && e.Alarm != nil && slices.Contains(d.p.AcceptAlarms, c.Alarm) {
+				e.Accepted = e.Alarm.Since // as of now, see accept
+			}
+		case c.Metric != nil:
+			if series, ok := d.w.Metrics[c.Name]; ok {
+				e.Series = &series
+			}
+		case c.HTTP != nil:
+			if probe, ok := d.w.Probes[c.Name]; ok {
+				e.Probe = &probe
+			}
+		case c.Rate != nil:
+			d.judgeRate(c, e)
+			continue
+		}
+		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
+	}
+	d.verdict = analysis.Combine(d.s.Findings)
+	d.trouble = d.findTrouble()
+	d.tellFindings(before)
+}
+
+// judgeRate judges a check for each target that moves.
+func (d *decider) judgeRate(c plan.Check, e analysis.Evidence) {
+	for i, t := range d.s.Targets {
+		if t.Stable == "" || t.Stable == t.Canary {
+			continue
+		}
+		e.Target, e.Base = d.p.Targets[i].String(), t.Base
+		e.Canary, e.Stable = d.seen(i).Canary, d.seen(i).Stable
+		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
+	}
+}
+
+// findTrouble returns why the world cannot be judged; empty when it can.
+func (d *decider) findTrouble() string {
+	for i := range d.s.Targets {
+		if d.sights[i] == unread {
+			return fmt.Sprintf("%s is not readable (%s)", d.p.Targets[i], d.seen(i).Problem)
+		}
+	}
+	for _, f := range d.s.Findings {
+		if f.Trouble {
+			return f.Why
+		}
+	}
+	return ""
+}
+
+// tellFindings tells people about checks that turned bad, or that could not be
+// read, and about the end of that.
+func (d *decider) tellFindings(before []analysis.Finding) {
+	for _, f := range d.s.Findings {
+		i := slices.IndexFunc(before, func(b analysis.Finding) bool { return b.Check == f.Check && b.Target == f.Target })
+		was := analysis.Finding{Verdict: analysis.Unknown}
+		if i >= 0 {
+			was = before[i]
+		}
+		if f.Trouble != was.Trouble || (f.Verdict == analysis.Unhealthy) != (was.Verdict == analysis.Unhealthy) {
+			d.tell("finding", fmt.Sprintf("%s: %s", f.Verdict, f.Why))
+		}
+	}
+}
+
+// carryOn takes a rollout further that has begun and does not go back.
+func (d *decider) carryOn() {
+	if d.s.Hold == HoldAtZero {
+		d.stayAtZero()
+		return
+	}
+	if d.s.Targets[0].Stable == "" { // paused before the first shift
+		if !d.now.Before(deadline(d.p, d.s)) {
+			d.refuse(fmt.Sprintf("the deadline of %s passed before the first shift", span(d.p.Deadline)))
+		}
+		return
+	}
+	if d.verdict == analysis.Unhealthy && d.react() {
+		return
+	}
+	if d.overdue() {
+		return
+	}
+	if i := slices.Index(d.sights, gone); i >= 0 {
+		d.holdGone(i)
+		return
+	}
+	if d.handleDrift() {
+		return
+	}
+	if d.s.Hold == HoldGone {
+		d.enter(Progressing, "the alias is there again")
+	}
+	if d.s.Phase == Paused || d.s.Hold == HoldUnhealthy {
+		d.reached() // what was asked for may only now be seen
+		return
+	}
+	d.advance()
+}
+
+// react does what the plan says about harm. It says whether that is all for
+// this look.
+func (d *decider) react() bool {
+	why := d.whyUnhealthy()
+	switch d.p.OnUnhealthy {
+	case plan.RollBack:
+		d.goBack(BackUnhealthy, why)
+	case plan.HoldAtZero:
+		d.holdAtZero(why)
+	case plan.Hold:
+		if d.s.Promoted && d.s.Step < d.last() {
+			return false // a person has seen it and goes on
+		}
+		if d.s.Hold != HoldUnhealthy {
+			d.hold(HoldUnhealthy, why)
+		}
+		d.s.Why = why
+		d.reached()
+		d.overdue()
+	default:
+		panic("rollout: reaction " + string(d.p.OnUnhealthy))
+	}
+	return true
+}
+
+// whyUnhealthy returns the proof of harm.
+func (d *decider) whyUnhealthy() string {
+	var whys []string
+	for _, f := range d.s.Findings {
+		if f.Verdict == analysis.Unhealthy {
+			whys = append(whys, f.Why)
+		}
+	}
+	switch len(whys) {
+	case 0:
+		return "something is unhealthy"
+	case 1:
+		return whys[0]
+	default:
+		return fmt.Sprintf("%s, and %d more", whys[0], len(whys)-1)
+	}
+}
+
+// deadline is when the rollout has to have got somewhere: to Full from its
+// start, and to its end from Full.
+func deadline(p plan.Plan, s Status) time.Time {
+	if s.FullSince.IsZero() {
+		return s.Started.Add(p.Deadline)
+	}
+	return s.FullSince.Add(p.Hold(len(p.Steps)-1) + max(p.Deadline, p.UnknownFor))
+}
+
+// overdue ends what takes longer than it may. It says whether it did.
+func (d *decider) overdue() bool {
+	if d.now.Before(deadline(d.p, d.s)) {
+		return false
+	}
+	why := fmt.Sprintf("the deadline of %s passed", span(d.p.Deadline))
+	switch {
+	case !d.s.FullSince.IsZero():
+		d.giveUp("it has all of the traffic, but its soak found no end: " + d.s.Why)
+	case d.s.Hold == HoldUnhealthy:
+		d.giveUp(why + " while it was held: " + d.s.Why)
+	case d.s.Hold == HoldAtZero:
+		d.goBack(BackUnhealthy, why+" while it was held at 0 %: "+d.s.Why)
+	case d.s.Hold == HoldDrift:
+		d.leaveDrifted()
+		d.goBack(BackDeadline, why+" while it was held: "+d.s.Why)
+	case d.s.Hold == HoldGone:
+		d.goBack(BackStuck, why+": "+d.s.Why)
+	case d.s.Hold == HoldApproval, d.s.Hold == HoldUnknown:
+		d.goBack(BackDeadline, why+" at "+percent(d.weight())+": "+d.s.Why)
+	default:
+		d.goBack(BackDeadline, why+" at "+percent(d.weight()))
+	}
+	return true
+}
+
+// advance goes to the next step when everything says so.
+func (d *decider) advance() {
+	if !d.reached() {
+		d.ask()
+		return
+	}
+	waived := d.s.Skipped || d.s.Promoted && d.s.Step < d.last()
+	if d.trouble != "" && !waived && (d.s.Step < d.last() || d.watched()) {
+		d.holdUnknown(d.trouble)
+		return
+	}
+	if !d.settled() || !d.stepOver() && !waived {
+		d.progress()
+		return
+	}
+	if d.s.Step == d.last() {
+		d.finish()
+		return
+	}
+	adopted := d.s.Step < 0 // below the first step nothing is expected yet
+	if d.verdict == analysis.Unknown && !waived && !adopted {
+		d.holdUnknown(d.whyUnknown())
+		return
+	}
+	if !adopted && d.p.Steps[d.s.Step].Approval && !d.s.Approved && !waived {
+		if d.s.Hold != HoldApproval {
+			d.hold(HoldApproval, "the step waits for an approval")
+		}
+		return
+	}
+	next := d.s.Step + 1
+	if d.s.Promoted {
+		next = d.last()
+	}
+	d.move(next)
+}
+
+// progress says that all is well and it is not time yet.
+func (d *decider) progress() {
+	if d.s.Phase != Progressing {
+		d.enter(Progressing, "")
+		d.announce("resumed")
+	}
+	d.s.Why = ""
+	if d.verdict == analysis.Unknown {
+		d.s.Why = d.whyUnknown()
+	}
+}
+
+// whyUnknown returns what is missing for a verdict.
+func (d *decider) whyUnknown() string {
+	if d.trouble != "" {
+		return d.trouble
+	}
+	for _, f := range d.s.Findings {
+		if f.Verdict == analysis.Unknown {
+			return f.Why
+		}
+	}
+	return "there is no verdict"
+}
+
+// reached says whether every target was just seen at its wish, and notes since
+// when.
+func (d *decider) reached() bool {
+	for _, s := range d.sights {
+		if s != atWish {
+			return false
+		}
+	}
+	if !d.s.StepSince.IsZero() {
+		return true
+	}
+	d.s.StepSince = d.now
+	for i := range d.s.Targets {
+		if c := d.seen(i).Canary; c != nil && c.Problem == "" {
+			d.s.Targets[i].Base = c.Finished()
+		}
+	}
+	if d.s.Step == d.last() && d.s.FullSince.IsZero() {
+		d.s.FullSince = d.now
+	}
+	if d.s.Phase == Progressing {
+		d.s.Why = ""
+		d.announce("reached")
+	}
+	return true
+}
+
+// settled says whether no target can answer with an older routing any more.
+func (d *decider) settled() bool {
+	for _, t := range d.s.Targets {
+		if d.now.Before(t.ConfirmedAt.Add(d.p.Settle)) {
+			return false
+		}
+	}
+	return true
+}
+
+// stepOver says whether the step in force has had its time.
+func (d *decider) stepOver() bool {
+	if d.s.Step < 0 {
+		return true
+	}
+	return !d.now.Before(d.s.StepSince.Add(d.p.Hold(d.s.Step)))
+}
+
+// ask asks again for what is not seen yet. While the world cannot be judged it
+// does not: that would give traffic without looking.
+func (d *decider) ask() {
+	if d.trouble != "" {
+		d.holdUnknown(d.trouble)
+		return
+	}
+	late := ""
+	for i := range d.s.Targets {
+		t := &d.s.Targets[i]
+		if d.sights[i] != pending {
+			continue
+		}
+		d.actions = append(d.actions, Shift{Target: i, To: t.Wish, From: t.Seen})
+		problem := d.seen(i).ShiftProblem
+		if late == "" && (problem != "" || d.now.Sub(t.WishAt) > d.p.Settle+2*d.p.Look) {
+			late = fmt.Sprintf("%s does not show %s yet", d.p.Targets[i], percent(t.Wish.Weight))
+			if problem != "" {
+				late += " (" + problem + ")"
+			}
+		}
+	}
+	switch {
+	case late != "":
+		d.holdUnknown(late)
+	case d.s.Phase != Progressing:
+		d.enter(Progressing, "")
+	}
+}
+
+// move asks every target for a step's weight. A target that has more already,
+// because the rollout adopted that, keeps it.
+func (d *decider) move(step int) {
+	d.enter(Progressing, "")
+	d.s.Step, d.s.StepSince, d.s.Approved, d.s.Skipped = step, time.Time{}, false, false
+	for i := range d.s.Targets {
+		t := &d.s.Targets[i]
+		wish := t.at(max(d.p.Steps[step].Weight, t.Wish.Weight))
+		if wish.Same(t.Wish) {
+			continue
+		}
+		t.Before, t.Wish, t.WishAt, t.ConfirmedAt = t.Wish, wish, d.now, time.Time{}
+		d.actions = append(d.actions, Shift{Target: i, To: wish, From: t.Seen})
+	}
+	d.announce("shifted")
+}
+
+// watched says whether anybody wants the new version watched with all of the
+// traffic.
+func (d *decider) watched() bool { return d.p.Steps[d.last()].For+d.p.Soak > 0 }
+
+// finish ends a rollout whose last step is over, when that was good.
+func (d *decider) finish() {
+	if d.verdict == analysis.Unknown && d.watched() && !d.s.Skipped {
+		d.holdUnknown(d.whyUnknown())
+		return
+	}
+	state, why := Verified, "finished its soak"
+	if d.verdict == analysis.Unknown {
+		state, why = Served, "has all of the traffic without a verdict"
+	}
+	for i, t := range d.s.Targets {
+		if t.Stable != t.Canary {
+			d.notes = append(d.notes, Note{Target: i, Version: t.Canary, State: state, Why: why})
+		}
+	}
+	d.end(Succeeded, "")
+	for i := range d.s.Targets {
+		if d.p.Keep.Versions > 0 {
+			d.actions = append(d.actions, Prune{Target: i})
+		}
+	}
+}
+
+// giveUp ends a rollout that leaves its aliases as they are, and says so.
+func (d *decider) giveUp(why string) {
+	if !d.s.FullSince.IsZero() {
+		for i, t := range d.s.Targets {
+			if t.Stable != t.Canary {
+				d.notes = append(d.notes, Note{Target: i, Version: t.Canary, State: Served, Why: why})
+			}
+		}
+	}
+	d.end(Failed, why)
+}
+
+// enter changes the phase.
+func (d *decider) enter(phase Phase, why string) {
+	if d.s.Phase != phase {
+		d.s.Phase, d.s.Since = phase, d.now
+	}
+	d.s.Hold, d.s.UnknownSince, d.s.Why = "", time.Time{}, why
+}
+
+// end ends the rollout.
+func (d *decider) end(phase Phase, why string) {
+	d.enter(phase, why)
+	d.s.Ended = d.now
+	d.announce("ended")
+}
+
+// hold makes the rollout wait for something.
+func (d *decider) hold(cause HoldCause, why string) {
+	d.enter(Holding, why)
+	d.s.Hold = cause
+	if cause == HoldUnknown || cause == HoldGone {
+		d.s.UnknownSince = d.now
+	}
+	d.announce("held")
+}
+
+// holdUnknown holds for want of a verdict, and does what the plan says when that
+// takes too long.
+func (d *decider) holdUnknown(why string) {
+	if d.s.Hold != HoldUnknown {
+		d.hold(HoldUnknown, why)
+		return
+	}
+	d.s.Why = why
+	if d.now.Before(d.s.UnknownSince.Add(d.p.UnknownFor)) {
+		return
+	}
+	long := fmt.Sprintf("no verdict for %s: %s", span(d.p.UnknownFor), why)
+	switch {
+	case d.s.StepSince.IsZero():
+		d.goBack(BackStuck, why)
+	case d.p.OnUnknown == plan.RollBack:
+		d.goBack(BackUnknown, long)
+	case d.p.OnUnknown == plan.HoldAtZero:
+		d.holdAtZero(long)
+	case !d.s.FullSince.IsZero():
+		d.giveUp("it has all of the traffic, but is not verified: " + long)
+	}
+}
+
+// holdGone holds because an alias does not exist any more.
+func (d *decider) holdGone(i int) {
+	if d.s.Hold != HoldGone {
+		d.hold(HoldGone, fmt.Sprintf("alias %s does not exist any more", d.p.Targets[i]))
+		return
+	}
+	if !d.now.Before(d.s.UnknownSince.Add(d.p.UnknownFor)) {
+		d.goBack(BackStuck, d.s.Why)
+	}
+}
+
+// nextLook is when to look again at the latest.
+func (d *decider) nextLook() time.Time {
+	if d.s.Phase.Ended() {
+		return time.Time{}
+	}
+	look := d.p.Look
+	if d.s.Phase == RollingBack || slices.Contains(d.sights, pending) || len(d.actions) > 0 {
+		look = min(look, time.Second)
+	}
+	at := d.now.Add(look)
+	soon := []time.Time{deadline(d.p, d.s)}
+	if !d.s.StepSince.IsZero() && d.s.Step >= 0 && d.s.Phase != RollingBack {
+		soon = append(soon, d.s.StepSince.Add(d.p.Hold(d.s.Step)))
+	}
+	if !d.s.StepSince.IsZero() && d.s.Phase == RollingBack {
+		soon = append(soon, d.s.StepSince.Add(d.p.Settle))
+	}
+	if !d.s.UnknownSince.IsZero() {
+		soon = append(soon, d.s.UnknownSince.Add(d.p.UnknownFor))
+	}
+	for _, t := range soon {
+		if t.After(d.now) && t.Before(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// weight is the largest weight that a target was asked for.
+func (d *decider) weight() plan.Weight { return weight(d.s) }
+
+func weight(s Status) plan.Weight {
+	var w plan.Weight
+	for _, t := range s.Targets {
+		if s.Back != "" && (t.Left != "" || !t.ours(t.Seen)) {
+			w = max(w, t.share(t.Seen)) // not this rollout's wish any more
+			continue
+		}
+		w = max(w, t.Wish.Weight)
+	}
+	return w
+}

@@ -1,0 +1,136 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// prove proves everything before the first shift. What is certainly wrong
+// refuses the start; what could not be read is tried again until UnknownFor has
+// passed.
+func (d *decider) prove() {
+	refusals, waits := d.proveTargets()
+	r, w := d.proveChecks()
+	refusals, waits = append(refusals, r...), append(waits, w...)
+	switch {
+	case len(refusals) > 0:
+		d.refuse(strings.Join(refusals, "; "))
+	case !d.now.Before(d.s.Started.Add(d.p.Deadline)):
+		d.refuse(fmt.Sprintf("the deadline of %s passed before the first shift: %s", span(d.p.Deadline), d.s.Why))
+	case len(waits) > 0:
+		d.s.Why = strings.Join(waits, "; ")
+		if d.s.UnknownSince.IsZero() {
+			d.s.UnknownSince = d.now
+			d.announce("held")
+		}
+		if !d.now.Before(d.s.UnknownSince.Add(d.p.UnknownFor)) {
+			d.refuse(fmt.Sprintf("not proven within %s: %s", span(d.p.UnknownFor), d.s.Why))
+		}
+	default:
+		d.start()
+	}
+}
+
+// proveTargets looks for aliases that cannot be moved.
+func (d *decider) proveTargets() (refusals, waits []string) {
+	for i := range d.s.Targets {
+		t, label := &d.s.Targets[i], d.p.Targets[i].String()
+		switch {
+		case d.sights[i] == gone:
+			refusals = append(refusals, fmt.Sprintf("alias %s does not exist", label))
+		case d.sights[i] == unread:
+			waits = append(waits, fmt.Sprintf("%s is not readable (%s)", label, d.seen(i).Problem))
+		case t.Seen.Canary != "":
+			refusals = append(refusals, fmt.Sprintf("%s is split already, %s on %s and the rest on %s: something else left it so or is at work; crossfade adopt %s finishes or reverts it",
+				label, percent(t.Seen.Weight), t.Seen.Canary, t.Seen.Stable, label))
+		}
+	}
+	return refusals, waits
+}
+
+// proveChecks looks for checks that could not judge. An alarm with too little
+// data is there and readable; it may get data only from the first traffic.
+func (d *decider) proveChecks() (refusals, waits []string) {
+	for _, c := range d.p.Checks {
+		switch {
+		case c.Alarm != "":
+			a, ok := d.w.Alarms[c.Alarm]
+			switch {
+			case !ok:
+				waits = append(waits, fmt.Sprintf("alarm %q was not looked at", c.Alarm))
+			case a.Missing:
+				refusals = append(refusals, fmt.Sprintf("alarm %q does not exist", c.Alarm))
+			case a.Problem != "":
+				waits = append(waits, fmt.Sprintf("alarm %q is not readable (%s)", c.Alarm, a.Problem))
+			case a.State == "ALARM" && !slices.Contains(d.p.AcceptAlarms, c.Alarm):
+				refusals = append(refusals, fmt.Sprintf("alarm %q fires already, since %s; --accept-alarm %q counts only new transitions", c.Alarm, clock(a.Since), c.Alarm))
+			}
+		case c.Metric != nil:
+			series, ok := d.w.Metrics[c.Name]
+			switch {
+			case !ok:
+				refusals = append(refusals, fmt.Sprintf("nothing here measures %q", c.Name))
+			case series.Problem != "":
+				waits = append(waits, fmt.Sprintf("metric %q is not readable (%s)", c.Name, series.Problem))
+			}
+		case c.HTTP != nil:
+			probe, ok := d.w.Probes[c.Name]
+			switch {
+			case !ok:
+				refusals = append(refusals, fmt.Sprintf("nothing here asks %s", c.HTTP.URL))
+			case probe.Problem != "":
+				waits = append(waits, fmt.Sprintf("%s does not answer (%s)", c.HTTP.URL, probe.Problem))
+			case probe.Status != c.HTTP.Expect:
+				refusals = append(refusals, fmt.Sprintf("%s answered %d, want %d", c.HTTP.URL, probe.Status, c.HTTP.Expect))
+			}
+		}
+	}
+	return refusals, waits
+}
+
+// refuse ends a rollout that changed nothing.
+func (d *decider) refuse(why string) {
+	d.s.Refused = true
+	d.end(Failed, why)
+}
+
+// start makes the first shift, unless there is nothing to shift.
+func (d *decider) start() {
+	moves := false
+	for i := range d.s.Targets {
+		t := &d.s.Targets[i]
+		t.Stable = t.Seen.Stable
+		t.Wish, t.Before, t.WishAt, t.ConfirmedAt = t.Seen, t.Seen, d.now, d.now
+		moves = moves || t.Stable != t.Canary
+	}
+	d.accept()
+	if moves {
+		d.move(0)
+		return
+	}
+	d.s.Step = d.last()
+	var whys []string
+	for i, t := range d.s.Targets {
+		if t.Created {
+			whys = append(whys, fmt.Sprintf("alias %s was created with all of its traffic on %s", d.p.Targets[i], t.Canary))
+			d.notes = append(d.notes, Note{Target: i, Version: t.Canary, State: Served, Why: "the alias was created with it"})
+		} else {
+			whys = append(whys, fmt.Sprintf("%s serves %s already", d.p.Targets[i], t.Canary))
+		}
+	}
+	d.end(Succeeded, strings.Join(whys, "; "))
+}
+
+// accept remembers since when the accepted alarms fire.
+func (d *decider) accept() {
+	for _, name := range d.p.AcceptAlarms {
+		if a := d.w.Alarms[name]; a.State == "ALARM" {
+			if d.s.Accepted == nil {
+				d.s.Accepted = map[string]time.Time{}
+			}
+			d.s.Accepted[name] = a.Since
+		}
+	}
+}
