@@ -1,0 +1,112 @@
+package sfn
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/asl/machine"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
+)
+
+// A functionError is a function that failed: data, not a fault of the call.
+type functionError struct{ name, cause string }
+
+func (e *functionError) Error() string { return e.name + ": " + e.cause }
+
+// invokeFunction calls the function whose ARN is the Resource: its payload is
+// the input, its answer the result.
+func (s *Service) invokeFunction(ctx context.Context, c machine.CallTask) (jsonvalue.Value, string, error) {
+	out, err := s.invoke(ctx, Invocation{Function: c.Resource, Payload: c.Input.String()})
+	if err != nil {
+		return jsonvalue.Value{}, "", err
+	}
+	answer, err := payload(out)
+	return answer, out.Payload, err
+}
+
+// invokeLambda carries out lambda:invoke: parameters as in the Invoke operation,
+// with Payload as a value.
+//
+// Source: recorded.
+func (s *Service) invokeLambda(ctx context.Context, c machine.CallTask) (jsonvalue.Value, error) {
+	in := Invocation{
+		Function:      member(c.Input, "FunctionName").Str(),
+		Qualifier:     member(c.Input, "Qualifier").Str(),
+		ClientContext: member(c.Input, "ClientContext").Str(),
+		Event:         member(c.Input, "InvocationType").Str() == "Event",
+		Payload:       "{}",
+	}
+	if given, ok := c.Input.Get("Payload"); ok && given.Kind() != jsonvalue.KindNull {
+		in.Payload = given.String()
+	}
+	out, err := s.invoke(ctx, in)
+	if err != nil {
+		return jsonvalue.Value{}, err
+	}
+	answer := jsonvalue.ObjectOf()
+	if in.Event {
+		out.Payload = ""
+	} else {
+		result, err := payload(out)
+		if err != nil {
+			return jsonvalue.Value{}, err
+		}
+		answer = answer.
+			With("ExecutedVersion", jsonvalue.String(out.ExecutedVersion)).
+			With("Payload", result)
+	}
+	answer = withMetadata(answer, wire.CallerFrom(ctx).RequestID, len(out.Payload), "application/json", s.now(),
+		jsonvalue.Member{Key: "Connection", Value: jsonvalue.String("keep-alive")},
+		jsonvalue.Member{Key: "X-Amz-Executed-Version", Value: jsonvalue.String(out.ExecutedVersion)},
+		jsonvalue.Member{Key: "x-amzn-Remapped-Content-Length", Value: jsonvalue.String("0")},
+		jsonvalue.Member{Key: "X-Amzn-Trace-Id", Value: jsonvalue.String(s.traceID())},
+	)
+	return answer.With("StatusCode", jsonvalue.Int(int64(out.Status))), nil
+}
+
+// traceID returns what X-Ray calls a trace that was not sampled.
+func (s *Service) traceID() string {
+	a, b, c := s.random.draw3()
+	return fmt.Sprintf("Root=1-%08x-%08x%016x;Parent=%016x;Sampled=0", uint32(s.clock.Now().Unix()), uint32(a), b, c)
+}
+
+func (s *Service) invoke(ctx context.Context, in Invocation) (Invoked, error) {
+	if s.functions == nil {
+		return Invoked{}, &wire.Error{
+			Code:    "ResourceNotFoundException",
+			Message: "Function not found: " + in.Function + " (there is no Lambda here)",
+			Status:  404,
+		}
+	}
+	return s.functions.Invoke(ctx, in)
+}
+
+// payload reads a function's answer. A function that failed is an error whose
+// name is the errorType and whose cause is the whole answer.
+//
+// Source: recorded; a crash or time-out without an errorType is Lambda.Unknown.
+func payload(out Invoked) (jsonvalue.Value, error) {
+	answer, err := jsonvalue.Parse(out.Payload)
+	if out.FunctionError != "" {
+		name := member(answer, "errorType").Str()
+		if name == "" {
+			name = "Lambda.Unknown"
+		}
+		return jsonvalue.Value{}, &functionError{name: name, cause: out.Payload}
+	}
+	if strings.TrimSpace(out.Payload) == "" {
+		return jsonvalue.Null(), nil
+	}
+	if err != nil {
+		return jsonvalue.Value{}, &functionError{name: "Lambda.Unknown", cause: "The function's answer is not JSON: " + err.Error()}
+	}
+	return answer, nil
+}
+
+// member returns a member of an object, Undefined where there is none.
+func member(v jsonvalue.Value, key string) jsonvalue.Value {
+	m, _ := v.Get(key) // Undefined says the same as false
+	return m
+}

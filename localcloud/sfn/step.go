@@ -1,0 +1,193 @@
+package sfn
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/asl"
+	"github.com/crossfade-dev/crossfade/asl/machine"
+)
+
+// retryAfter is how long a step that could not be saved waits for the next try.
+const retryAfter = time.Second
+
+// An unsaved step has happened in memory and is not in the journal. Nothing of
+// it is acted upon before it is.
+type unsaved struct {
+	events  []machine.HistoryEvent
+	effects []machine.Effect
+	wake    time.Time
+}
+
+// apply takes an execution one step further. The error says that the step could
+// not be saved: it has happened, but is not acted upon before it is saved, which
+// is tried again by itself.
+func (s *Service) apply(x *execution, ev machine.Event) error {
+	x.mu.Lock()
+	after, err := s.step(x, ev, s.now())
+	x.mu.Unlock()
+	run(after)
+	return err
+}
+
+// tick is apply for a timer that is due.
+func (s *Service) tick(_ context.Context, x *execution) error {
+	x.mu.Lock()
+	var after []func()
+	var err error
+	if x.recovers {
+		x.recovers = false
+		after = append(after, func() { s.recover(x) })
+	} else {
+		after, err = s.step(x, machine.Tick{}, s.now())
+	}
+	x.mu.Unlock()
+	run(after)
+	if err != nil {
+		return fmt.Errorf("execution %s: %w", x.arn, err)
+	}
+	return nil
+}
+
+// step takes an execution through one event, saves what came of it, and hands
+// out what it asks for. It returns what must wait until the locks are free.
+// x.mu is held.
+func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []func(), err error) {
+	if now.Before(x.last) { // the clock was put back
+		now = x.last
+	}
+	x.last = now
+	if x.unsaved != nil {
+		if after, err = s.settle(x, now); err != nil {
+			return nil, err
+		}
+	}
+	if _, again := ev.(machine.Redrive); !x.running() && !again {
+		return after, nil
+	}
+	program, err := x.program()
+	if err != nil {
+		return after, err
+	}
+	if x.begun() && x.machine.control.Load().deleting {
+		// Executions of a state machine that is being deleted end at their next
+		// transition.
+		ev = machine.Stop{}
+	}
+	result := machine.Step(program, x.state, ev, now)
+	if _, ticked := ev.(machine.Tick); ticked && len(result.History) == 0 && len(result.Effects) == 0 {
+		s.timers.set(x, result.Wake)
+		return after, nil
+	}
+	x.history = append(x.history, result.History...)
+	s.closeTask(x, ev)
+	if x.state.Status != machine.StatusRunning {
+		x.stopped = now
+	}
+	x.unsaved = &unsaved{events: result.History, effects: result.Effects, wake: result.Wake}
+	more, err := s.settle(x, now)
+	return append(after, more...), err
+}
+
+// begun says whether the first step was taken.
+func (x *execution) begun() bool { return len(x.history) > 0 }
+
+// settle saves the step that waits for it, and then acts upon it. x.mu is held.
+func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
+	u := x.unsaved
+	if s.journal != nil && x.machine.kind == asl.Standard {
+		records, err := x.records(u.events)
+		if err == nil {
+			err = s.journal.Commit(records...)
+		}
+		if err != nil {
+			s.timers.set(x, now.Add(retryAfter))
+			return nil, err
+		}
+		x.chunks++
+	}
+	x.unsaved = nil
+	s.writeLogs(x, u.events)
+	for _, e := range u.effects {
+		switch e := e.(type) {
+		case machine.CallTask:
+			s.call(x, e)
+		case machine.CancelTask:
+			s.cancel(x, e.Task)
+		default:
+			panic(fmt.Sprintf("sfn: unknown effect %T", e))
+		}
+	}
+	s.timers.set(x, u.wake)
+	if len(u.events) > 0 && u.events[0].Type == machine.EventExecutionStarted {
+		x.countStart()
+	}
+	if x.state.Status != machine.StatusRunning {
+		return s.finish(x), nil
+	}
+	return nil, nil
+}
+
+// finish does what the end of an execution brings with it. x.mu is held.
+func (s *Service) finish(x *execution) []func() {
+	x.ended.Store(x.stopped.UnixMilli())
+	x.status.Store(x.state.Status)
+	s.timers.set(x, time.Time{})
+	for _, t := range x.tasks {
+		s.cancel(x, t.id)
+	}
+	x.countEnd()
+	x.settleMemory()
+	if x.done != nil {
+		close(x.done)
+		x.done = nil
+	}
+	m := x.machine
+	var after []func()
+	if m.runs.open.Add(-1) == 0 && m.control.Load() != nil && m.control.Load().deleting {
+		after = append(after, func() { s.calls.submit(func() { s.lastEnded(m) }) })
+	}
+	if x.parent != nil {
+		after = append(after, func() { s.calls.submit(func() { s.childEnded(x) }) })
+	}
+	if m.kind == asl.Standard && m.runs.tooMany(s.keep) {
+		after = append(after, func() { s.calls.submit(func() { s.trim(m, s.now()) }) })
+	}
+	return after
+}
+
+// settleMemory lets go of what only a running execution needs. One that did not
+// succeed may be redriven, and keeps its state.
+func (x *execution) settleMemory() {
+	x.tasks = nil
+	if x.state.Status == machine.StatusSucceeded {
+		x.state = &machine.Execution{Status: x.state.Status, OutputText: x.state.OutputText, EventCount: x.state.EventCount}
+	}
+	if x.machine.kind == asl.Express {
+		x.history = nil
+	}
+}
+
+// lastEnded ends the deletion of a state machine after its last execution.
+func (s *Service) lastEnded(m *stateMachine) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// When it cannot be saved the state machine stays DELETING until a restart,
+	// which finds that nothing runs and finishes it.
+	_ = s.finishDelete(m)
+}
+
+// trim forgets the executions that are too many or too old.
+func (s *Service) trim(m *stateMachine, now time.Time) {
+	for _, x := range m.runs.trim(s.keep, now.Add(-s.keepFor)) {
+		if s.journal == nil {
+			continue
+		}
+		x.mu.Lock()
+		records := x.forgotten()
+		x.mu.Unlock()
+		// What cannot be deleted comes back with a restart and is trimmed again.
+		_ = s.journal.Commit(records...)
+	}
+}
