@@ -22,9 +22,24 @@ func (d *decider) goBack(cause BackCause, why string) {
 		return
 	}
 	d.noteFrom()
+	if left, all := d.allLeft(); all {
+		d.endBack(cause, why, left)
+		return
+	}
 	d.enter(RollingBack, why)
 	d.s.Back, d.s.StepSince, d.s.ToldAt = cause, time.Time{}, time.Time{}
 	d.announce("rollingBack")
+}
+
+// allLeft says whether every alias is left to somebody else.
+func (d *decider) allLeft() (left []string, all bool) {
+	for _, t := range d.s.Targets {
+		if t.Left == "" {
+			return nil, false
+		}
+		left = append(left, t.Left)
+	}
+	return left, true
 }
 
 // noteFrom remembers how much traffic there is to take back.
@@ -78,22 +93,26 @@ func (d *decider) askBack() (left []string, done bool) {
 			left = append(left, t.Left)
 			continue
 		case d.sights[i] == gone:
-			left = append(left, fmt.Sprintf("alias %s does not exist any more", label))
+			left = append(left, goneText(d.p.Targets[i]))
 			continue
 		case d.sights[i] == unread && t.Seen.Stable == "":
 			done = false
 			continue
 		case d.sights[i] != unread && !t.ours(t.Seen):
-			left = append(left, fmt.Sprintf("%s shows %s, which somebody else did, and stays so", label, describe(t.Seen)))
+			left = append(left, fmt.Sprintf("%s stays as somebody else left it: %s", label, describe(t.Seen)))
 			continue
 		case d.sights[i] != unread && t.share(t.Seen) == 0 && !fresh:
 			continue
 		}
-		if fresh {
+		switch {
+		case fresh && d.sights[i] == drifted:
 			t.Before, t.Wish, t.WishAt, t.ConfirmedAt = t.Seen, wish, d.now, time.Time{}
-		} else if d.sights[i] == drifted {
+		case fresh:
+			t.Before, t.Wish, t.WishAt, t.ConfirmedAt = t.Wish, wish, d.now, time.Time{}
+		case d.sights[i] == drifted && !d.now.Before(t.WishAt.Add(d.p.Settle)):
+			// Earlier it may be an answer from before.
 			d.tell("drift", fmt.Sprintf("%s shows %s, which somebody else did; it is taken back", label, describe(t.Seen)))
-			t.Before = t.Seen
+			t.Before, t.WishAt, t.ConfirmedAt = t.Seen, d.now, time.Time{}
 		}
 		done = false
 		if d.sights[i] != unread || fresh {
@@ -106,8 +125,15 @@ func (d *decider) askBack() (left []string, done bool) {
 // endBack ends a rollout whose traffic is back.
 func (d *decider) endBack(cause BackCause, why string, left []string) {
 	d.s.Back = cause
-	if len(left) > 0 {
-		why += "; " + strings.Join(left, "; ")
+	for i := range d.s.Targets {
+		if d.sights[i] == gone {
+			d.s.Targets[i].Left = goneText(d.p.Targets[i])
+		}
+	}
+	for _, l := range left {
+		if !strings.Contains(why, l) {
+			why += "; " + l
+		}
 	}
 	if d.s.BackFrom > 0 || cause == BackTask {
 		d.quarantine(cause, why)
@@ -202,7 +228,7 @@ func (d *decider) handleDrift() bool {
 		return false
 	}
 	t := &d.s.Targets[i]
-	what := fmt.Sprintf("%s shows %s, not the %s that was asked for: somebody else did that", d.p.Targets[i], describe(t.Seen), describe(t.Wish))
+	what := fmt.Sprintf("%s shows %s, which somebody else did; %s was asked for", d.p.Targets[i], describe(t.Seen), percent(t.Wish.Weight))
 	free := d.s.Phase == Progressing || d.s.Hold == HoldUnknown || d.s.Hold == HoldApproval
 	switch {
 	case d.p.OnDrift == plan.AdoptDrift && free && d.adoptable():
@@ -240,10 +266,13 @@ func (d *decider) stayDrifted() bool {
 		return true
 	}
 	d.s.StepSince = time.Time{}
-	d.enter(Progressing, "every alias shows again what was asked for")
+	d.reached()
+	d.enter(Progressing, "")
 	d.announce("resumed")
 	return false
 }
+
+func goneText(t plan.Target) string { return fmt.Sprintf("alias %s does not exist any more", t) }
 
 // adoptable says whether every drifted target is split between the two versions
 // of the rollout, or has everything on the new one.
@@ -302,7 +331,7 @@ func (d *decider) leaveDrifted() {
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
 		if d.sights[i] == drifted || d.sights[i] == stale || d.sights[i] == pending {
-			t.Left = fmt.Sprintf("%s stays as somebody else left it, %s", d.p.Targets[i], describe(t.Seen))
+			t.Left = fmt.Sprintf("%s stays as somebody else left it: %s", d.p.Targets[i], describe(t.Seen))
 		}
 	}
 }

@@ -50,6 +50,9 @@ func Decide(p plan.Plan, s Status, w World, now time.Time) Decision {
 	if d.s.Phase == RollingBack { // since long, or since just now
 		d.takeBack()
 	}
+	if !d.s.Phase.Ended() {
+		d.tellFindings(s.Findings)
+	}
 	d.s.LookedAt = now
 	return Decision{Status: d.s, Actions: d.actions, Events: d.events, Notes: d.notes, Look: d.nextLook()}
 }
@@ -169,7 +172,6 @@ func (d *decider) judge() {
 	if d.s.Phase == RollingBack {
 		return // the findings that led here stay, to explain it
 	}
-	before := d.s.Findings
 	d.s.Findings = nil
 	for _, c := range d.p.Checks {
 		e := analysis.Evidence{Now: d.now, From: d.s.Started, Since: d.s.StepSince}
@@ -198,7 +200,6 @@ func (d *decider) judge() {
 	}
 	d.verdict = analysis.Combine(d.s.Findings)
 	d.trouble = d.findTrouble()
-	d.tellFindings(before)
 }
 
 // judgeRate judges a check for each target that moves.
@@ -229,9 +230,12 @@ func (d *decider) findTrouble() string {
 }
 
 // tellFindings tells people about checks that turned bad, or that could not be
-// read, and about the end of that.
+// read, and about the end of that, unless the state's own sentence says so.
 func (d *decider) tellFindings(before []analysis.Finding) {
 	for _, f := range d.s.Findings {
+		if f.Why == d.s.Why {
+			continue
+		}
 		i := slices.IndexFunc(before, func(b analysis.Finding) bool { return b.Check == f.Check && b.Target == f.Target })
 		was := analysis.Finding{Verdict: analysis.Unknown}
 		if i >= 0 {
@@ -463,7 +467,8 @@ func (d *decider) stepOver() bool {
 	return !d.now.Before(d.s.StepSince.Add(d.p.Hold(d.s.Step)))
 }
 
-// ask asks again for what is not seen yet. While the world cannot be judged it
+// ask asks again for what is not seen yet, once the settle window has passed or
+// when the last attempt did not work. While the world cannot be judged it
 // does not: that would give traffic without looking.
 func (d *decider) ask() {
 	if d.trouble != "" {
@@ -476,8 +481,10 @@ func (d *decider) ask() {
 		if d.sights[i] != pending {
 			continue
 		}
-		d.actions = append(d.actions, Shift{Target: i, To: t.Wish, From: t.Seen})
 		problem := d.seen(i).ShiftProblem
+		if waited := !d.now.Before(t.WishAt.Add(d.p.Settle)); waited || problem != "" || t.WishAt.Equal(d.now) {
+			d.actions = append(d.actions, Shift{Target: i, To: t.Wish, From: t.Seen})
+		}
 		if late == "" && (problem != "" || d.now.Sub(t.WishAt) > d.p.Settle+2*d.p.Look) {
 			late = fmt.Sprintf("%s does not show %s yet", d.p.Targets[i], percent(t.Wish.Weight))
 			if problem != "" {
@@ -520,7 +527,7 @@ func (d *decider) finish() {
 		d.holdUnknown(d.whyUnknown())
 		return
 	}
-	state, why := Verified, "finished its soak"
+	state, why := Verified, "had all of the traffic for "+span(d.now.Sub(d.s.StepSince))+" and was healthy"
 	if d.verdict == analysis.Unknown {
 		state, why = Served, "has all of the traffic without a verdict"
 	}
@@ -601,7 +608,7 @@ func (d *decider) holdUnknown(why string) {
 // holdGone holds because an alias does not exist any more.
 func (d *decider) holdGone(i int) {
 	if d.s.Hold != HoldGone {
-		d.hold(HoldGone, fmt.Sprintf("alias %s does not exist any more", d.p.Targets[i]))
+		d.hold(HoldGone, goneText(d.p.Targets[i]))
 		return
 	}
 	if !d.now.Before(d.s.UnknownSince.Add(d.p.UnknownFor)) {
@@ -637,7 +644,7 @@ func (d *decider) nextLook() time.Time {
 	return at
 }
 
-// weight is the largest weight that a target was asked for.
+// weight is the largest weight that is asked of a target.
 func (d *decider) weight() plan.Weight { return weight(d.s) }
 
 func weight(s Status) plan.Weight {
@@ -647,7 +654,9 @@ func weight(s Status) plan.Weight {
 			w = max(w, t.share(t.Seen)) // not this rollout's wish any more
 			continue
 		}
-		w = max(w, t.Wish.Weight)
+		if s.Phase != RollingBack {
+			w = max(w, t.Wish.Weight)
+		}
 	}
 	return w
 }

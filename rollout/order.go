@@ -67,7 +67,7 @@ func (d *decider) goOn() {
 func (d *decider) resume() {
 	switch {
 	case d.s.Hold == HoldAtZero:
-		d.enter(Pending, "starting again")
+		d.enter(Pending, "everything is proven once more")
 		d.s.Started, d.s.Step, d.s.StepSince, d.s.BackFrom = d.now, -1, time.Time{}, 0
 		for i := range d.s.Targets {
 			d.s.Targets[i].Before = d.s.Targets[i].Wish

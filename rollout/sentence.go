@@ -43,7 +43,7 @@ func predicate(p plan.Plan, s Status, now time.Time) string {
 		if s.Refused {
 			return " refused, nothing was changed: " + s.Why
 		}
-		return fmt.Sprintf(" given up: %s; %s", s.Why, standing(p, s))
+		return fmt.Sprintf(" given up: %s%s", s.Why, standing(p, s))
 	case Aborted:
 		switch {
 		case s.BackFrom == 0:
@@ -65,7 +65,11 @@ func progressing(p plan.Plan, s Status, now time.Time) string {
 	}
 	text := " at " + at
 	if next, when := Next(p, s); when.After(now) {
-		text += fmt.Sprintf(", in %s %s", span(when.Sub(now)), next)
+		what, healthy := strings.CutSuffix(next, " if healthy")
+		text += fmt.Sprintf(", %s in %s", what, span(when.Sub(now)))
+		if healthy {
+			text += " if healthy"
+		}
 	}
 	if s.Why != "" {
 		text += "; " + s.Why
@@ -127,7 +131,7 @@ func Next(p plan.Plan, s Status) (what string, at time.Time) {
 func giveUp(p plan.Plan, s Status) (what string, at time.Time) {
 	at = deadline(p, s)
 	what = "gives up"
-	if s.FullSince.IsZero() && s.Hold != HoldUnhealthy {
+	if s.FullSince.IsZero() && s.Phase != Pending && s.Hold != HoldUnhealthy && s.Hold != HoldDrift {
 		what = "takes everything back"
 	}
 	unknownAt := s.UnknownSince.Add(p.UnknownFor)
@@ -161,19 +165,20 @@ func soaked(p plan.Plan) string {
 	return ", watched for " + span(p.Soak)
 }
 
-// standing says what each alias shows at the end, and how to change that.
+// standing says which aliases still serve the new version at the end, and how to
+// change that.
 func standing(p plan.Plan, s Status) string {
-	parts := make([]string, len(s.Targets))
+	var b strings.Builder
 	for i, t := range s.Targets {
-		parts[i] = fmt.Sprintf("%s shows %s", p.Targets[i], describe(t.Seen))
 		switch w := t.share(t.Seen); {
+		case t.Left != "":
 		case w == plan.Full:
-			parts[i] += fmt.Sprintf(" (crossfade rollback %s takes it back)", p.Targets[i])
+			fmt.Fprintf(&b, "; %s shows %s, crossfade rollback %s takes it back", p.Targets[i], describe(t.Seen), p.Targets[i])
 		case w > 0:
-			parts[i] += fmt.Sprintf(" (crossfade adopt %s finishes or reverts that)", p.Targets[i])
+			fmt.Fprintf(&b, "; %s shows %s, crossfade adopt %s finishes or reverts it", p.Targets[i], describe(t.Seen), p.Targets[i])
 		}
 	}
-	return strings.Join(parts, ", ")
+	return b.String()
 }
 
 // allBack says whether every alias was last seen with everything on the old
@@ -231,7 +236,7 @@ func versions(s Status, of func(TargetStatus) string) string {
 	return strings.Join(list, ", ")
 }
 
-// describe names a routing: 7, or 25 % on 8 and the rest on 7.
+// describe names a routing: 7, or 25 % on 8, the rest on 7.
 func describe(r Routing) string {
 	switch {
 	case r.Canary == "" || r.Weight == 0:
@@ -239,7 +244,7 @@ func describe(r Routing) string {
 	case r.Weight == plan.Full:
 		return r.Canary
 	default:
-		return fmt.Sprintf("%s on %s and the rest on %s", percent(r.Weight), r.Canary, r.Stable)
+		return fmt.Sprintf("%s on %s, the rest on %s", percent(r.Weight), r.Canary, r.Stable)
 	}
 }
 

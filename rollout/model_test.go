@@ -1,0 +1,117 @@
+package rollout_test
+
+import (
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// A model is a small world for one rollout: aliases that may answer late,
+// alarms, and traffic that fails at known rates. It does what Decide asks for.
+type model struct {
+	plan    plan.Plan
+	now     time.Time // the real time
+	skew    time.Duration
+	aliases []*modelAlias
+	alarms  map[string]analysis.AlarmState
+	orders  []rollout.Order
+	probes  map[string]analysis.Probe
+	metrics map[string]analysis.Series
+}
+
+// A modelAlias is an alias with eventual consistency.
+type modelAlias struct {
+	name           string
+	stable, canary string
+	routing        rollout.Routing // as written
+	shown          rollout.Routing // as reads show it
+	showAt         time.Time       // when reads show what was written
+	delay          time.Duration
+	unreadable     string
+	gone           bool
+	writeProblem   string // why writes fail
+	lastProblem    string // of the last write
+	losesWrites    bool   // writes do nothing and report nothing
+	writes         int
+
+	perSecond         float64 // requests
+	badOld, badNew    float64
+	countsProblem     string
+	canaryN, canaryX  float64
+	stableN, stableX  float64
+	notCounted        bool
+	runningOfTheAlias int
+}
+
+// pass lets time pass.
+func (m *model) pass(d time.Duration) {
+	m.now = m.now.Add(d)
+	for _, a := range m.aliases {
+		n := a.perSecond * d.Seconds()
+		w := float64(a.shown.Share(a.canary)) / float64(plan.Full)
+		a.canaryN, a.canaryX = a.canaryN+n*w, a.canaryX+n*w*a.badNew
+		a.stableN, a.stableX = a.stableN+n*(1-w), a.stableX+n*(1-w)*a.badOld
+		if !m.now.Before(a.showAt) {
+			a.shown = a.routing
+		}
+	}
+}
+
+// clock is the time that the decider is told.
+func (m *model) clock() time.Time { return m.now.Add(m.skew) }
+
+// world is what a look brings.
+func (m *model) world() rollout.World {
+	w := rollout.World{Alarms: m.alarms, Orders: m.orders, Probes: m.probes, Metrics: m.metrics}
+	for _, a := range m.aliases {
+		seen := rollout.SeenTarget{Routing: a.shown, Problem: a.unreadable, Gone: a.gone, ShiftProblem: a.lastProblem}
+		if !a.notCounted {
+			counts := func(version string, n, x float64) *analysis.Counts {
+				return &analysis.Counts{
+					Version: version, Succeeded: int(n) - int(x), Failed: int(x), Running: a.runningOfTheAlias,
+					AsOf: m.clock(), Problem: a.countsProblem,
+				}
+			}
+			seen.Canary, seen.Stable = counts(a.canary, a.canaryN, a.canaryX), counts(a.stable, a.stableN, a.stableX)
+		}
+		w.Targets = append(w.Targets, seen)
+	}
+	return w
+}
+
+// act does what was asked for.
+func (m *model) act(s rollout.Shift) {
+	a := m.aliases[s.Target]
+	a.lastProblem = a.writeProblem
+	if a.writeProblem != "" || a.losesWrites || a.gone {
+		return
+	}
+	if !a.routing.Same(s.From) && !a.routing.Same(s.To) {
+		a.lastProblem = "conflict: it shows something else"
+		return
+	}
+	a.write(m.now, s.To)
+}
+
+func (a *modelAlias) write(now time.Time, r rollout.Routing) {
+	a.writes++
+	if a.routing.Same(r) {
+		return // what is on its way is not delayed by asking again
+	}
+	a.routing = r
+	a.showAt = now.Add(a.delay)
+	if a.delay == 0 {
+		a.shown = r
+	}
+}
+
+// begin is the status of the model's rollout.
+func (m *model) begin() rollout.Status {
+	targets := make([]rollout.TargetStatus, len(m.aliases))
+	for i, a := range m.aliases {
+		targets[i] = rollout.TargetStatus{Alias: a.name, Canary: a.canary}
+	}
+	return rollout.Begin(m.plan, targets, m.clock())
+}
