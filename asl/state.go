@@ -49,7 +49,7 @@ type Task struct {
 	Input          Expression
 	ResultSelector Expression
 	ResultPath     *ResultPath
-	// Seconds and their Path forms exclude each other.
+	// Each of these and its Path form exclude each other.
 	TimeoutSeconds, TimeoutSecondsPath     Expression
 	HeartbeatSeconds, HeartbeatSecondsPath Expression
 	// RoleARN is the role of Credentials.

@@ -36,12 +36,12 @@ func (f *failure) is(name string) bool { return f.name != nil && *f.name == name
 
 // matches reports whether a name in ErrorEquals covers the failure.
 //
-// What cannot be processed at all and what is too large are not covered by the wildcard.
-// Source: Step Functions Developer Guide, "Handling errors".
+// What cannot be processed at all is not covered by the wildcard. What is too large is: the
+// Developer Guide says otherwise, but AWS was recorded to catch it.
 func (f *failure) matches(name string) bool {
 	switch name {
 	case errorAll:
-		return !f.is(errorDataLimitExceeded) && !f.is(errorRuntime)
+		return !f.is(errorRuntime)
 	case errorTaskFailed:
 		return f.is(name) || f.ofTask && !f.is(errorTimeout) && !f.is(errorHeartbeatTimeout) && !f.is(errorDataLimitExceeded)
 	case errorTimeout:

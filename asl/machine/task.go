@@ -27,11 +27,9 @@ func (r *run) schedule(f *frame, s *state) *failure {
 	r.x.tasks = append(r.x.tasks, f)
 	f.Phase = working
 	r.emitScheduled(f, def, t)
-	if t.Timeout > 0 {
-		t.Deadline = r.now.Add(time.Duration(t.Timeout) * time.Second)
-		r.x.timers.add(t.Deadline, f, onDeadline)
+	if def.Resource.Kind != asl.Activity {
+		r.startClocks(f)
 	}
-	r.expectBeat(f)
 	r.result.Effects = append(r.result.Effects, r.call(f))
 	return nil
 }
@@ -125,8 +123,12 @@ func (r *run) taskStarted(f *frame, worker string) {
 		return
 	}
 	f.Task.Started = true
-	r.expectBeat(f)
 	def := r.task(f)
+	if def.Resource.Kind == asl.Activity {
+		r.startClocks(f)
+	} else {
+		r.expectBeat(f)
+	}
 	switch def.Resource.Kind {
 	case asl.LambdaFunction:
 		r.emit(f, EventLambdaFunctionStarted, nil)
@@ -243,6 +245,18 @@ func (r *run) taskTimedOut(f *frame, name string) {
 
 func (r *run) taskHeartbeat(f *frame) {
 	r.taskStarted(f, "")
+	r.expectBeat(f)
+}
+
+// startClocks begins to count a task's time-out and heartbeats. For an activity that is when a
+// worker takes the task, for anything else when it is scheduled.
+//
+// Source: Step Functions Developer Guide, "Task workflow state", TimeoutSeconds.
+func (r *run) startClocks(f *frame) {
+	if t := f.Task; t.Timeout > 0 {
+		t.Deadline = r.now.Add(time.Duration(t.Timeout) * time.Second)
+		r.x.timers.add(t.Deadline, f, onDeadline)
+	}
 	r.expectBeat(f)
 }
 
