@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
@@ -29,7 +31,7 @@ type reply struct {
 // fixedID is the request id of test servers that have goldens.
 const fixedID = "11111111-2222-4333-8444-555555555555"
 
-func send(t *testing.T, h http.Handler, a ask) reply {
+func send(t rapid.TB, h http.Handler, a ask) reply {
 	t.Helper()
 	if a.method == "" {
 		a.method = "POST"

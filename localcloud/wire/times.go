@@ -15,13 +15,13 @@ const (
 	formatRFC822  = "rfc822"
 )
 
-// maxEpochSeconds is the end of the year 9999: what lies beyond has no text.
-const maxEpochSeconds = 253402300799
+// maxEpochSeconds is where the year 10000 begins: what lies beyond has no text.
+const maxEpochSeconds = 253402300800
 
 // epochTime returns the time that is a number of seconds after 1970, rounded to
 // milliseconds; ok is false if no calendar has it.
 func epochTime(seconds float64) (t time.Time, ok bool) {
-	if math.IsNaN(seconds) || math.Abs(seconds) > maxEpochSeconds {
+	if math.IsNaN(seconds) || math.Abs(seconds) >= maxEpochSeconds {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC(), true
