@@ -81,6 +81,9 @@ func New(cfg Config) *Controller {
 	if cfg.SaveEvery == 0 {
 		cfg.SaveEvery = 5 * time.Second
 	}
+	if cfg.Decide == nil {
+		cfg.Decide = rollout.Decide
+	}
 	return &Controller{cfg: cfg, held: make(map[string]*held), news: newNews()}
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -121,7 +121,11 @@ func (c *Controller) save(ctx context.Context, h *held, d rollout.Decision, now 
 	}
 	rec := h.rec
 	rec.Status = d.Status
-	revision, err := c.cfg.Store.Save(ctx, rec, h.leases, events, notes(rec, d, now))
+	notes, err := c.notes(ctx, h.rec, d, now)
+	if err != nil {
+		return err
+	}
+	revision, err := c.cfg.Store.Save(ctx, rec, h.leases, events, notes)
 	if err != nil {
 		return err
 	}
@@ -144,25 +148,29 @@ func sinceless(now, t time.Time) time.Duration {
 }
 
 // material says whether b remembers anything that a does not, besides when it
-// was looked and the numbers in the findings.
+// was looked and numbers, which move with every look.
 func material(a, b rollout.Status) bool {
-	if a.Phase != b.Phase || a.Step != b.Step || a.Orders != b.Orders || a.Hold != b.Hold || a.Back != b.Back ||
-		a.Approved != b.Approved || a.Promoted != b.Promoted || a.Skipped != b.Skipped || a.Refused != b.Refused ||
-		!a.Since.Equal(b.Since) || !a.Started.Equal(b.Started) || !a.Ended.Equal(b.Ended) ||
-		!a.StepSince.Equal(b.StepSince) || !a.UnknownSince.Equal(b.UnknownSince) || !a.ToldAt.Equal(b.ToldAt) {
-		return true
+	return !reflect.DeepEqual(essence(a), essence(b))
+}
+
+// essence is a status without what moves with every look.
+func essence(s rollout.Status) rollout.Status {
+	s = cloneStatus(s)
+	s.LookedAt, s.Why = time.Time{}, ""
+	for i := range s.Targets {
+		s.Targets[i].SeenAt = time.Time{}
 	}
-	return !slices.EqualFunc(a.Targets, b.Targets, func(x, y rollout.TargetStatus) bool {
-		x.SeenAt, y.SeenAt = time.Time{}, time.Time{}
-		return x == y
-	}) || !slices.EqualFunc(a.Findings, b.Findings, func(x, y analysis.Finding) bool {
-		return x.Check == y.Check && x.Target == y.Target && x.Verdict == y.Verdict && x.Trouble == y.Trouble
-	}) || !maps.EqualFunc(a.Accepted, b.Accepted, time.Time.Equal)
+	for i, f := range s.Findings {
+		s.Findings[i] = analysis.Finding{Check: f.Check, Target: f.Target, Verdict: f.Verdict, Trouble: f.Trouble}
+	}
+	return s
 }
 
 // notes are what the ledger learns from a decision. A rollback that a person
 // ordered says something about the version it left; adopting a split does not.
-func notes(rec Record, d rollout.Decision, now time.Time) []LedgerEntry {
+// The version that served before the first rollout of an alias is worth knowing
+// too: a rollback may have nowhere else to go.
+func (c *Controller) notes(ctx context.Context, rec Record, d rollout.Decision, now time.Time) ([]LedgerEntry, error) {
 	var entries []LedgerEntry
 	for _, n := range d.Notes {
 		if rec.Task == Adopt && n.State == rollout.Quarantined {
@@ -173,5 +181,20 @@ func notes(rec Record, d rollout.Decision, now time.Time) []LedgerEntry {
 			State: n.State, Rollout: rec.ID, At: now, Why: n.Why,
 		})
 	}
-	return entries
+	if rec.Status.Step >= 0 || d.Status.Step < 0 {
+		return entries, nil
+	}
+	for _, t := range d.Status.Targets {
+		ledger, err := c.cfg.Store.Ledger(ctx, t.Alias)
+		if err != nil {
+			return nil, fmt.Errorf("ledger of %s: %w", t.Alias, err)
+		}
+		if _, known := standings(ledger)[t.Stable]; !known && t.Stable != "" && !t.Created {
+			entries = append(entries, LedgerEntry{
+				Alias: t.Alias, Version: t.Stable, State: rollout.Served, Rollout: rec.ID, At: now,
+				Why: "had all of the traffic before " + rec.ID,
+			})
+		}
+	}
+	return entries, nil
 }

@@ -33,27 +33,27 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 	for i, t := range p.Targets {
 		r, err := c.resolve(ctx, t, files)
 		if err != nil {
-			problem(i, "", "%s: %v", label(t), err)
+			problem(i, "", "%s: %v", t, err)
 			continue
 		}
 		pre.Targets[i] = r
 		if j := slices.IndexFunc(pre.Targets[:i], func(o Resolved) bool { return o.Alias == r.Alias }); j >= 0 {
-			problem(i, "", "%s: the plan names this alias twice", label(t))
+			problem(i, "", "%s: the plan names this alias twice", t)
 		}
 		if r.Exists && r.Now.Canary != "" {
 			problem(i, "", "%s: the alias is split already (%s, the rest on %s): something else left it so or is at work; crossfade adopt %s finishes or reverts it",
-				label(t), describe(r.Now), r.Now.Stable, label(t))
+				t, describe(r.Now), r.Now.Stable, t)
 		}
 		lease, ok, err := c.cfg.Store.Lease(ctx, r.Alias)
 		if err != nil {
 			return pre, fmt.Errorf("lease of %s: %w", r.Alias, err)
 		}
 		if ok {
-			problem(i, "", "%s: %v", label(t), &LeasedError{Lease: lease})
+			problem(i, "", "%s: %v", t, &LeasedError{Lease: lease})
 		}
 		if counter := c.cfg.Counters[t.Kind]; counter != nil && r.Exists {
 			if counts := c.counts(ctx, counter, r.Alias, r.Now.Stable, c.cfg.Clock.Now()); counts.Problem != "" {
-				problem(i, "", "%s: executions of version %s cannot be counted: %s", label(t), r.Now.Stable, counts.Problem)
+				problem(i, "", "%s: executions of version %s cannot be counted: %s", t, r.Now.Stable, counts.Problem)
 			}
 		}
 	}
@@ -155,13 +155,13 @@ func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Recor
 	for i, r := range pre.Targets {
 		pub, err := c.publish(ctx, r, files)
 		if err != nil {
-			return Record{}, fmt.Errorf("%s: %w%s", label(p.Targets[i]), err, staying(published))
+			return Record{}, fmt.Errorf("%s: %w%s", p.Targets[i], err, staying(published))
 		}
 		if r.Target.Version == "" && !pub.Reused {
-			published = append(published, label(p.Targets[i])+" "+pub.Canary)
+			published = append(published, p.Targets[i].String()+" "+pub.Canary)
 		}
 		if r.Exists && r.Now.Stable == pub.Canary {
-			unchanged = append(unchanged, label(p.Targets[i])+" serves "+pub.Canary+" already")
+			unchanged = append(unchanged, p.Targets[i].String()+" serves "+pub.Canary+" already")
 			continue
 		}
 		t := r.Target
@@ -204,7 +204,7 @@ func (c *Controller) proveShifts(ctx context.Context, targets []Resolved) []Prob
 			return prover.Prove(ctx, r.Alias)
 		}()
 		if err != nil && !errors.Is(err, ErrUnsettled) {
-			problems = append(problems, Problem{Target: i, Text: fmt.Sprintf("%s: cannot be shifted: %v", label(r.Target), err)})
+			problems = append(problems, Problem{Target: i, Text: fmt.Sprintf("%s: cannot be shifted: %v", r.Target, err)})
 		}
 	}
 	return problems
@@ -238,7 +238,7 @@ func (c *Controller) create(ctx context.Context, rec Record, events []rollout.Ev
 // accepted is the first sentence of a rollout's target.
 func accepted(r Resolved, pub Published) string {
 	var b strings.Builder
-	b.WriteString(label(r.Target))
+	b.WriteString(r.Target.String())
 	switch {
 	case !r.Exists:
 		fmt.Fprintf(&b, ": the alias does not exist; it is created with all traffic on %s", pub.Canary)
