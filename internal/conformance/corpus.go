@@ -67,6 +67,7 @@ type Case struct {
 	ID            string   `json:"id"`
 	Kind          string   `json:"kind"`
 	Provenance    string   `json:"provenance"`
+	Recorded      string   `json:"recorded"` // 02-01-2006, 15:04:05
 	Services      []string `json:"services"`
 	OtherServices []string `json:"other_services"`
 	Protocol      string   `json:"protocol"` // json, query, smithy-rpc-v2-cbor; empty: the service's own

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,8 +18,10 @@ type Answer struct {
 	Response map[string]any
 	// Error is set when the call failed.
 	Error *Error
-	// Status is the HTTP status; zero when nothing was sent.
-	Status int
+	// Status is the HTTP status; zero when nothing was sent. Headers are the
+	// answer's, their names in lower case.
+	Status  int
+	Headers map[string]any
 }
 
 // An Error is how a client saw a call fail.
@@ -162,7 +165,13 @@ func (r *replayer) remember(s *Step, answer Answer) {
 		r.answers.byStep[s.ID] = map[string]any{"$error": map[string]any{"Code": answer.Error.Code, "Message": answer.Error.Message}}
 		return
 	}
-	r.answers.byStep[s.ID] = answer.Response
+	seen := map[string]any{"ResponseMetadata": map[string]any{
+		"HTTPStatusCode": json.Number(strconv.Itoa(answer.Status)), "HTTPHeaders": answer.Headers,
+	}}
+	for k, v := range answer.Response {
+		seen[k] = v
+	}
+	r.answers.byStep[s.ID] = seen
 }
 
 // compare returns the first difference between a recording and an answer.

@@ -1,0 +1,189 @@
+// Package localcloud joins the local services into one AWS endpoint, over HTTP or
+// in memory.
+//
+// A [Cloud] is an http.Handler's worth of AWS and nothing else: whoever opens one
+// serves [Cloud.Handler] where they like, and drives what happens by itself with
+// [Cloud.Run], or in virtual time through [Cloud.Processes]. It does not know who
+// talks to it; Crossfade's own deployer is one client among others.
+package localcloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
+	"github.com/crossfade-dev/crossfade/localcloud/iam"
+	"github.com/crossfade-dev/crossfade/localcloud/journal"
+	"github.com/crossfade-dev/crossfade/localcloud/sfn"
+	"github.com/crossfade-dev/crossfade/localcloud/sts"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
+)
+
+// Config says what a Cloud is made of. The zero value is a cloud in memory.
+type Config struct {
+	// Dir is where the state is kept; empty keeps it in memory only.
+	Dir string
+	// Log takes what goes wrong and, at debug level, each request; nil means
+	// nobody listens.
+	Log *slog.Logger
+	// Clock is the cloud's time; nil means the machine's.
+	Clock clock.Clock
+	// Seed is where all draws come from: two clouds with one seed and the
+	// same calls in the same order route alike.
+	Seed uint64
+}
+
+// A Cloud is a set of local services behind one endpoint.
+type Cloud struct {
+	clock     clock.Clock
+	log       *slog.Logger
+	server    *wire.Server
+	journal   *journal.Journal // nil in memory
+	processes []process
+}
+
+// A process is a service that does things by itself.
+type process struct {
+	clock.Process
+	name string
+	wake <-chan struct{}
+}
+
+// Open returns a cloud with what its directory remembers. The error wraps
+// journal.ErrInUse when another process has the directory, and
+// journal.ErrNewer when a newer program wrote it.
+func Open(config Config) (*Cloud, error) {
+	if config.Clock == nil {
+		config.Clock = clock.System{}
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Cloud{clock: config.Clock, log: config.Log}
+	if config.Dir != "" {
+		var err error
+		if c.journal, err = journal.Open(config.Dir, journal.Options{}); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.join(config); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// join makes the services and introduces them to each other.
+func (c *Cloud) join(config Config) error {
+	// A nil *Journal in an interface is not a nil interface.
+	var alarms cloudwatch.Journal
+	var executions sfn.Journal
+	if c.journal != nil {
+		alarms, executions = c.journal, c.journal
+	}
+	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Journal: alarms})
+	if err != nil {
+		return err
+	}
+	roles := iam.New(iam.Config{Clock: c.clock, Save: c.save("iam.snapshot")})
+	sessions := sts.New(sts.Config{Clock: c.clock, RoleID: roles.RoleID, Save: c.save("sts.snapshot")})
+	if err := errors.Join(c.load("iam.snapshot", roles.Restore), c.load("sts.snapshot", sessions.Restore)); err != nil {
+		return err
+	}
+	operations := &integrations{}
+	states, err := sfn.New(sfn.Config{
+		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 1), Journal: executions,
+		Metrics: stateMetrics{monitoring}, Integrations: operations,
+	})
+	if err != nil {
+		return err
+	}
+	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf}, states.API(), monitoring.API(), sessions.API(), roles.API())
+	operations.server = c.server
+	c.processes = []process{
+		{states, "step functions", states.Wake()},
+		{monitoring, "cloudwatch", monitoring.Wake()},
+	}
+	return nil
+}
+
+// save returns where a small service keeps the whole of its state; nil in memory.
+func (c *Cloud) save(kind string) func([]byte) error {
+	if c.journal == nil {
+		return nil
+	}
+	return func(snapshot []byte) error { return c.journal.Put(kind, "", snapshot) }
+}
+
+// load gives restore what save kept.
+func (c *Cloud) load(kind string, restore func([]byte) error) error {
+	if c.journal == nil {
+		return nil
+	}
+	return c.journal.Load(kind, func(_ string, snapshot []byte) error { return restore(snapshot) })
+}
+
+// Handler returns the endpoint of all services. It accepts any Host header, and
+// any credentials.
+func (c *Cloud) Handler() http.Handler { return c.server }
+
+// HTTPClient returns a client whose requests, whatever their address, are
+// answered by this cloud in memory.
+func (c *Cloud) HTTPClient() *http.Client { return c.server.Client() }
+
+// AWSConfig returns a configuration whose SDK clients talk to this cloud in
+// memory.
+func (c *Cloud) AWSConfig() aws.Config {
+	return aws.Config{
+		Region:       wire.DefaultRegion,
+		BaseEndpoint: aws.String("http://crossfade.local"),
+		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+		HTTPClient:   c.HTTPClient(),
+	}
+}
+
+// Run drives what the services do by themselves, such as timers and alarms, in
+// the cloud's time until ctx ends. Its error is ctx's.
+func (c *Cloud) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range c.processes {
+		group.Go(func() error {
+			clock.Run(ctx, c.clock, p, p.wake, func(err error) {
+				if ctx.Err() == nil {
+					c.log.Error("the local cloud could not do what was due", "service", p.name, "err", err)
+				}
+			})
+			return ctx.Err()
+		})
+	}
+	return group.Wait()
+}
+
+// Processes returns what Run drives, for whoever lets virtual time pass.
+func (c *Cloud) Processes() []clock.Process {
+	out := make([]clock.Process, len(c.processes))
+	for i, p := range c.processes {
+		out[i] = p
+	}
+	return out
+}
+
+// Close lets go of the cloud's directory. What was acknowledged is on disk
+// whether or not Close is called.
+func (c *Cloud) Close() error {
+	if c.journal == nil {
+		return nil
+	}
+	if err := c.journal.Close(); err != nil {
+		return fmt.Errorf("local cloud: %w", err)
+	}
+	return nil
+}
