@@ -27,9 +27,10 @@ type Config struct {
 	Clock clock.Clock
 	// Rand makes ids; nil means the machine's secure source.
 	Rand io.Reader
-	// OnChange is called after each change, before the answer; it may call
-	// Snapshot.
-	OnChange func()
+	// Save keeps all roles and policies, as Restore reads them. It is called
+	// with each change, before the answer, one call at a time; its error becomes
+	// the answer. Nil keeps nothing.
+	Save func(snapshot []byte) error
 }
 
 // A Service is the state of IAM: the roles and policies of each account. They
@@ -91,8 +92,8 @@ func New(config Config) *Service {
 	if config.Rand == nil {
 		config.Rand = rand.Reader
 	}
-	if config.OnChange == nil {
-		config.OnChange = func() {}
+	if config.Save == nil {
+		config.Save = func([]byte) error { return nil }
 	}
 	return &Service{config: config, accounts: map[string]*account{}}
 }
@@ -154,14 +155,19 @@ func (s *Service) read(ctx context.Context, f func(c wire.Caller, a *account) er
 	return f(c, s.account(c.Account))
 }
 
-// change calls f with the caller's account and, unless f fails, tells that there
-// was a change. f must not change anything before it fails.
+// change calls f with the caller's account and, unless f fails, saves what has
+// become of it. f must not change anything before it fails.
 func (s *Service) change(ctx context.Context, f func(c wire.Caller, a *account) error) error {
-	if err := s.read(ctx, f); err != nil {
-		return err
-	}
-	s.config.OnChange()
-	return nil
+	return s.read(ctx, func(c wire.Caller, a *account) error {
+		if err := f(c, a); err != nil {
+			return err
+		}
+		snapshot, err := json.Marshal(s.accounts)
+		if err != nil {
+			return err
+		}
+		return s.config.Save(snapshot)
+	})
 }
 
 func (s *Service) account(number string) *account {
@@ -183,13 +189,6 @@ func (s *Service) newID(prefix string) (string, error) {
 		return "", fmt.Errorf("make an id: %w", err)
 	}
 	return prefix + base32.StdEncoding.EncodeToString(b[:])[:17], nil
-}
-
-// Snapshot returns all roles and policies as JSON, for Restore.
-func (s *Service) Snapshot() ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return json.Marshal(s.accounts)
 }
 
 // Restore replaces all roles and policies by those of a snapshot.

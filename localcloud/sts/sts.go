@@ -36,9 +36,10 @@ type Config struct {
 	// RoleID returns the id of a role by its ARN, such as "AROA...", or "" if it
 	// is not known; nil knows none.
 	RoleID func(roleARN string) string
-	// OnChange is called after each change, before the answer; it may call
-	// Snapshot.
-	OnChange func()
+	// Save keeps all sessions, as Restore reads them. It is called with each
+	// change, before the answer, one call at a time; its error becomes the
+	// answer. Nil keeps nothing.
+	Save func(snapshot []byte) error
 }
 
 // A Service is the state of STS: the sessions that have not ended.
@@ -68,8 +69,8 @@ func New(config Config) *Service {
 	if config.RoleID == nil {
 		config.RoleID = func(string) string { return "" }
 	}
-	if config.OnChange == nil {
-		config.OnChange = func() {}
+	if config.Save == nil {
+		config.Save = func([]byte) error { return nil }
 	}
 	return &Service{config: config, sessions: map[string]session{}}
 }
@@ -201,17 +202,28 @@ func (s *Service) open(who session, seconds *int32, defaultSeconds int32) (*stsa
 	}
 	now := s.config.Clock.Now()
 	who.Expires = now.Add(time.Duration(*seconds) * time.Second).UTC().Truncate(time.Second)
-	s.mu.Lock()
-	s.drop(now)
-	s.sessions[key] = who
-	s.mu.Unlock()
-	s.config.OnChange()
+	if err := s.remember(key, who, now); err != nil {
+		return nil, err
+	}
 	return &stsapi.Credentials{
 		AccessKeyId:     key,
 		SecretAccessKey: base64.StdEncoding.EncodeToString(random[10:40]),
 		SessionToken:    base64.StdEncoding.EncodeToString(random[40:]),
 		Expiration:      who.Expires,
 	}, nil
+}
+
+// remember keeps a session, for good when there is a place for that.
+func (s *Service) remember(key string, who session, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(now)
+	s.sessions[key] = who
+	snapshot, err := json.Marshal(s.sessions)
+	if err != nil {
+		return err
+	}
+	return s.config.Save(snapshot)
 }
 
 // remembered is how long ended sessions are kept, so that they are refused as
@@ -256,14 +268,6 @@ func accountInKey(key string) (string, bool) {
 		bits = bits<<8 | uint64(c)
 	}
 	return fmt.Sprintf("%012d", bits&0x7fffffffff80>>7), true
-}
-
-// Snapshot returns the sessions as JSON, for Restore.
-func (s *Service) Snapshot() ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(s.config.Clock.Now())
-	return json.Marshal(s.sessions)
 }
 
 // Restore replaces the sessions by those of a snapshot.
