@@ -136,7 +136,9 @@ func TestUpdatesMakeRevisionsOnlyWhenSomethingChanges(t *testing.T) {
 }
 
 func TestLoggingNeedsExactlyOneDestinationThatIsThere(t *testing.T) {
-	c := newCloud(t, func(config *Config) { config.Logs = &logGroups{known: "arn:aws:logs:eu-central-1:123456789012:log-group:there"} })
+	c := newCloud(t, func(config *Config) {
+		config.Logs = &logGroups{known: "arn:aws:logs:eu-central-1:123456789012:log-group:there"}
+	})
 	there, gone := "arn:aws:logs:eu-central-1:123456789012:log-group:there:*", "arn:aws:logs:eu-central-1:123456789012:log-group:gone:*"
 	to := func(groups ...string) []sfnapi.LogDestination {
 		list := []sfnapi.LogDestination{}
