@@ -30,6 +30,7 @@ type saved struct {
 	LastTask TaskID    `json:"lastTask"`
 	Root     *frame    `json:"root,omitempty"`
 	Queue    []int64   `json:"queue,omitempty"` // serials of frames
+	MapRuns  []*MapRun `json:"mapRuns,omitempty"`
 }
 
 // MarshalJSON returns the whole state of the execution. An execution that is loaded from it
@@ -38,7 +39,7 @@ func (x *Execution) MarshalJSON() ([]byte, error) {
 	s := saved{
 		Version: savedVersion, Status: x.Status, Error: x.Error, Cause: x.Cause, Events: x.EventCount,
 		Start: x.start, Input: x.input, Draws: x.draws, Deadline: x.deadline, LastStep: x.lastStep,
-		Frames: x.frames, LastTask: x.lastTask, Root: x.root,
+		Frames: x.frames, LastTask: x.lastTask, Root: x.root, MapRuns: x.mapRuns,
 	}
 	if x.Output.IsDefined() {
 		s.Output = &document{x.Output, x.OutputText}
@@ -62,7 +63,7 @@ func (x *Execution) UnmarshalJSON(text []byte) error {
 	*x = Execution{
 		Status: s.Status, Error: s.Error, Cause: s.Cause, EventCount: s.Events,
 		start: s.Start, input: s.Input, draws: s.Draws, deadline: s.Deadline, lastStep: s.LastStep,
-		frames: s.Frames, lastTask: s.LastTask, root: s.Root,
+		frames: s.Frames, lastTask: s.LastTask, root: s.Root, mapRuns: s.MapRuns,
 	}
 	if s.Output != nil {
 		x.Output, x.OutputText = s.Output.value, s.Output.json()

@@ -74,6 +74,7 @@ type Execution struct {
 	lastTask TaskID
 	root     *frame
 	queue    []*frame // those that can go on
+	mapRuns  []*MapRun
 
 	// These are found again when an execution is loaded.
 	tasks  []*frame // those that wait for a task, by its ID

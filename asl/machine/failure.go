@@ -124,7 +124,7 @@ func (r *run) evaluation(f *frame, err error) *failure {
 func (r *run) handle(f *frame, failed *failure) {
 	s := r.state(f)
 	if failed.is(errorRuntime) {
-		r.finish(f, StatusFailed, failed)
+		r.collapse(f, failed)
 		return
 	}
 	if r.retry(f, s, failed) {

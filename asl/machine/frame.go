@@ -72,7 +72,8 @@ type frame struct {
 	Variables []variable `json:"variables,omitempty"`
 	Task      *task      `json:"task,omitempty"`
 	Group     *group     `json:"group,omitempty"`
-	Item      *item      `json:"item,omitempty"` // of an iteration
+	Item      *item      `json:"item,omitempty"`  // of an iteration
+	Child     *child     `json:"child,omitempty"` // of a distributed Map
 }
 
 // A phase says what a frame is waiting for.
@@ -119,6 +120,9 @@ type group struct {
 	Items jsonvalue.Value `json:"items,omitzero"`
 	Input jsonvalue.Value `json:"input,omitzero"`
 	Limit int             `json:"limit,omitempty"`
+	// Run is the number of the distributed Map run, from 1, and Label its label.
+	Run   int    `json:"run,omitempty"`
+	Label string `json:"label,omitempty"`
 }
 
 // An item is what the context object of an iteration shows as Map.Item.
@@ -133,6 +137,9 @@ func (f *frame) variable(name string) (jsonvalue.Value, bool) {
 			if f.Variables[i].Name == name {
 				return f.Variables[i].Value, true
 			}
+		}
+		if f.Child != nil {
+			break
 		}
 	}
 	return jsonvalue.Value{}, false

@@ -44,6 +44,9 @@ const (
 	EventMapIterationFailed           EventType = "MapIterationFailed"
 	EventMapIterationStarted          EventType = "MapIterationStarted"
 	EventMapIterationSucceeded        EventType = "MapIterationSucceeded"
+	EventMapRunFailed                 EventType = "MapRunFailed"
+	EventMapRunStarted                EventType = "MapRunStarted"
+	EventMapRunSucceeded              EventType = "MapRunSucceeded"
 	EventMapStateAborted              EventType = "MapStateAborted"
 	EventMapStateFailed               EventType = "MapStateFailed"
 	EventMapStateStarted              EventType = "MapStateStarted"
@@ -99,6 +102,8 @@ type Details struct {
 	// TaskRoleARN is the role of the state's Credentials; RoleARN that of the execution.
 	TaskRoleARN, RoleARN                         string
 	StateMachineVersionARN, StateMachineAliasARN string
+	// MapRunARN is the run of a distributed Map.
+	MapRunARN string
 	// WorkerName is what an activity worker called itself.
 	WorkerName string
 	// Length is the number of items of a Map, Index the place of an iteration.

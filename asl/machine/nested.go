@@ -32,7 +32,7 @@ func (r *run) fork(f *frame, s *state) *failure {
 func (r *run) iterate(f *frame, s *state) *failure {
 	def := s.def.(*asl.Map)
 	if def.Distributed {
-		return r.runtimeFailure(f, "A Map state in DISTRIBUTED mode cannot be run here yet.")
+		return r.distribute(f, s, def)
 	}
 	input, failed := r.effectiveInput(f, s)
 	if failed != nil {
@@ -42,7 +42,7 @@ func (r *run) iterate(f *frame, s *state) *failure {
 	if failed != nil {
 		return failed
 	}
-	limit, failed := r.concurrency(f, s, def, input.value)
+	limit, failed := r.concurrency(f, s, def, input.value, maxIterations)
 	if failed != nil {
 		return failed
 	}
@@ -94,8 +94,8 @@ func (r *run) items(f *frame, s *state, def *asl.Map, input jsonvalue.Value) (js
 	return items, nil
 }
 
-// concurrency returns how many iterations may run at once.
-func (r *run) concurrency(f *frame, s *state, def *asl.Map, input jsonvalue.Value) (int, *failure) {
+// concurrency returns how many iterations may run at once, at most as many as given.
+func (r *run) concurrency(f *frame, s *state, def *asl.Map, input jsonvalue.Value, most int64) (int, *failure) {
 	if s.jsonata {
 		r.lookAt(f, jsonvalue.Value{})
 	} else {
@@ -128,8 +128,8 @@ func (r *run) concurrency(f *frame, s *state, def *asl.Map, input jsonvalue.Valu
 		}
 		limit = n
 	}
-	if limit == 0 || limit > maxIterations {
-		limit = maxIterations
+	if limit == 0 || limit > most {
+		limit = most
 	}
 	return int(limit), nil
 }
@@ -150,16 +150,22 @@ func (r *run) iteration(f *frame, previous int64) *failure {
 	if def.ItemSelector == nil {
 		return nil
 	}
+	v, failed := r.selectItem(f, s, def, g.Input, child)
+	child.Input = documentOf(v)
+	return failed
+}
+
+// selectItem evaluates ItemSelector for the item of an iteration.
+func (r *run) selectItem(f *frame, s *state, def *asl.Map, input jsonvalue.Value, iteration *frame) (jsonvalue.Value, *failure) {
 	if s.jsonata {
 		r.lookAt(f, jsonvalue.Value{})
 	} else {
-		r.look(g.Input)
+		r.look(input)
 	}
-	r.world.item = child
+	r.world.item = iteration
 	v, failed := r.eval(f, def.ItemSelector)
 	r.world.item = nil
-	child.Input = documentOf(v)
-	return failed
+	return v, failed
 }
 
 // joined takes the output of a branch or an iteration that is done.
@@ -173,7 +179,7 @@ func (r *run) joined(child *frame, output document) {
 	last := child.Last
 	if s.kind.id == mapState {
 		// The event is a leaf: the next iteration links past it, the end of the Map to it.
-		r.leaf(last, EventMapIterationSucceeded, &Details{Name: s.common.Name, Index: int64(child.Index)})
+		leaf := r.leaf(child, last, EventMapIterationSucceeded, &Details{Name: s.common.Name, Index: int64(child.Index)})
 		if g.Next < g.Items.Len() {
 			if failed := r.iteration(f, last); failed != nil {
 				r.disband(f)
@@ -181,7 +187,7 @@ func (r *run) joined(child *frame, output document) {
 			}
 			return
 		}
-		last = r.x.EventCount
+		last = leaf
 	}
 	if g.Done < len(g.Results) {
 		return
@@ -198,10 +204,10 @@ func (r *run) join(f *frame) *failure {
 	result := listOf(f.Group.Results)
 	switch def := s.def.(type) {
 	case *asl.Parallel:
-		r.leaf(f.Last, EventParallelStateSucceeded, nil)
+		r.leaf(f, f.Last, EventParallelStateSucceeded, nil)
 		return r.withResult(f, s, def.ResultSelector, def.ResultPath, result)
 	case *asl.Map:
-		r.leaf(f.Last, EventMapStateSucceeded, nil)
+		r.leaf(f, f.Last, EventMapStateSucceeded, nil)
 		return r.withResult(f, s, def.ResultSelector, def.ResultPath, result)
 	default:
 		panic("machine: a " + s.def.Type() + " state has no frames to join")
@@ -217,11 +223,11 @@ func (r *run) broken(child *frame, failed *failure) {
 	passed := *failed
 	passed.ofTask = false
 	if s.kind.id == mapState {
-		r.leaf(child.Last, EventMapIterationFailed, &Details{Name: s.common.Name, Index: int64(child.Index)})
+		r.leaf(child, child.Last, EventMapIterationFailed, &Details{Name: s.common.Name, Index: int64(child.Index)})
 	} else {
 		passed.ofBranch = true
 		if inner.kind.id == taskState {
-			r.leaf(child.Last, EventTaskStateAborted, nil)
+			r.leaf(child, child.Last, EventTaskStateAborted, nil)
 		}
 	}
 	r.drop(child)
@@ -234,13 +240,17 @@ func (r *run) broken(child *frame, failed *failure) {
 // disband stops the frames of a group that are still under way.
 func (r *run) disband(f *frame) {
 	s := r.state(f)
+	if r.mapRun(f.Group) != nil {
+		r.disbandRun(f)
+		return
+	}
 	for _, child := range f.Group.Frames {
 		if child.Phase == stopped || child.Phase == held {
 			continue
 		}
 		r.abandon(child)
 		if s.kind.id == mapState {
-			r.leaf(child.Last, EventMapIterationAborted, &Details{Name: s.common.Name, Index: int64(child.Index)})
+			r.leaf(child, child.Last, EventMapIterationAborted, &Details{Name: s.common.Name, Index: int64(child.Index)})
 		}
 	}
 }
@@ -252,7 +262,7 @@ func (r *run) abandon(f *frame) {
 	}
 	r.drop(f)
 	if t := r.state(f).kind.aborted; t != "" && f.Phase != ready && f.Phase != held {
-		r.leaf(f.Last, t, nil)
+		r.leaf(f, f.Last, t, nil)
 	}
 	f.halt()
 }

@@ -36,6 +36,10 @@ func (r *run) longest() time.Duration {
 func (r *run) resume(f *frame, event int64) {
 	if f.Group != nil && f.Group.resumable() {
 		f.Phase = joining
+		if m := r.mapRun(f.Group); m != nil {
+			m.Status, m.StoppedAt, m.Failed, m.Aborted = StatusRunning, time.Time{}, 0, 0
+			event = 0 // a child's events link to its own
+		}
 		for _, child := range f.Group.Frames {
 			r.resume(child, event)
 		}

@@ -214,6 +214,10 @@ func (r *run) exit(f *frame, output document, assigned []variable, next int32) {
 
 // complete ends the flow of a frame well.
 func (r *run) complete(f *frame, output document) {
+	if f.Child != nil {
+		r.childDone(f, output)
+		return
+	}
 	if f.parent == nil {
 		x := r.x
 		x.Status, x.Output, x.OutputText = StatusSucceeded, output.value, output.json()
@@ -226,11 +230,27 @@ func (r *run) complete(f *frame, output document) {
 
 // failFlow ends the flow of a frame badly.
 func (r *run) failFlow(f *frame, failed *failure) {
-	if f.parent == nil || failed.is(errorRuntime) {
-		r.finish(f, StatusFailed, failed)
+	if failed.is(errorRuntime) {
+		r.collapse(f, failed)
 		return
 	}
-	r.broken(f, failed)
+	switch {
+	case f.Child != nil:
+		r.childFailed(f)
+	case f.parent == nil:
+		r.finish(f, StatusFailed, failed)
+	default:
+		r.broken(f, failed)
+	}
+}
+
+// collapse ends the execution, or the child of a distributed Map, that f belongs to.
+func (r *run) collapse(f *frame, failed *failure) {
+	if c := f.owner(); c != nil {
+		r.childFailed(c)
+		return
+	}
+	r.finish(f, StatusFailed, failed)
 }
 
 // finish ends the execution badly.
@@ -274,11 +294,25 @@ func (r *run) expire() {
 
 // emit writes an event of a frame's course.
 func (r *run) emit(f *frame, t EventType, d *Details) {
-	f.Last = r.append(t, f.Last, d)
+	f.Last = r.record(f, f.Last, t, d)
 }
 
-// leaf writes an event that no other one links to.
-func (r *run) leaf(previous int64, t EventType, d *Details) { r.append(t, previous, d) }
+// leaf writes an event of a frame's course that no other one links to, and returns its number.
+func (r *run) leaf(f *frame, previous int64, t EventType, d *Details) int64 {
+	return r.record(f, previous, t, d)
+}
+
+// record writes an event into the history that the frame belongs to. Those of the children of
+// a distributed Map are not kept, only numbered.
+func (r *run) record(f *frame, previous int64, t EventType, d *Details) int64 {
+	if len(r.x.mapRuns) > 0 {
+		if owner := f.owner(); owner != nil {
+			owner.Child.Events++
+			return owner.Child.Events
+		}
+	}
+	return r.append(t, previous, d)
+}
 
 // append writes an event and returns its number. The last place of a full history is for the
 // event that ends the execution.

@@ -18,7 +18,7 @@ func (t EventType) DetailsMember() string {
 		return "stateExitedEventDetails"
 	}
 	switch t {
-	case EventLambdaFunctionStarted, EventMapStateSucceeded, EventMapStateFailed, EventMapStateAborted,
+	case EventLambdaFunctionStarted, EventMapRunSucceeded, EventMapStateSucceeded, EventMapStateFailed, EventMapStateAborted,
 		EventParallelStateStarted, EventParallelStateSucceeded, EventParallelStateFailed, EventParallelStateAborted,
 		EventTaskStateAborted, EventWaitStateAborted:
 		return ""
@@ -52,6 +52,7 @@ func (e *HistoryEvent) Members(data bool) jsonvalue.Value {
 	w.text("roleArn", d.RoleARN)
 	w.text("stateMachineVersionArn", d.StateMachineVersionARN)
 	w.text("stateMachineAliasArn", d.StateMachineAliasARN)
+	w.text("mapRunArn", d.MapRunARN)
 	w.text("workerName", d.WorkerName)
 	w.pointer("error", d.Error)
 	w.pointer("cause", d.Cause)

@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
@@ -52,11 +53,19 @@ func (x *Execution) float() float64 { return float64(x.draw()>>11) / (1 << 53) }
 func (w *world) Context() jsonvalue.Value {
 	x, f := w.r.x, w.f
 	c := &x.start.Context
+	id, name, input := c.ExecutionARN, c.ExecutionName, x.input.value
+	machineID, machineName := c.StateMachineARN, c.StateMachineName
+	if owner := f.owner(); owner != nil {
+		name, input = owner.Child.Name, owner.parent.Group.Items.At(int(owner.Index))
+		machineID += "/" + owner.Child.Label
+		machineName += "/" + owner.Child.Label
+		id = strings.Replace(machineID, ":stateMachine:", ":execution:", 1) + ":" + name
+	}
 	execution := []jsonvalue.Member{
-		{Key: "Id", Value: jsonvalue.String(c.ExecutionARN)},
-		{Key: "Input", Value: x.input.value},
+		{Key: "Id", Value: jsonvalue.String(id)},
+		{Key: "Input", Value: input},
 		{Key: "StartTime", Value: timeValue(c.StartTime)},
-		{Key: "Name", Value: jsonvalue.String(c.ExecutionName)},
+		{Key: "Name", Value: jsonvalue.String(name)},
 		{Key: "RoleArn", Value: jsonvalue.String(c.RoleARN)},
 		{Key: "RedriveCount", Value: jsonvalue.Int(c.RedriveCount)},
 	}
@@ -66,8 +75,8 @@ func (w *world) Context() jsonvalue.Value {
 	members := []jsonvalue.Member{
 		{Key: "Execution", Value: jsonvalue.ObjectOf(execution...)},
 		{Key: "StateMachine", Value: jsonvalue.ObjectOf(
-			jsonvalue.Member{Key: "Id", Value: jsonvalue.String(c.StateMachineARN)},
-			jsonvalue.Member{Key: "Name", Value: jsonvalue.String(c.StateMachineName)},
+			jsonvalue.Member{Key: "Id", Value: jsonvalue.String(machineID)},
+			jsonvalue.Member{Key: "Name", Value: jsonvalue.String(machineName)},
 		)},
 		{Key: "State", Value: w.state()},
 	}
@@ -101,6 +110,9 @@ func (w *world) mapItem() (jsonvalue.Value, bool) {
 		f = w.item
 	}
 	for ; f != nil; f = f.parent {
+		if f.Child != nil {
+			break
+		}
 		if f.Item != nil {
 			return jsonvalue.ObjectOf(
 				jsonvalue.Member{Key: "Index", Value: jsonvalue.Int(int64(f.Index))},

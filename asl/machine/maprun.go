@@ -1,0 +1,331 @@
+package machine
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/asl"
+	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+)
+
+// A MapRun is one run of a distributed Map state. Its children are executions of their own to
+// everything that they can see: their events are numbered from 1 and are not in the history,
+// they see no variables but theirs, and what cannot be processed ends only them.
+type MapRun struct {
+	ARN   string `json:"arn"`
+	State string `json:"state"` // the Map state
+	// MaxConcurrency is how many children run at once.
+	MaxConcurrency int64 `json:"maxConcurrency"`
+	// More failed children than either of these end the run. ToleratedFailurePercentage is
+	// from 0 to 100.
+	ToleratedFailureCount      int64   `json:"toleratedFailureCount"`
+	ToleratedFailurePercentage float64 `json:"toleratedFailurePercentage"`
+	// Items is the number of items, Children that of the executions for them, which is smaller
+	// with an ItemBatcher.
+	Items                      int `json:"items"`
+	Children                   int `json:"children"`
+	Succeeded, Failed, Aborted int
+	Status                     Status    `json:"status"`
+	StartedAt                  time.Time `json:"startedAt"`
+	StoppedAt                  time.Time `json:"stoppedAt,omitzero"` // zero while it runs
+}
+
+// MapRuns returns the distributed Map runs of the execution, oldest first.
+func (x *Execution) MapRuns() []MapRun {
+	list := make([]MapRun, len(x.mapRuns))
+	for i, m := range x.mapRuns {
+		list[i] = *m
+	}
+	return list
+}
+
+// A child makes a frame an execution of its own.
+type child struct {
+	Events int64  `json:"events"` // how many it has had
+	Name   string `json:"name"`
+	Label  string `json:"label"`
+}
+
+// maxChildren is how many child executions run at once where the Map sets no limit.
+//
+// Source: Step Functions Developer Guide, "Map state concurrency".
+const maxChildren = 10_000
+
+// owner returns the frame of the child execution that f belongs to, or nil.
+func (f *frame) owner() *frame {
+	for ; f != nil; f = f.parent {
+		if f.Child != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// distribute starts the run of a distributed Map.
+func (r *run) distribute(f *frame, s *state, def *asl.Map) *failure {
+	if def.ItemReader != nil || def.ResultWriter != nil {
+		return r.runtimeFailure(f, "ItemReader and ResultWriter are not supported here yet.")
+	}
+	input, failed := r.effectiveInput(f, s)
+	if failed != nil {
+		return failed
+	}
+	items, failed := r.items(f, s, def, input.value)
+	if failed != nil {
+		return failed
+	}
+	m := &MapRun{State: s.common.Name, Items: items.Len(), Status: StatusRunning, StartedAt: r.now}
+	r.emit(f, EventMapStateStarted, &Details{Length: int64(m.Items)})
+	limit, failed := r.concurrency(f, s, def, input.value, maxChildren)
+	if failed != nil {
+		return failed
+	}
+	m.MaxConcurrency = int64(limit)
+	if failed := r.tolerance(f, s, def, input.value, m); failed != nil {
+		return failed
+	}
+	inputs, failed := r.childInputs(f, s, def, input.value, items)
+	if failed != nil {
+		return failed
+	}
+	label := def.Label
+	if label == "" {
+		label = r.world.UUID()
+	}
+	start := &r.x.start
+	m.ARN = strings.Join([]string{"arn", start.Partition, "states", start.Region, start.Account, "mapRun",
+		start.Context.StateMachineName + "/" + label, r.world.UUID()}, ":")
+	m.Children = inputs.Len()
+	r.x.mapRuns = append(r.x.mapRuns, m)
+	r.emit(f, EventMapRunStarted, &Details{MapRunARN: m.ARN})
+	f.Group = &group{Results: make([]document, m.Children), Items: inputs, Limit: limit, Run: len(r.x.mapRuns), Label: label}
+	f.Phase = joining
+	for f.Group.Next < min(limit, m.Children) {
+		r.startChild(f, s)
+	}
+	if m.Children == 0 {
+		return r.endRun(f, s)
+	}
+	return nil
+}
+
+// mapRun returns the run that a group belongs to, or nil for groups of other states.
+func (r *run) mapRun(g *group) *MapRun {
+	if g.Run == 0 {
+		return nil
+	}
+	return r.x.mapRuns[g.Run-1]
+}
+
+// tolerance evaluates how many children may fail.
+func (r *run) tolerance(f *frame, s *state, def *asl.Map, input jsonvalue.Value, m *MapRun) *failure {
+	r.look(input)
+	if s.jsonata {
+		r.lookAt(f, jsonvalue.Value{})
+	}
+	if e := firstOf(def.ToleratedFailureCount, def.ToleratedFailureCountPath); e != nil {
+		v, failed := r.eval(f, e)
+		if failed != nil {
+			return failed
+		}
+		n, err := strconv.ParseInt(plain(v), 10, 64)
+		if err != nil {
+			return r.runtimeFailure(f, "The ToleratedFailureCountPath field refers to value \"%s\" which is not a valid integer: %s", plain(v), e)
+		}
+		if n < 0 {
+			return r.runtimeFailure(f, "ToleratedFailureCount cannot be negative.")
+		}
+		m.ToleratedFailureCount = n
+	}
+	if e := firstOf(def.ToleratedFailurePercentage, def.ToleratedFailurePercentagePath); e != nil {
+		v, failed := r.eval(f, e)
+		if failed != nil {
+			return failed
+		}
+		percentage, err := strconv.ParseFloat(plain(v), 64)
+		if err != nil || math.IsNaN(percentage) {
+			return r.runtimeFailure(f, "The ToleratedFailurePercentagePath field refers to value \"%s\" which is not a valid float: %s", plain(v), e)
+		}
+		if percentage < 0 || percentage > 100 {
+			return r.runtimeFailure(f, "ToleratedFailurePercentage must be between 0 and 100.")
+		}
+		m.ToleratedFailurePercentage = percentage
+	}
+	return nil
+}
+
+// firstOf returns the expression that is there: a field or its Path form.
+func firstOf(literal, path asl.Expression) asl.Expression {
+	if literal != nil {
+		return literal
+	}
+	return path
+}
+
+// childInputs makes the inputs of all children: the items as the selector shapes them, in
+// batches if there is a batcher.
+func (r *run) childInputs(f *frame, s *state, def *asl.Map, input, items jsonvalue.Value) (jsonvalue.Value, *failure) {
+	if def.ItemSelector != nil {
+		var selected jsonvalue.ArrayBuilder
+		selected.Grow(items.Len())
+		for i := range items.Len() {
+			v, failed := r.selectItem(f, s, def, input, &frame{parent: f, Index: int32(i), Item: &item{items.At(i)}})
+			if failed != nil {
+				return v, failed
+			}
+			selected.Append(v)
+		}
+		items = selected.Value()
+	}
+	if def.ItemBatcher == nil {
+		return items, nil
+	}
+	return r.batches(f, s, def.ItemBatcher, input, items)
+}
+
+func (r *run) batches(f *frame, s *state, b *asl.ItemBatcher, input, items jsonvalue.Value) (jsonvalue.Value, *failure) {
+	r.look(input)
+	if s.jsonata {
+		r.lookAt(f, jsonvalue.Value{})
+	}
+	bound := func(literal, path asl.Expression, field string, most int64) (int, *failure) {
+		e := firstOf(literal, path)
+		if e == nil {
+			return int(most), nil
+		}
+		v, failed := r.eval(f, e)
+		if failed != nil {
+			return 0, failed
+		}
+		n, whole := v.Int()
+		if !whole || n < 1 {
+			return 0, r.runtimeFailure(f, "The %s field refers to value \"%s\" which is not a valid positive integer", field, plain(v))
+		}
+		return int(min(n, most)), nil
+	}
+	count, failed := bound(b.MaxItemsPerBatch, b.MaxItemsPerBatchPath, "MaxItemsPerBatch", math.MaxInt32)
+	if failed != nil {
+		return items, failed
+	}
+	size, failed := bound(b.MaxInputBytesPerBatch, b.MaxInputBytesPerBatchPath, "MaxInputBytesPerBatch", maxPayload)
+	if failed != nil {
+		return items, failed
+	}
+	var shared jsonvalue.Value
+	if b.BatchInput != nil {
+		if shared, failed = r.eval(f, b.BatchInput); failed != nil {
+			return items, failed
+		}
+	}
+	var all, batch jsonvalue.ArrayBuilder
+	bytes := 0
+	flush := func() {
+		if batch.Len() == 0 {
+			return
+		}
+		members := []jsonvalue.Member{{Key: "Items", Value: batch.Value()}}
+		if shared.IsDefined() {
+			members = append(members, jsonvalue.Member{Key: "BatchInput", Value: shared})
+		}
+		all.Append(jsonvalue.ObjectOf(members...))
+		bytes = 0
+	}
+	for v := range items.Elements() {
+		if batch.Len() == count || batch.Len() > 0 && bytes+v.Size() > size {
+			flush()
+		}
+		batch.Append(v)
+		bytes += v.Size() + 1
+	}
+	flush()
+	return all.Value(), nil
+}
+
+// startChild starts the next child of a run.
+func (r *run) startChild(f *frame, s *state) {
+	g := f.Group
+	index := g.Next
+	g.Next++
+	value := g.Items.At(index)
+	c := r.spawn(f, int32(index), s.starts[0], documentOf(value))
+	c.Child = &child{Events: 1, Name: r.world.UUID(), Label: g.Label}
+	c.Last = 0
+	g.Frames = append(g.Frames, c)
+}
+
+// childDone takes the output of a child that ended well.
+func (r *run) childDone(c *frame, output document) {
+	f := c.parent
+	f.Group.Results[c.Index] = output
+	r.mapRun(f.Group).Succeeded++
+	r.nextChild(c)
+}
+
+// childFailed takes the failure of a child, which the run may tolerate.
+func (r *run) childFailed(c *frame) {
+	r.stop(c)
+	f := c.parent
+	g := f.Group
+	m := r.mapRun(g)
+	m.Failed++
+	failures := int64(m.Failed)
+	counted := m.ToleratedFailureCount > 0 && failures <= m.ToleratedFailureCount
+	share := 100 * float64(failures) / float64(m.Children)
+	if counted || m.ToleratedFailurePercentage > 0 && share <= m.ToleratedFailurePercentage {
+		r.nextChild(c)
+		return
+	}
+	r.disbandRun(f)
+	m.Status, m.StoppedAt = StatusFailed, r.now
+	failed := fail("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
+	r.emit(f, EventMapRunFailed, &Details{Error: failed.name, Cause: failed.cause})
+	r.handle(f, failed)
+}
+
+// nextChild lets another child take the place of one that is done.
+func (r *run) nextChild(c *frame) {
+	f := c.parent
+	g := f.Group
+	s := r.state(f)
+	g.Done++
+	g.remove(c)
+	if g.Next < g.Items.Len() {
+		r.startChild(f, s)
+		return
+	}
+	if g.Done < len(g.Results) {
+		return
+	}
+	if failed := r.endRun(f, s); failed != nil {
+		r.handle(f, failed)
+	}
+}
+
+// endRun ends a run that did well enough. Children that failed leave no result.
+func (r *run) endRun(f *frame, s *state) *failure {
+	def := s.def.(*asl.Map)
+	m := r.mapRun(f.Group)
+	m.Status, m.StoppedAt = StatusSucceeded, r.now
+	results := make([]document, 0, len(f.Group.Results))
+	for _, d := range f.Group.Results {
+		if d.value.IsDefined() {
+			results = append(results, d)
+		}
+	}
+	r.emit(f, EventMapRunSucceeded, nil)
+	r.leaf(f, f.Last, EventMapStateSucceeded, nil)
+	return r.withResult(f, s, def.ResultSelector, def.ResultPath, listOf(results))
+}
+
+// disbandRun stops the children of a run that are still under way.
+func (r *run) disbandRun(f *frame) {
+	m := r.mapRun(f.Group)
+	for _, c := range f.Group.Frames {
+		if c.Phase != stopped && c.Phase != held {
+			r.stop(c)
+			m.Aborted++
+		}
+	}
+}
