@@ -42,6 +42,10 @@ func (s *Service) setAlarmState(ctx context.Context, in *cloudwatchapi.SetAlarmS
 		if e == nil {
 			return cloudwatchapi.NewResourceNotFound("")
 		}
+		if e.source != nil {
+			// The first look at a new alarm may still be due; it must not undo the order.
+			s.schedule(e, e.config.Next(now))
+		}
 		next := alarm.State{Value: alarm.Value(in.StateValue), Reason: in.StateReason, Data: value(in.StateReasonData)}
 		if next.Value != e.State.Value {
 			s.enter(r, e, next, now)
