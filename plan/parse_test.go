@@ -1,0 +1,181 @@
+package plan_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/crossfade-dev/crossfade/plan"
+)
+
+func parseFile(t *testing.T, name string) plan.Plan {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Parse(name, text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return p
+}
+
+func TestAFullPlanFileIsReadAsItIsWritten(t *testing.T) {
+	got := parseFile(t, "full.yaml")
+	want := plan.Plan{
+		Name: "checkout",
+		Targets: []plan.Target{
+			{Kind: plan.Lambda, Name: "checkout", Alias: "live", Version: "42"},
+			{Kind: plan.StateMachine, Name: "arn:aws:states:eu-west-1:111122223333:stateMachine:orders", Alias: "prod", Definition: "orders.asl.json"},
+		},
+		Strategy: plan.Strategy{Name: "steps"},
+		Steps: []plan.Step{
+			{Weight: 100, For: 2 * time.Minute},
+			{Weight: 2500, For: time.Hour, Approval: true},
+			{Weight: 5000, For: 90 * time.Second},
+			{Weight: plan.Full},
+		},
+		Soak: 30 * time.Minute, Deadline: 48 * time.Hour, Look: 2 * time.Second, Settle: 8 * time.Second,
+		Checks: []plan.Check{
+			{Name: "orders-failed", Alarm: "orders-failed"},
+			{Name: "alarm name with a space", Alarm: "alarm name with a space"},
+			{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut"}, Max: 0.005, MinSamples: 200}},
+			{Name: "slow", Metric: &plan.MetricLimit{
+				Namespace: "AWS/States", Metric: "ExecutionTime", Dimensions: map[string]string{"StateMachineArn": "arn:x"},
+				Stat: "p99", Period: time.Minute, Op: "<", Limit: 2000, MinSamples: 10,
+			}},
+			{Name: "https://example.com/health", HTTP: &plan.HTTPProbe{URL: "https://example.com/health", Expect: 200}},
+		},
+		OnUnhealthy: plan.HoldAtZero, OnUnknown: plan.RollBack, UnknownFor: 20 * time.Minute, OnDrift: plan.AdoptDrift,
+		AcceptAlarms: []string{"orders-failed"},
+		Keep:         plan.Keep{Verified: 5, Versions: 10},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the plan is different (-want +got):\n%s", diff)
+	}
+}
+
+func TestABareAliasGetsSoundDefaults(t *testing.T) {
+	got := parseFile(t, "short.yaml")
+	want := plan.Plan{
+		Name:        "orders-v2",
+		Targets:     []plan.Target{{Kind: plan.StateMachine, Name: "Orders_v2", Alias: "prod"}},
+		Strategy:    plan.Strategy{Name: "canary", Weight: 1000, Every: 5 * time.Minute},
+		Steps:       []plan.Step{{Weight: 1000, For: 5 * time.Minute}, {Weight: plan.Full}},
+		Soak:        plan.DefaultSoak,
+		Deadline:    time.Hour + 10*time.Minute,
+		Look:        plan.DefaultLook,
+		Settle:      plan.DefaultSettle,
+		Checks:      []plan.Check{{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut", "aborted"}, Max: 0.05, MinSamples: 20}}},
+		OnUnhealthy: plan.RollBack, OnUnknown: plan.Hold, UnknownFor: plan.DefaultUnknownFor, OnDrift: plan.HoldOnDrift,
+		Keep: plan.DefaultKeep,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the plan is different (-want +got):\n%s", diff)
+	}
+}
+
+func TestAMistakeIsReportedWithItsPlaceAndTheWayOut(t *testing.T) {
+	const head = "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod}\n"
+	const canary = "strategy:\n  canary: {weight: 10%, for: 5m}\n"
+	tests := []struct {
+		name, text string
+		want       []string // each a line of the error, or a part of one
+	}{
+		{"empty", "", []string{"p.yaml: the file is empty"}},
+		{"not YAML", "version: [1", []string{"p.yaml:1: not YAML"}},
+		{"a list", "- 1\n", []string{`p.yaml:1: want a mapping`}},
+		{"unknown key", head + canary + "chekcs: []\n", []string{`p.yaml:6: there is no "chekcs" here (did you mean "checks"?)`}},
+		{"wrong place", head + canary + "soak: 5m\n", []string{`p.yaml:6: "soak" belongs under strategy`}},
+		{"twice", head + canary + "name: a\nname: b\n", []string{`p.yaml:7: "name" stands here twice`}},
+		{"missing version", "targets: []\nstrategy: {allAtOnce: {}}\n", []string{`p.yaml:1: "version" is missing`, `p.yaml:1: targets: the list is empty`}},
+		{"newer version", "version: 2\n" + head[len("version: 1\n"):] + canary, []string{`p.yaml:1: version: "2" is not a whole number from 1 to 1`}},
+		{"weight without unit", head + "strategy:\n  canary: {weight: 10, for: 5m}\n", []string{"p.yaml:5: strategy.canary.weight: weight 10 has no unit: write 10% or, in basis points, 10bp"}},
+		{"weight too large", head + "strategy:\n  steps:\n    - {weight: 10%}\n    - {weight: 120%}\n", []string{"p.yaml:7: strategy.steps[1].weight: weight 120% is not between 0 and 100%"}},
+		{"weights fall", head + "strategy:\n  steps:\n    - {weight: 10%}\n    - {weight: 5%}\n", []string{"p.yaml:7: strategy.steps[1]: weight 5% does not rise above the 10% before it"}},
+		{"not a whole percent", head + "strategy:\n  canary: {weight: 12.5%, for: 5m}\n", []string{"p.yaml:4: strategy: weight 12.5% is not a whole percent"}},
+		{"duration without unit", head + "strategy:\n  canary: {weight: 10%, for: 5}\n", []string{"p.yaml:5: strategy.canary.for: duration 5 has no unit: write 5s, 5m or 5h"}},
+		{"two strategies", head + "strategy:\n  allAtOnce: {}\n  canary: {weight: 10%, for: 5m}\n", []string{"p.yaml:5: strategy: only one of canary, allAtOnce is possible"}},
+		{"no strategy", head + "strategy: {soak: 5m}\n", []string{"p.yaml:4: strategy: one of canary, linear, exponential, allAtOnce, steps, named, preference is needed"}},
+		{"later", head + "strategy: {adaptive: {budget: 3}}\n", []string{"p.yaml:4: strategy.adaptive: an adaptive strategy is not possible yet"}},
+		{"later hooks", head + canary + "hooks: {eachStep: fn}\nchecks:\n  - compare: errors\n", []string{
+			"p.yaml:6: hooks: hooks are not possible yet", "p.yaml:8: checks[0].compare: comparing the new version with the old one is not possible yet"}},
+		{"unknown preset", head + "strategy: {named: Linear10PercentEvery1Minutess}\n", []string{`p.yaml:4: strategy.named: no preset is called "Linear10PercentEvery1Minutess" (did you mean "Linear10PercentEvery1Minute"?)`}},
+		{"reaction", head + canary + "onUnhealthy: rolback\n", []string{`p.yaml:6: onUnhealthy: "rolback" is not one of rollback, hold, hold-at-0 (did you mean "rollback"?)`}},
+		{"accepted alarm", head + canary + "checks: [{alarm: orders-failed}]\nacceptAlarms: [order-failed]\n", []string{`p.yaml:7: acceptAlarms: no check has an alarm called "order-failed" (did you mean "orders-failed"?)`}},
+		{"target twice", "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod}\n  - stateMachine: {name: orders, alias: prod}\n" + canary, []string{"p.yaml:4: targets[1]: orders:prod is a target twice"}},
+		{"version as alias", "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: 12}\n" + canary, []string{`p.yaml:3: targets[0]: alias "12" has to be letters`}},
+		{"version and definition", "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod, version: 3, definition: a.json}\n" + canary, []string{"p.yaml:3: targets[0]: name either a version or what to publish"}},
+		{"keep one", head + canary + "keep: {versions: 1}\n", []string{"p.yaml:6: keep.versions: keeping one version leaves nothing to roll back to"}},
+		{"canary of everything", head + "strategy: {canary: {weight: 100%, for: 5m}}\n", []string{"for everything at once use allAtOnce"}},
+		{"alias bomb", "a: &a [1]\nb: [*a, *a]\n", []string{"p.yaml:2: YAML aliases (*name) are not allowed"}},
+		{"two documents", head + canary + "---\nversion: 1\n", []string{"p.yaml:6: a second document begins here"}},
+		{"all at once", "version: 1\ntargets:\n  - stateMachine: {nam: orders, alias: prod}\nstrategy:\n  canary: {weight: 10%, for: soon}\nonDrift: ignore\n", []string{
+			`p.yaml:3: targets[0].stateMachine: there is no "nam" here (did you mean "name"?)`,
+			`p.yaml:3: targets[0].stateMachine: "name" is missing`,
+			`p.yaml:5: strategy.canary.for: duration "soon" is not like 90s, 5m, 1h30m or 1d`,
+			`p.yaml:6: onDrift: "ignore" is not one of hold, adopt, overwrite`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := plan.Parse("p.yaml", []byte(tt.text))
+			if !errors.Is(err, plan.ErrInvalid) {
+				t.Fatalf("error %v, want an ErrInvalid", err)
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(tt.want) {
+				t.Errorf("got %d problems, want %d:\n%v", len(lines), len(tt.want), err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got\n%v\nwant a line with\n%s", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestNestedAliasesDoNotExplode(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("a0: &a0 x\n")
+	for i := 1; i < 30; i++ {
+		b.WriteString(strings.ReplaceAll("aN: &aN [*aM, *aM, *aM, *aM, *aM, *aM, *aM, *aM, *aM]\n", "N", string(rune('0'+i))))
+	}
+	text := strings.ReplaceAll(b.String(), "*aM", "*a0")
+	if _, err := plan.Parse("p.yaml", []byte(text)); !errors.Is(err, plan.ErrInvalid) {
+		t.Errorf("error %v, want an ErrInvalid", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.*")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := plan.Parse("p.yaml", text)
+		if err != nil {
+			if !errors.Is(err, plan.ErrInvalid) {
+				t.Fatalf("error %v, want an ErrInvalid", err)
+			}
+			return
+		}
+		again, err := plan.Parse("p.yaml", plan.Marshal(p))
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v\n%s", err, plan.Marshal(p))
+		}
+		if diff := cmp.Diff(p, again); diff != "" {
+			t.Fatalf("what was written is read differently (-first +again):\n%s\n%s", diff, plan.Marshal(p))
+		}
+	})
+}
