@@ -2,7 +2,10 @@ package wire_test
 
 import (
 	"context"
+	"net/url"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -74,11 +77,19 @@ func FuzzForm(f *testing.F) {
 	}
 	e := newEcho()
 	f.Fuzz(func(t *testing.T, body string) {
+		// XML has no control characters: they come back as others.
+		if text, _ := url.QueryUnescape(body); strings.ContainsFunc(text, notInXML) {
+			return
+		}
 		fuzz(t, e, ask{
 			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
 			body:   "Action=Plant&Version=2020-02-20&" + body,
 		}, func(answer string) string { return formOfXML(t, answer) })
 	})
+}
+
+func notInXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF || r == utf8.RuneError
 }
 
 func FuzzIntegration(f *testing.F) {

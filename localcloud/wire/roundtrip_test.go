@@ -177,8 +177,10 @@ func drawText(t *rapid.T, label string) string {
 		Filter(func(s string) bool { return !strings.ContainsAny(s, "\ufffd\u2028") }).Draw(t, label)
 }
 
+// drawTime draws from the second second of the year 1: the first is Go's zero
+// time, which other codecs write as null.
 func drawTime(t *rapid.T) *time.Time {
-	v := time.UnixMilli(rapid.Int64Range(-62135596800000, 253402300799999).Draw(t, "ms")).UTC()
+	v := time.UnixMilli(rapid.Int64Range(-62135596799000, 253402300799999).Draw(t, "ms")).UTC()
 	return &v
 }
 
@@ -255,7 +257,6 @@ func TestCBORAgreesWithAnIndependentCodec(t *testing.T) {
 	e := newEcho()
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawPlant(t, 1)
-		want.Sown, want.SownISO = nil, nil // the other codec has no milliseconds
 		// What the server writes, the other codec reads ...
 		e.next = &want
 		answer := send(t, e.server, ask{url: "/service/Garden_20200220/operation/Plant", header: cborHeader, body: "\xa2\x64Name\x60\x65Count\x00"}).body

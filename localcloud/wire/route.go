@@ -33,7 +33,7 @@ func (s *Server) find(x *exchange) *Error {
 	r := x.request
 	target := headerValue(r, "X-Amz-Target")
 	if smithy := headerValue(r, "Smithy-Protocol"); smithy != "" || strings.Contains(r.URL.Path, "/operation/") {
-		if name, op, ok := rpcPath(r.URL.Path); ok || smithy != "" {
+		if name, op, ok := rpcPath(r.URL.Path); ok && x.scope != "s3" || smithy != "" {
 			x.protocol = CBOR
 			if target != "" || headerValue(r, "X-Amzn-Target") != "" {
 				return newSerializationError("A request of the protocol rpc-v2-cbor must not have a target.")
