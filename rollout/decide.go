@@ -108,7 +108,11 @@ func (d *decider) keepTime() {
 		}
 	}
 	gap := d.now.Sub(s.LookedAt)
-	if s.LookedAt.IsZero() || gap <= d.maxGap() || s.Phase == RollingBack {
+	if s.LookedAt.IsZero() || gap <= d.maxGap() {
+		return
+	}
+	if s.Phase == RollingBack {
+		s.Since = s.Since.Add(gap) // its patience is for attempts
 		return
 	}
 	if !s.StepSince.IsZero() {
@@ -274,6 +278,7 @@ func (d *decider) carryOn() {
 	}
 	if d.s.Hold == HoldGone {
 		d.enter(Progressing, "the alias is there again")
+		d.announce("resumed")
 	}
 	if d.s.Phase == Paused || d.s.Hold == HoldUnhealthy {
 		d.reached() // what was asked for may only now be seen
@@ -497,6 +502,7 @@ func (d *decider) ask() {
 		d.holdUnknown(late)
 	case d.s.Phase != Progressing:
 		d.enter(Progressing, "")
+		d.announce("resumed")
 	}
 }
 

@@ -73,7 +73,8 @@ type TargetStatus struct {
 // Status is everything that is remembered of a rollout besides its plan.
 type Status struct {
 	Phase Phase `json:"phase"`
-	// Since is when the phase began.
+	// Since is when the phase began; while rolling back, later by what was not
+	// watched.
 	Since time.Time `json:"since"`
 	// Started is when the rollout was accepted, Ended when it ended.
 	Started time.Time `json:"started"`
