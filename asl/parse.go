@@ -20,6 +20,32 @@ func Parse(text string, kind Type) (*StateMachine, []Diagnostic) {
 	return sm, p.diagnostics
 }
 
+// TestedName is the name of the state that ParseState reads, as TestState gives it.
+const TestedName = "StateName"
+
+// ParseState reads what TestState is given: one state, or a whole machine with a state in it
+// that is to be tested. Where states lead is not checked. The machine of one state holds it
+// under the name TestedName.
+func ParseState(text string, kind Type) (*StateMachine, []Diagnostic) {
+	if v, err := jsonvalue.Parse(text); err == nil && v.Kind() == jsonvalue.KindObject {
+		_, states := v.Get("States")
+		_, isState := v.Get("Type")
+		if isState && !states {
+			member := func(key string, v jsonvalue.Value) jsonvalue.Member { return jsonvalue.Member{Key: key, Value: v} }
+			text = jsonvalue.ObjectOf(
+				member("StartAt", jsonvalue.String(TestedName)),
+				member("States", jsonvalue.ObjectOf(member(TestedName, v))),
+			).String()
+		}
+	}
+	p := &parser{kind: kind, names: make(map[string]bool), references: make(map[string][]string), alone: true}
+	sm := p.stateMachine(text)
+	if len(Errors(p.diagnostics)) > 0 {
+		return nil, p.diagnostics
+	}
+	return sm, p.diagnostics
+}
+
 // A parser reads one definition and collects what is wrong with it.
 type parser struct {
 	kind        Type
@@ -28,6 +54,7 @@ type parser struct {
 	names       map[string]bool // of all states so far, in all flows
 	labels      map[string]bool
 	references  map[string][]string
+	alone       bool // a state is tested alone: it may lead anywhere
 }
 
 func (p *parser) report(code Code, at, format string, args ...any) {
@@ -122,7 +149,7 @@ func (p *parser) flow(o object, outer *variables) Flow {
 			f.States = append(f.States, s)
 		}
 	}
-	if len(f.States) == states.v.Len() && o.has("StartAt") {
+	if len(f.States) == states.v.Len() && o.has("StartAt") && !p.alone {
 		p.checkTransitions(&f, o.at)
 	}
 	return f

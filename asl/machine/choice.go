@@ -27,14 +27,14 @@ func (r *run) choose(f *frame, s *state) *failure {
 			return failed
 		}
 		if holds {
-			return r.passOn(f, s, way{rule.Output, rule.Assign, s.rules[i]})
+			return r.passOn(f, s, way{rule.Output, rule.Assign, s.rules[i], rule.Next})
 		}
 	}
-	if s.fallback == none {
+	if def.Default == "" {
 		return fail(errorNoChoiceMatched,
 			r.while(f, "Failed to transition out of the state. The state does not point to a next state."))
 	}
-	return r.passOn(f, s, way{s.common.Output, s.common.Assign, s.fallback})
+	return r.passOn(f, s, way{s.common.Output, s.common.Assign, s.fallback, def.Default})
 }
 
 // holds evaluates a condition in the scope at hand.

@@ -10,10 +10,11 @@ type way struct {
 	output asl.Expression // JSONata
 	assign []asl.Assignment
 	next   int32
+	name   string // of the next state
 }
 
 // way returns how the state is left when nothing special happens.
-func (s *state) way() way { return way{s.common.Output, s.common.Assign, s.next} }
+func (s *state) way() way { return way{s.common.Output, s.common.Assign, s.next, s.common.Next} }
 
 // look makes v what "$" stands for in JSONPath.
 func (r *run) look(v jsonvalue.Value) { r.scope = asl.Scope{Root: v, World: &r.world} }
@@ -27,28 +28,48 @@ func (r *run) lookAt(f *frame, result jsonvalue.Value) {
 // so that its text stays.
 func (r *run) effectiveInput(f *frame, s *state) (document, *failure) {
 	path := s.common.InputPath
-	if s.jsonata || path == nil || asl.IsRoot(path) {
-		return f.Input, nil
+	input := f.Input
+	if !s.jsonata && path != nil && !asl.IsRoot(path) {
+		r.look(f.Input.value)
+		v, failed := r.eval(f, path)
+		if failed != nil {
+			return input, failed
+		}
+		input = documentOf(v)
 	}
-	r.look(f.Input.value)
-	v, failed := r.eval(f, path)
-	return documentOf(v), failed
+	if r.inspect != nil && !s.jsonata && s.kind.id != parallelState {
+		r.inspect.AfterInputPath = input.json()
+	}
+	return input, nil
 }
 
 // argument evaluates what a state hands on, Parameters or Arguments; without it that is the
 // effective input.
 func (r *run) argument(f *frame, s *state, e asl.Expression) (document, *failure) {
 	input, failed := r.effectiveInput(f, s)
-	if failed != nil || e == nil {
+	if failed != nil {
 		return input, failed
 	}
-	if s.jsonata {
-		r.lookAt(f, jsonvalue.Value{})
-	} else {
-		r.look(input.value)
+	if e != nil {
+		if s.jsonata {
+			r.lookAt(f, jsonvalue.Value{})
+		} else {
+			r.look(input.value)
+		}
+		v, failed := r.eval(f, e)
+		if failed != nil {
+			return input, failed
+		}
+		input = documentOf(v)
 	}
-	v, failed := r.eval(f, e)
-	return documentOf(v), failed
+	if r.inspect != nil && s.kind.id != parallelState {
+		if s.jsonata {
+			r.inspect.AfterArguments = input.json()
+		} else {
+			r.inspect.AfterParameters = input.json()
+		}
+	}
+	return input, nil
 }
 
 // pass is the Pass state.
@@ -57,12 +78,16 @@ func (r *run) pass(f *frame, s *state) *failure {
 	if s.jsonata {
 		return r.leave(f, s, s.way(), f.Input, jsonvalue.Value{})
 	}
+	if def.Result.IsDefined() {
+		result := documentOf(def.Result)
+		if r.inspect != nil {
+			r.inspect.Result = result.json()
+		}
+		return r.place(f, s, def.ResultPath, result)
+	}
 	result, failed := r.argument(f, s, def.Parameters)
 	if failed != nil {
 		return failed
-	}
-	if def.Result.IsDefined() {
-		result = documentOf(def.Result)
 	}
 	return r.place(f, s, def.ResultPath, result)
 }
@@ -106,6 +131,9 @@ func (r *run) place(f *frame, s *state, path *asl.ResultPath, result document) *
 		}
 		output = documentOf(v)
 	}
+	if r.inspect != nil {
+		r.inspect.AfterResultSelector, r.inspect.AfterResultPath = result.json(), output.json()
+	}
 	return r.leave(f, s, s.way(), output, result.value)
 }
 
@@ -139,6 +167,10 @@ func (r *run) leave(f *frame, s *state, w way, output document, result jsonvalue
 	}
 	if failed := r.checkSize(f, &output); failed != nil {
 		return failed
+	}
+	if r.inspect != nil {
+		r.inspect.succeeded(output, w.name)
+		return nil
 	}
 	r.exit(f, output, assigned, w.next)
 	return nil
@@ -174,6 +206,9 @@ func (r *run) failState(f *frame, s *state) *failure {
 		r.lookAt(f, jsonvalue.Value{})
 	} else {
 		r.look(f.Input.value)
+		if r.inspect != nil {
+			r.inspect.AfterInputPath = f.Input.json()
+		}
 	}
 	for _, field := range []struct {
 		to            **string

@@ -134,6 +134,9 @@ func (r *run) handle(f *frame, failed *failure) {
 		if c := &s.handlers.Catch[i]; failed.matchesAny(c.ErrorEquals) {
 			f.Group = nil
 			r.emitFailed(f, s)
+			if r.inspect != nil {
+				r.inspect.CatchIndex = &i
+			}
 			r.catch(f, c, s.catchers[i], failed)
 			return
 		}
@@ -163,10 +166,17 @@ func (r *run) retry(f *frame, s *state, failed *failure) bool {
 		if f.Retries == nil {
 			f.Retries = make([]int32, len(s.handlers.Retry))
 		}
+		if r.inspect != nil {
+			r.inspect.RetryIndex = &i
+		}
 		if int64(f.Retries[i]) >= retrier.MaxAttempts {
 			return false
 		}
 		delay := r.delay(retrier, f.Retries[i])
+		if r.inspect != nil {
+			r.inspect.retriable(delay, failed)
+			return true
+		}
 		f.Retries[i]++
 		f.Retried++
 		f.Group = nil
@@ -222,6 +232,10 @@ func (r *run) catch(f *frame, c *asl.Catcher, next int32, failed *failure) {
 	}
 	if again != nil {
 		r.failFlow(f, again)
+		return
+	}
+	if r.inspect != nil {
+		r.inspect.caught(output, c.Next, failed)
 		return
 	}
 	r.exit(f, output, assigned, next)

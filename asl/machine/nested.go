@@ -84,6 +84,10 @@ func (r *run) items(f *frame, s *state, def *asl.Map, input jsonvalue.Value) (js
 		}
 		items = v
 	}
+	if r.inspect != nil && !s.jsonata && def.ItemsPath != nil {
+		selected := documentOf(items)
+		r.inspect.AfterItemsPath = selected.json()
+	}
 	if items.Kind() != jsonvalue.KindArray {
 		path := "$"
 		if def.ItemsPath != nil {

@@ -86,6 +86,8 @@ type run struct {
 	// What the expression at hand sees. They are here so that evaluating allocates nothing.
 	scope asl.Scope
 	world world
+
+	inspect *StateTest // when a state is tested alone
 }
 
 func (r *run) running() bool { return r.x.begun() && r.x.Status == StatusRunning }
@@ -230,6 +232,10 @@ func (r *run) complete(f *frame, output document) {
 
 // failFlow ends the flow of a frame badly.
 func (r *run) failFlow(f *frame, failed *failure) {
+	if r.inspect != nil {
+		r.inspect.failed(failed)
+		return
+	}
 	if failed.is(errorRuntime) {
 		r.collapse(f, failed)
 		return
@@ -246,6 +252,10 @@ func (r *run) failFlow(f *frame, failed *failure) {
 
 // collapse ends the execution, or the child of a distributed Map, that f belongs to.
 func (r *run) collapse(f *frame, failed *failure) {
+	if r.inspect != nil {
+		r.inspect.failed(failed)
+		return
+	}
 	if c := f.owner(); c != nil {
 		r.childFailed(c)
 		return

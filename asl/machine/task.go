@@ -172,6 +172,9 @@ func (r *run) taskSucceeded(f *frame, ev TaskSucceeded) {
 		r.emit(f, EventTaskSucceeded, d)
 	}
 	r.closeTask(f)
+	if r.inspect != nil {
+		r.inspect.Result = result.json()
+	}
 	if failed := r.withResult(f, r.state(f), def.ResultSelector, def.ResultPath, result); failed != nil {
 		r.handle(f, failed)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/asl"
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 )
 
@@ -51,6 +52,9 @@ func (x *Execution) float() float64 { return float64(x.draw()>>11) / (1 << 53) }
 //
 // Source: Step Functions Developer Guide, "Accessing execution data from the Context object".
 func (w *world) Context() jsonvalue.Value {
+	if t := w.r.inspect; t != nil && t.Context.IsDefined() {
+		return t.Context
+	}
 	x, f := w.r.x, w.f
 	c := &x.start.Context
 	id, name, input := c.ExecutionARN, c.ExecutionName, x.input.value
@@ -66,8 +70,10 @@ func (w *world) Context() jsonvalue.Value {
 		{Key: "Input", Value: input},
 		{Key: "StartTime", Value: timeValue(c.StartTime)},
 		{Key: "Name", Value: jsonvalue.String(name)},
-		{Key: "RoleArn", Value: jsonvalue.String(c.RoleARN)},
-		{Key: "RedriveCount", Value: jsonvalue.Int(c.RedriveCount)},
+		{Key: "RoleArn", Value: roleValue(c.RoleARN)},
+	}
+	if !x.start.Express {
+		execution = append(execution, jsonvalue.Member{Key: "RedriveCount", Value: jsonvalue.Int(c.RedriveCount)})
 	}
 	if !c.RedriveTime.IsZero() {
 		execution = append(execution, jsonvalue.Member{Key: "RedriveTime", Value: timeValue(c.RedriveTime)})
@@ -93,8 +99,12 @@ func (w *world) Context() jsonvalue.Value {
 
 func (w *world) state() jsonvalue.Value {
 	s := w.r.state(w.f)
+	name := s.common.Name
+	if w.r.inspect != nil {
+		name = asl.TestedName
+	}
 	members := []jsonvalue.Member{
-		{Key: "Name", Value: jsonvalue.String(s.common.Name)},
+		{Key: "Name", Value: jsonvalue.String(name)},
 		{Key: "EnteredTime", Value: timeValue(w.f.EnteredAt)},
 	}
 	if s.kind.id == taskState || s.kind.id == parallelState || s.kind.id == mapState {
@@ -121,6 +131,14 @@ func (w *world) mapItem() (jsonvalue.Value, bool) {
 		}
 	}
 	return jsonvalue.Value{}, false
+}
+
+// roleValue returns a role; a test may have none.
+func roleValue(arn string) jsonvalue.Value {
+	if arn == "" {
+		return jsonvalue.Null()
+	}
+	return jsonvalue.String(arn)
 }
 
 func timeValue(t time.Time) jsonvalue.Value {
