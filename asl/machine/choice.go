@@ -70,7 +70,7 @@ func (r *run) holds(f *frame, c asl.Condition) (bool, *failure) {
 // compare evaluates a comparison. Values of the wrong type do not match; a variable that is
 // not there may only be asked whether it is present.
 func (r *run) compare(f *frame, c *asl.Comparison) (bool, *failure) {
-	r.world.f = f
+	r.world.look(f)
 	v, err := c.Variable.Eval(&r.scope)
 	if c.Operator == asl.IsPresent {
 		return (err == nil) == c.Value.IsTrue(), nil

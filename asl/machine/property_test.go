@@ -48,7 +48,7 @@ const anyFunction = `"Resource": "arn:aws:lambda:eu-west-1:111111111111:function
 func (w *writer) state(depth int, end string, rest []string) string {
 	kinds := []string{"pass", "assign", "task", "task", "wait", "choice"}
 	if depth > 0 {
-		kinds = append(kinds, "parallel", "map", "map")
+		kinds = append(kinds, "parallel", "map", "map", "distributed")
 	}
 	last := len(rest) == 1
 	if last {
@@ -84,6 +84,10 @@ func (w *writer) state(depth int, end string, rest []string) string {
 	case "map":
 		return fmt.Sprintf(`{"Type": "Map", "ItemsPath": "$$.Execution.Input.items", "MaxConcurrency": %d, "ItemProcessor": {%s}%s, %s}`,
 			rapid.IntRange(0, 3).Draw(w.t, "concurrency"), w.flow(depth-1), handlers, end)
+	case "distributed":
+		return fmt.Sprintf(`{"Type": "Map", "ItemsPath": "$$.Execution.Input.items", "MaxConcurrency": %d, "ToleratedFailureCount": %d,
+			"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, %s}%s, %s}`,
+			rapid.IntRange(0, 3).Draw(w.t, "concurrency"), rapid.IntRange(0, 2).Draw(w.t, "tolerated"), w.flow(depth-1), handlers, end)
 	case "fail":
 		return `{"Type": "Fail", "Error": "Boom", "Cause": "by design"}`
 	case "succeed":

@@ -343,7 +343,7 @@ func (r *run) append(t EventType, previous int64, d *Details) int64 {
 
 // eval evaluates an expression in the scope at hand.
 func (r *run) eval(f *frame, e asl.Expression) (jsonvalue.Value, *failure) {
-	r.world.f = f
+	r.world.look(f)
 	v, err := e.Eval(&r.scope)
 	if err != nil {
 		return jsonvalue.Value{}, r.evaluation(f, err)

@@ -130,7 +130,7 @@ func (t *StateTest) Begin(p *Program, now time.Time) (*CallTask, error) {
 func (t *StateTest) run(now time.Time) *run {
 	r := &run{p: t.p, x: t.x, now: now, inspect: t}
 	r.world.r = r
-	r.world.f = t.frame
+	r.world.look(t.frame)
 	return r
 }
 

@@ -101,7 +101,7 @@ func (r *run) notTooFar(f *frame, at time.Time) (time.Time, *failure) {
 
 // parameter evaluates a Path field of a Wait state.
 func (r *run) parameter(f *frame, path asl.Expression, field string) (jsonvalue.Value, *failure) {
-	r.world.f = f
+	r.world.look(f)
 	v, err := path.Eval(&r.scope)
 	if e := (*asl.EvalError)(nil); errors.As(err, &e) {
 		return v, r.runtimeFailure(f, "The %s parameter does not reference an input value: %s", field, path)

@@ -17,7 +17,12 @@ type world struct {
 	// item is the iteration that an ItemSelector makes the input of; else the frame's own
 	// counts.
 	item *frame
+	// made is the context object once one evaluation has asked for it.
+	made jsonvalue.Value
 }
+
+// look turns to a frame for one evaluation.
+func (w *world) look(f *frame) { w.f, w.made = f, jsonvalue.Value{} }
 
 func (w *world) Variable(name string) (jsonvalue.Value, bool) { return w.f.variable(name) }
 func (w *world) Draw() float64                                { return w.r.x.float() }
@@ -48,10 +53,18 @@ func (x *Execution) draw() uint64 {
 // float returns a number that is uniform in [0, 1).
 func (x *Execution) float() float64 { return float64(x.draw()>>11) / (1 << 53) }
 
-// Context makes the context object.
+// Context returns the context object.
+func (w *world) Context() jsonvalue.Value {
+	if !w.made.IsDefined() {
+		w.made = w.context()
+	}
+	return w.made
+}
+
+// context makes the context object.
 //
 // Source: Step Functions Developer Guide, "Accessing execution data from the Context object".
-func (w *world) Context() jsonvalue.Value {
+func (w *world) context() jsonvalue.Value {
 	if t := w.r.inspect; t != nil && t.Context.IsDefined() {
 		return t.Context
 	}
