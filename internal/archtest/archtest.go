@@ -33,7 +33,8 @@ type Package struct {
 	Path      string            // relative to the module's root
 	Purpose   string            // of the package comment; empty without one
 	Imports   map[string]string // import path → a file that has it; tests left out
-	ClockUses []string          // places that call time.Now, time.Since or time.Until; tests left out
+	ClockUses []string          // places that read or wait on the clock; tests left out
+	Draws     []string          // places that draw from the process's own chance; tests left out
 }
 
 // ReadTable reads the rows below the heading "## The table". A line that is in
@@ -56,7 +57,7 @@ func ReadTable(file string) ([]Row, error) {
 		if !inTable || !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| layer") {
 			continue
 		}
-		cells := strings.Split(strings.Trim(line, "| "), "|")
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
 		if len(cells) != 4 {
 			return nil, fmt.Errorf("%s:%d: want 4 cells, have %d", file, n, len(cells))
 		}
@@ -123,9 +124,9 @@ func (p *Package) readFile(path, rel string) error {
 		return err
 	}
 	if f.Doc != nil && p.Purpose == "" {
-		p.Purpose = firstSentence(f.Doc.Text(), f.Name.Name)
+		p.Purpose = firstSentence(f.Doc.Text())
 	}
-	timeName := ""
+	names := map[string]string{} // package name in this file → import path
 	for _, spec := range f.Imports {
 		imported, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {
@@ -134,38 +135,51 @@ func (p *Package) readFile(path, rel string) error {
 		if _, seen := p.Imports[imported]; !seen {
 			p.Imports[imported] = rel
 		}
-		if imported == "time" {
-			timeName = "time"
-			if spec.Name != nil {
-				timeName = spec.Name.Name
-			}
+		switch {
+		case spec.Name != nil:
+			names[spec.Name.Name] = imported
+		case imported == "math/rand/v2":
+			names["rand"] = imported
+		default:
+			names[imported] = imported
 		}
-	}
-	if timeName == "" {
-		return nil
 	}
 	ast.Inspect(f, func(n ast.Node) bool {
 		sel, ok := n.(*ast.SelectorExpr)
 		if !ok {
 			return true
 		}
-		if x, ok := sel.X.(*ast.Ident); ok && x.Name == timeName && slices.Contains(clockFuncs, sel.Sel.Name) {
-			p.ClockUses = append(p.ClockUses, fmt.Sprintf("%s:%d", rel, fset.Position(sel.Pos()).Line))
+		x, ok := sel.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		place := fmt.Sprintf("%s:%d", rel, fset.Position(sel.Pos()).Line)
+		switch {
+		case names[x.Name] == "time" && slices.Contains(clockFuncs, sel.Sel.Name):
+			p.ClockUses = append(p.ClockUses, place)
+		case names[x.Name] == "math/rand/v2" && !slices.Contains(seeded, sel.Sel.Name):
+			p.Draws = append(p.Draws, place)
 		}
 		return true
 	})
 	return nil
 }
 
+// seeded are the names of math/rand/v2 that need a seed or a source from
+// somebody; all others draw from the process's own chance.
+var seeded = []string{"New", "NewPCG", "NewChaCha8", "NewZipf", "Rand", "Source", "PCG", "ChaCha8", "Zipf"}
+
 // clockFuncs are the functions of package time that read or wait on the clock.
 var clockFuncs = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"}
 
-// firstSentence returns what a package comment says after "Package name " up to
-// the first full stop, on one line.
-func firstSentence(doc, name string) string {
-	text := strings.Join(strings.Fields(doc), " ")
-	text = strings.TrimPrefix(text, "Package "+name+" ")
-	text = strings.TrimPrefix(text, "Command "+name+" ")
+// firstSentence returns what a package comment says after "Package name " or
+// "Command name " up to the first full stop, on one line.
+func firstSentence(doc string) string {
+	words := strings.Fields(doc)
+	if len(words) > 2 && (words[0] == "Package" || words[0] == "Command") {
+		words = words[2:]
+	}
+	text := strings.Join(words, " ")
 	if i := strings.Index(text, ". "); i >= 0 {
 		text = text[:i]
 	}
@@ -174,7 +188,7 @@ func firstSentence(doc, name string) string {
 
 // wayOut lists what a pure package must not import, by prefix.
 var wayOut = []string{
-	"net", "os", "syscall", "database/sql", "io/ioutil", "log", "math/rand",
+	"net", "os", "syscall", "database/sql", "io/ioutil", "log", "crypto/rand",
 	"github.com/aws/", "modernc.org/", "github.com/jackc/", "github.com/spf13/",
 }
 
@@ -204,6 +218,11 @@ func Check(module string, rows []Row, packages []Package) []string {
 		if p.Path != "internal/clock" {
 			for _, place := range p.ClockUses {
 				problem("%s reads the clock; only internal/clock may", place)
+			}
+		}
+		if row.Pure {
+			for _, place := range p.Draws {
+				problem("%s draws from the process's own chance: %s is pure", place, p.Path)
 			}
 		}
 		for imported, file := range p.Imports {

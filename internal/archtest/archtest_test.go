@@ -36,7 +36,7 @@ func TestCheckFindsEachKindOfMistake(t *testing.T) {
 	}
 	packages := []Package{
 		{Path: "top", Purpose: "joins", Imports: map[string]string{module + "/low": "top/a.go"}},
-		{Path: "low", Purpose: "guesses", ClockUses: []string{"low/a.go:7"}, Imports: map[string]string{
+		{Path: "low", Purpose: "guesses", ClockUses: []string{"low/a.go:7"}, Draws: []string{"low/a.go:9"}, Imports: map[string]string{
 			module + "/top": "low/a.go", module + "/dirty": "low/b.go", "net/http": "low/c.go", "fmt": "low/c.go",
 		}},
 		{Path: "dirty", Purpose: "reads files", Imports: map[string]string{"os": "dirty/a.go"}},
@@ -47,6 +47,7 @@ func TestCheckFindsEachKindOfMistake(t *testing.T) {
 	want := strings.Join([]string{
 		`low/a.go imports top: layer 2 must not know layer 1`,
 		`low/a.go:7 reads the clock; only internal/clock may`,
+		`low/a.go:9 draws from the process's own chance: low is pure`,
 		`low/b.go imports dirty: low is pure, dirty is not`,
 		`low/c.go imports net/http: low is pure`,
 		`low: the table says "decides", the package comment says "guesses"`,
