@@ -101,6 +101,7 @@ type held struct {
 	rec     Record
 	leases  []Lease
 	fresh   bool      // rec and leases may be relied on
+	taken   bool      // it was taken over, and nobody has been told yet
 	saved   time.Time // when rec.Status was last stored
 	trouble []trouble // one for each target
 	pending []rollout.Event

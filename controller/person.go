@@ -71,11 +71,13 @@ func (c *Controller) TakeOver(ctx context.Context, id, dead string) error {
 		return fmt.Errorf("take over %s: %w", id, err)
 	}
 	now := c.cfg.Clock.Now()
-	// The grant is left to end at once: the first look acquires again, and
-	// tells people that the rollout was taken over.
-	if _, err := c.cfg.Store.Acquire(ctx, id, c.cfg.Owner, now, now); err != nil {
+	if _, err := c.cfg.Store.Acquire(ctx, id, c.cfg.Owner, now, now.Add(c.cfg.Lease)); err != nil {
 		return fmt.Errorf("take over %s: %w", id, err)
 	}
+	h := c.hold(id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fresh, h.taken = false, true
 	return nil
 }
 

@@ -57,7 +57,8 @@ func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended boo
 		return false, c.lost(id, h, fmt.Errorf("load: %w", err))
 	}
 	h.keep(rec, leases)
-	if leases[0].Since.Equal(now) {
+	if h.taken || leases[0].Since.Equal(now) {
+		h.taken = false
 		h.pending = append(h.pending, takenOver(rec, c.cfg.Owner, now))
 	}
 	return false, nil

@@ -39,6 +39,8 @@ type world struct {
 	// before runs before a call takes effect, with the lock free; an error is
 	// the call's answer.
 	before func(call string) error
+	// lost runs after a shift took effect; an error is the answer all the same.
+	lost func(call string) error
 	// names are those of the last reading of alarms.
 	names []string
 }
@@ -102,6 +104,13 @@ func (w *world) Shift(ctx context.Context, alias string, from, to rollout.Routin
 	if err := w.enter(ctx, "Shift"); err != nil {
 		return err
 	}
+	if err := w.shift(alias, from, to); err != nil || w.lost == nil {
+		return err
+	}
+	return w.lost("Shift")
+}
+
+func (w *world) shift(alias string, from, to rollout.Routing) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if now := w.aliases[alias]; !now.Same(from) && !now.Same(to) {

@@ -1,0 +1,141 @@
+package controller_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/memstore"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+func TestAStartIsRefusedBeforeAnythingIsPublished(t *testing.T) {
+	prod := arnOf("orders", "prod")
+	for _, test := range []struct {
+		name  string
+		spec  func(*plan.Spec)
+		world func(*testing.T, *world, controller.Store)
+		want  string
+	}{
+		{name: "an alarm does not exist", want: `alarm "typing eror" does not exist`,
+			spec: func(s *plan.Spec) { s.Alarms = []string{"typing eror"} }},
+		{name: "an alarm fires", want: `alarm "orders-failed" is in ALARM already, since 2026-03-04T04:06:07Z; --accept-alarm`,
+			world: func(_ *testing.T, w *world, _ controller.Store) {
+				w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: t0.Add(-time.Hour)}
+			}},
+		{name: "alarms cannot be read", want: `alarm "orders-failed" is not readable: access denied`,
+			world: func(_ *testing.T, w *world, _ controller.Store) { w.fail["Alarms"] = controller.ErrDenied }},
+		{name: "an alarm has a problem", want: `alarm "orders-failed" is not readable: throttled`,
+			world: func(_ *testing.T, w *world, _ controller.Store) {
+				w.alarms["orders-failed"] = analysis.AlarmState{Problem: "throttled"}
+			}},
+		{name: "the alias is split", want: "orders:prod: the alias is split already (8 at 10%, the rest on 7)",
+			world: func(_ *testing.T, w *world, _ controller.Store) {
+				w.aliases[prod] = rollout.Routing{Stable: "7", Canary: "8", Weight: 1000}
+			}},
+		{name: "the resource cannot be read", want: "orders:prod: access denied",
+			world: func(_ *testing.T, w *world, _ controller.Store) { w.fail["Resolve"] = controller.ErrDenied }},
+		{name: "executions cannot be counted", want: "orders:prod: executions of version 7 cannot be counted: access denied",
+			world: func(_ *testing.T, w *world, _ controller.Store) { w.fail["Counts"] = controller.ErrDenied }},
+		{name: "the alias may not be shifted", want: "orders:prod: cannot be shifted: access denied",
+			world: func(_ *testing.T, w *world, _ controller.Store) { w.fail["Prove"] = controller.ErrDenied }},
+		{name: "another rollout is open", want: "held for rollout r-bob-1 by bob since 2026-03-04T05:06:07Z",
+			world: func(t *testing.T, w *world, s controller.Store) { start(t, w.controller(s, "bob"), canary(t, "8")) }},
+		{name: "an address does not answer", want: "https://orders.test/ok does not answer: nothing here can ask addresses",
+			spec: func(s *plan.Spec) {}, world: nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, s := newWorld(), memstore.New()
+			if test.world != nil {
+				test.world(t, w, s)
+			}
+			published := w.called("Publish")
+			p := canary(t, "")
+			if test.spec != nil {
+				p = canary(t, "", test.spec)
+			}
+			if strings.HasPrefix(test.want, "https://") {
+				p.Checks = append(p.Checks, plan.Check{Name: "ok", HTTP: &plan.HTTPProbe{URL: "https://orders.test/ok", Expect: 200}})
+			}
+			_, err := w.controller(s, "ann").Start(t.Context(), p, nil)
+			var refused *controller.RefusedError
+			if !errors.As(err, &refused) || !errors.Is(err, controller.ErrRefused) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want a refusal with %q", err, test.want)
+			}
+			if n := w.called("Publish") - published; n != 0 {
+				t.Errorf("something was published all the same")
+			}
+			if recs, _ := s.List(t.Context(), controller.Filter{}); len(recs) > 1 || len(recs) == 1 && recs[0].Owner != "bob" {
+				t.Errorf("rollouts %v are stored", recs)
+			}
+		})
+	}
+}
+
+func TestARefusalListsEveryReason(t *testing.T) {
+	w := newWorld()
+	w.aliases[arnOf("orders", "prod")] = rollout.Routing{Stable: "7", Canary: "8", Weight: 1000}
+	pre, err := w.controller(memstore.New(), "ann").Preflight(t.Context(), canary(t, "8", func(s *plan.Spec) { s.Alarms = []string{"x", "y"} }), nil)
+	if err != nil || len(pre.Problems) != 3 || pre.Problems[0].Target != 0 || pre.Problems[2].Check != "y" {
+		t.Errorf("got %+v, error %v; want the split and both alarms", pre.Problems, err)
+	}
+}
+
+func TestAnAcceptedAlarmThatFiresDoesNotForbidTheStart(t *testing.T) {
+	w := newWorld()
+	w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: t0.Add(-time.Hour)}
+	c := w.controller(memstore.New(), "ann")
+	rec := start(t, c, canary(t, "8", func(s *plan.Spec) { s.AcceptAlarms = []string{"orders-failed"} }))
+	w.drive(t, c, rec.ID, 10*time.Second)
+	w.wantRouting(t, rollout.Routing{Stable: "7", Canary: "8", Weight: 1000})
+}
+
+func TestAnAliasThatServesTheVersionAlreadyIsNothingToDo(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	_, err := w.controller(s, "ann").Start(t.Context(), canary(t, "7"), nil)
+	if !errors.Is(err, controller.ErrUnchanged) || !strings.Contains(err.Error(), "orders:prod serves 7 already") {
+		t.Errorf("got %v, want nothing to do", err)
+	}
+	if recs, _ := s.List(t.Context(), controller.Filter{}); len(recs) != 0 {
+		t.Errorf("rollouts %v are stored", recs)
+	}
+}
+
+func TestAliasesThatServeTheirVersionAreLeftOutOfARolloutThatMovesOthers(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	w.machine("billing", "1", "2")
+	w.aliases[arnOf("billing", "prod")] = rollout.Routing{Stable: "2"}
+	c := w.controller(s, "ann")
+	rec := start(t, c, canary(t, "8", func(s *plan.Spec) {
+		s.Targets = append(s.Targets, plan.Target{Kind: plan.StateMachine, Name: "billing", Alias: "prod", Version: "2"})
+	}))
+	if len(rec.Plan.Targets) != 1 || len(rec.Status.Targets) != 1 || rec.Plan.Targets[0].Name != "orders" {
+		t.Errorf("targets %+v, want orders only", rec.Plan.Targets)
+	}
+	list := events(t, s, rec.ID)
+	if len(list) != 2 || list[0].Text != "orders:prod 7 → 8" || list[1].Text != "billing:prod serves 2 already" {
+		t.Errorf("events %+v, want what moves and what does not", list)
+	}
+}
+
+func TestAFailureAfterPublishingSaysWhatStays(t *testing.T) {
+	w := newWorld()
+	full := errors.New("the disk is full")
+	s := &faultyStore{Store: memstore.New(), fail: map[string]error{"Create": full}}
+	_, err := w.controller(s, "ann").Start(t.Context(), canary(t, ""), nil)
+	if !errors.Is(err, full) || !strings.Contains(err.Error(), "published before that, and staying: orders:prod 9") {
+		t.Errorf("got %v, want that 9 stays", err)
+	}
+}
+
+func TestTheVersionThatWasPublishedIsInThePlanOfTheRecord(t *testing.T) {
+	w := newWorld()
+	rec := start(t, w.controller(memstore.New(), "ann"), canary(t, ""))
+	if v := rec.Plan.Targets[0].Version; v != "9" {
+		t.Errorf("version %q, want 9", v)
+	}
+}
