@@ -76,7 +76,7 @@ type Stage uint8
 // The stages. A task that was already submitted fails WhileRunning.
 const (
 	WhileRunning    Stage = iota // TaskFailed, LambdaFunctionFailed, ActivityFailed
-	WhileScheduling              // LambdaFunctionScheduleFailed, ActivityScheduleFailed
+	WhileScheduling              // LambdaFunctionScheduleFailed; of an activity: it does not exist
 	WhileStarting                // TaskStartFailed, LambdaFunctionStartFailed
 	WhileSubmitting              // TaskSubmitFailed
 )

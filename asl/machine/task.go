@@ -181,6 +181,12 @@ func (r *run) taskSucceeded(f *frame, ev TaskSucceeded) {
 }
 
 func (r *run) taskFailed(f *frame, ev TaskFailed) {
+	if def := r.task(f); def.Resource.Kind == asl.Activity && ev.Stage == WhileScheduling {
+		// An activity that was deleted ends the execution, with no event of its own.
+		r.closeTask(f)
+		r.handle(f, r.runtimeFailure(f, "The activity %s does not exist.", def.Resource.Text))
+		return
+	}
 	if ev.Stage == WhileRunning || ev.Stage == WhileSubmitting {
 		r.taskStarted(f, "")
 	}
@@ -211,9 +217,6 @@ func failedEvent(k asl.ResourceKind, stage Stage) EventType {
 			return EventLambdaFunctionFailed
 		}
 	case asl.Activity:
-		if stage == WhileScheduling {
-			return EventActivityScheduleFailed
-		}
 		return EventActivityFailed
 	default:
 		switch stage {
