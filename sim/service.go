@@ -1,0 +1,141 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// A service is one resource with its versions and an alias, as a cloud keeps it:
+// writes are ordered, reads may be older than the last write.
+type service struct {
+	w        *world
+	arn      string
+	name     string
+	versions []version
+	changed  bool // published next, it makes a new version
+	writes   []write
+	gone     bool
+
+	perSecond float64            // starts through the alias
+	bad       map[string]float64 // share of bad outcomes, by version
+	ended     map[string]float64 // outcomes so far, by version
+	failed    map[string]float64
+	counted   time.Time
+}
+
+type version struct {
+	number    string
+	executing bool
+}
+
+// A write is one state of the alias, until the next.
+type write struct {
+	at      time.Time
+	routing rollout.Routing
+	person  bool
+	told    int // events that there were when a person wrote
+}
+
+func (s *service) current() write { return s.writes[len(s.writes)-1] }
+
+// serve lets executions end until now.
+func (s *service) serve() {
+	seconds := s.w.now.Sub(s.counted).Seconds()
+	s.counted = s.w.now
+	if seconds <= 0 || s.gone {
+		return
+	}
+	r := s.current().routing
+	for _, v := range []string{r.Stable, r.Canary} {
+		if v == "" {
+			continue
+		}
+		n := s.perSecond * seconds * float64(r.Share(v)) / float64(plan.Full)
+		s.ended[v] += n
+		s.failed[v] += n * s.bad[v]
+	}
+}
+
+// read returns what the alias did at a time within the lag.
+func (s *service) read() rollout.Routing {
+	at := s.w.now
+	if s.w.faults.lag > 0 {
+		at = at.Add(-s.w.between(0, s.w.faults.lag))
+	}
+	for _, w := range slices.Backward(s.writes) {
+		if !w.at.After(at) {
+			return w.routing
+		}
+	}
+	return s.writes[0].routing
+}
+
+func (s *service) put(r rollout.Routing, person bool) {
+	s.serve()
+	if r.Weight == plan.Full {
+		r = rollout.Routing{Stable: r.Canary}
+	}
+	if r.Weight == 0 {
+		r.Canary = ""
+	}
+	told := 0
+	for _, id := range s.w.rollouts {
+		events, _ := s.w.store.inner.Events(s.w.ctx, id, 0)
+		told += len(events)
+	}
+	s.writes = append(s.writes, write{at: s.w.now, routing: r, person: person, told: told})
+}
+
+func (s *service) index(number string) int {
+	return slices.IndexFunc(s.versions, func(v version) bool { return v.number == number })
+}
+
+func (s *service) counts(number string) analysis.Counts {
+	s.serve()
+	failed := int(s.failed[number])
+	return analysis.Counts{
+		Version: number, Succeeded: int(s.ended[number]) - failed, Failed: failed, AsOf: s.w.clock(),
+	}
+}
+
+// publish makes a new version if anything changed.
+func (s *service) publish() controller.Published {
+	if !s.changed {
+		return controller.Published{Canary: s.versions[len(s.versions)-1].number, Reused: true}
+	}
+	s.changed = false
+	last, _ := strconv.Atoi(s.versions[len(s.versions)-1].number)
+	s.versions = append(s.versions, version{number: strconv.Itoa(last + 1)})
+	return controller.Published{Canary: strconv.Itoa(last + 1)}
+}
+
+// remove deletes a version that no alias refers to.
+func (s *service) remove(number string) error {
+	i := s.index(number)
+	if i < 0 {
+		return nil
+	}
+	if s.current().routing.Share(number) > 0 {
+		return fmt.Errorf("version %s: %w: the alias refers to it", number, controller.ErrConflict)
+	}
+	s.versions = slices.Delete(s.versions, i, i+1)
+	return nil
+}
+
+// oriented writes a routing as a service does that does not say which version
+// is the new one: the older one first.
+func oriented(r rollout.Routing) rollout.Routing {
+	a, _ := strconv.Atoi(r.Stable)
+	b, _ := strconv.Atoi(r.Canary)
+	if r.Canary != "" && b < a {
+		return rollout.Routing{Stable: r.Canary, Canary: r.Stable, Weight: plan.Full - r.Weight}
+	}
+	return r
+}

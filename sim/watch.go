@@ -1,0 +1,233 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// The promises are watched from outside: by what is asked of the services and
+// saved in the store, not by what the controllers think.
+
+// openOn returns the open rollout on an alias, and the index of the alias in it.
+func (w *world) openOn(alias string) (controller.Record, int, bool) {
+	for _, id := range w.rollouts {
+		rec, err := w.store.inner.Load(w.ctx, id)
+		if err != nil || rec.Status.Phase.Ended() {
+			continue
+		}
+		if i := slices.Index(rec.Aliases(), alias); i >= 0 {
+			return rec, i, true
+		}
+	}
+	return controller.Record{}, 0, false
+}
+
+// watchRequest looks at a shift at the moment when a controller asks for it.
+func (w *world) watchRequest(by *actor, alias string, from, to rollout.Routing) {
+	l, ok, _ := w.store.inner.Lease(w.ctx, alias)
+	rec, i, open := w.openOn(alias)
+	if !ok || !open || l.Owner != by.name {
+		w.breaks("S8", "%s shifts %s to %s, which %q holds", by.name, alias, text(to), l.Owner)
+		return
+	}
+	ts := rec.Status.Targets[i]
+	share := to.Share(ts.Canary)
+	if ts.Stable == ts.Canary {
+		return
+	}
+	if !to.Same(ts.Wish) {
+		w.breaks("save before act", "%s shifts %s to %s, but %s was saved", by.name, alias, text(to), text(ts.Wish))
+	}
+	if rec.Status.Back != "" && share > 0 {
+		w.breaks("S2", "%s asks for %s while taking traffic back", by.name, text(to))
+	}
+	if share > 0 && w.firstAt.IsZero() {
+		w.firstAt = w.now
+	}
+	w.watchSchedule(rec.Plan, share)
+}
+
+// watchSchedule compares a weight with the earliest time at which the plan
+// allows it, where nobody ordered otherwise and no clock was set.
+func (w *world) watchSchedule(p plan.Plan, share plan.Weight) {
+	if w.guided || w.jumped || share == 0 || w.firstAt.IsZero() {
+		return
+	}
+	passed := w.now.Sub(w.firstAt)
+	allowed := plan.Weight(0)
+	for _, row := range plan.Table(p, w.firstAt) {
+		if row.After <= passed {
+			allowed = row.Weight
+		}
+	}
+	if share > allowed {
+		w.breaks("S1", "asked for %s %s after the first shift, when the plan allows %s", share, passed, allowed)
+	}
+}
+
+// watchWrite looks at a write at the moment when it takes effect.
+func (w *world) watchWrite(by *actor, s *service, from, to rollout.Routing) {
+	before := s.current()
+	if !before.person || before.routing.Same(to) || w.now.Sub(before.at) <= w.faults.lag+doubleDelay+2*w.faults.slow {
+		return // nobody's, or too new to have been seen
+	}
+	for _, e := range w.eventsAfter(before.told) {
+		switch e.Kind {
+		case "drift", "order", "rollingBack", "held", "ended", "resumed":
+			return // told
+		}
+	}
+	if before.routing.Same(from) && w.unseenBefore(s, before) {
+		return // it is what the rollout had asked for or found anyway
+	}
+	w.breaks("S4", "%s overwrites %s, which somebody did %s ago, with %s", by.name, text(before.routing), w.now.Sub(before.at), text(to))
+}
+
+// unseenBefore says whether an edit changed nothing that could be seen.
+func (w *world) unseenBefore(s *service, edit write) bool {
+	i := slices.IndexFunc(s.writes, func(x write) bool { return x.at.Equal(edit.at) && x.person })
+	rec, j, ok := w.openOn(s.arn)
+	if ok && (edit.routing.Same(rec.Status.Targets[j].Before) || edit.routing.Same(rec.Status.Targets[j].Wish)) {
+		return true
+	}
+	return i > 0 && s.writes[i-1].routing.Same(edit.routing)
+}
+
+// eventsAfter returns the events of all rollouts after the first n.
+func (w *world) eventsAfter(n int) []rollout.Event {
+	var all []rollout.Event
+	for _, id := range w.rollouts {
+		events, _ := w.store.inner.Events(w.ctx, id, 0)
+		for _, e := range events {
+			all = append(all, e.Event)
+		}
+	}
+	return all[min(n, len(all)):]
+}
+
+// watchSave looks at what a controller decided.
+func (w *world) watchSave(by *actor, before, after controller.Record, events []rollout.Event) {
+	b, a := before.Status, after.Status
+	for _, e := range events {
+		w.tell("%s: %s", by.name, e.Text)
+	}
+	if b.Phase.Ended() {
+		w.breaks("S2", "%s was saved after its end as %s", after.ID, a.Phase)
+	}
+	if b.Back != "" && a.Back == "" {
+		w.breaks("S2", "%s is not taken back any more: %s", after.ID, a.Phase)
+	}
+	if a.Step > b.Step && b.Step >= 0 && a.Phase == rollout.Progressing {
+		w.watchAdvance(by, b, a, events)
+	}
+}
+
+// watchAdvance looks at a step forward: what was last answered about the alarm
+// must have been good, unless a person ordered or a policy adopted it.
+func (w *world) watchAdvance(by *actor, b, a rollout.Status, events []rollout.Event) {
+	if a.Promoted || b.Skipped || a.Orders > b.Orders {
+		return
+	}
+	if slices.ContainsFunc(events, func(e rollout.Event) bool { return e.Kind == "drift" }) {
+		return
+	}
+	if by.alarmsProblem || by.alarms["errors"].State != "OK" {
+		w.breaks("S3", "%s went from step %d to %d with the alarm %+v (unreadable: %t)", by.name, b.Step, a.Step, by.alarms["errors"], by.alarmsProblem)
+	}
+}
+
+// watchDelete looks at a version that is about to be deleted.
+func (w *world) watchDelete(s *service, number string) {
+	i := s.index(number)
+	if i < 0 {
+		return
+	}
+	if s.versions[i].executing {
+		w.breaks("S6", "version %s of %s is deleted while it executes", number, s.name)
+	}
+	if rec, j, open := w.openOn(s.arn); open && (rec.Status.Targets[j].Stable == number || rec.Status.Targets[j].Canary == number) {
+		w.breaks("S6", "version %s of %s is deleted while %s is open on it", number, s.name, rec.ID)
+	}
+	ledger, _ := w.store.inner.Ledger(w.ctx, s.arn)
+	newest := map[string]rollout.VersionState{}
+	for _, e := range slices.Backward(ledger) {
+		newest[e.Version] = e.State
+	}
+	kept := max(1, w.plan.Keep.Verified)
+	var last []string
+	for _, e := range ledger {
+		if e.State == rollout.Verified && newest[e.Version] == rollout.Verified && len(last) < kept {
+			last = unique(last, e.Version)
+		}
+	}
+	if slices.Contains(last, number) {
+		w.breaks("S6", "version %s of %s is deleted, one of the last %d verified: %v", number, s.name, kept, last)
+	}
+}
+
+// watchRefused looks at a world in which nothing was started.
+func (w *world) watchRefused() {
+	for _, s := range w.services {
+		if len(s.writes) > 1 {
+			w.breaks("M4", "the start was refused, but %s was changed to %s", s.name, text(s.current().routing))
+		}
+	}
+}
+
+// watchEnd looks at how everything ended.
+func (w *world) watchEnd() {
+	for _, id := range w.rollouts {
+		rec, err := w.store.inner.Load(w.ctx, id)
+		if err != nil {
+			w.breaks("S5", "%s is not stored: %v", id, err)
+			continue
+		}
+		if !rec.Status.Phase.Ended() {
+			w.breaks("S7", "%s has not ended: %s", id, rollout.Sentence(rec.Plan, rec.Status, w.clock()))
+			continue
+		}
+		if id == w.rollouts[len(w.rollouts)-1] {
+			for i := range rec.Status.Targets {
+				w.watchTargetEnd(rec, i)
+			}
+		}
+	}
+	for _, s := range w.services {
+		if l, ok, _ := w.store.inner.Lease(w.ctx, s.arn); ok {
+			w.breaks("S5", "%s is still bound to %s", s.name, l.Rollout)
+		}
+	}
+}
+
+// watchTargetEnd looks at an alias after the end of its last rollout.
+func (w *world) watchTargetEnd(rec controller.Record, i int) {
+	ts, s := rec.Status.Targets[i], w.services[slices.IndexFunc(w.services, func(s *service) bool { return s.arn == rec.Status.Targets[i].Alias })]
+	last := s.current()
+	if ts.Stable == ts.Canary || s.gone || last.person && last.at.After(rec.Status.Ended.Add(-w.skew-w.faults.lag-time.Second)) {
+		return
+	}
+	share := last.routing.Share(ts.Canary)
+	switch rec.Status.Phase {
+	case rollout.Succeeded:
+		if share != plan.Full {
+			w.breaks("S5", "%s succeeded, but %s does %s", rec.ID, s.name, text(last.routing))
+		}
+	case rollout.RolledBack:
+		if share != 0 {
+			w.breaks("S2", "%s was rolled back, but %s does %s", rec.ID, s.name, text(last.routing))
+		}
+	case rollout.Aborted, rollout.Failed:
+		if share != 0 && share != plan.Full && ts.Left == "" && rec.Status.Why == "" {
+			w.breaks("S5", "%s is %s, and %s does %s without a report", rec.ID, rec.Status.Phase, s.name, text(last.routing))
+		}
+		if share != 0 && share != plan.Full && !last.person && rec.Plan.OnUnhealthy != plan.Hold {
+			w.breaks("S5", "%s is %s and left %s as it had split it, %s: %s", rec.ID, rec.Status.Phase, s.name, text(last.routing), rec.Status.Why)
+		}
+	default:
+		panic("sim: phase " + string(rec.Status.Phase))
+	}
+}
