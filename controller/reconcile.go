@@ -94,6 +94,7 @@ func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Deci
 	}
 	now := c.cfg.Clock.Now()
 	d := c.cfg.Decide(h.rec.Plan, cloneStatus(h.rec.Status), world, now)
+	d.Events = append(d.Events, running(h.rec, d, world, now)...)
 	if err := c.save(ctx, h, d, now); err != nil {
 		return d, c.lost(id, h, fmt.Errorf("save: %w", err))
 	}

@@ -44,9 +44,15 @@ func TestAnAlarmTakesTheTrafficBackAndQuarantines(t *testing.T) {
 	w.drive(t, c, rec.ID, 20*time.Second)
 	w.wantRouting(t, rollout.Routing{Stable: "7", Canary: "8", Weight: 1000})
 	w.set(func() { w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: w.clock.Now()} })
+	w.set(func() { w.counts["8"] = analysis.Counts{Started: 5, Running: 3, Failed: 2} })
 	status := w.drive(t, c, rec.ID, time.Minute)
 	wantPhase(t, status, rollout.RolledBack)
 	w.wantRouting(t, rollout.Routing{Stable: "7"})
+	list := events(t, s, rec.ID)
+	if i := slices.IndexFunc(list, func(e controller.NumberedEvent) bool { return e.Kind == "running" }); i < 0 || list[i].Text !=
+		"orders:prod: 8 has no traffic any more, but 3 executions that it started run on: taking traffic back stops nothing" {
+		t.Errorf("people were not told that executions run on: %+v", list)
+	}
 	ledger, _ := s.Ledger(t.Context(), arnOf("orders", "prod"))
 	if len(ledger) == 0 || ledger[0].Version != "8" || ledger[0].State != rollout.Quarantined {
 		t.Errorf("ledger %+v, want 8 quarantined", ledger)

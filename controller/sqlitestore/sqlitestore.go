@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -28,7 +29,8 @@ var statements embed.FS
 // A Store is a [controller.Store] in a SQLite file; see [Open]. It is safe for
 // concurrent use.
 type Store struct {
-	path string
+	path     string
+	patience time.Duration
 	// One connection writes, so that writers of this process wait for each
 	// other here and only those of other processes wait in SQLite.
 	write *sql.DB
@@ -45,29 +47,33 @@ type stmtKey struct {
 
 var _ controller.Store = (*Store)(nil)
 
-// busyMillis is how long a statement waits for another process to finish
-// writing before it gives up.
-const busyMillis = 5000
+// patience is how long a statement waits for another process to finish writing
+// before it gives up.
+const patience = 5 * time.Second
 
 // Open opens the store in the file at path, creates it and its folder if they do
 // not exist, and brings its schema up to date. An error says what is wrong with
 // the file: not writable, full, locked, not a store, or written by a newer
 // version of this program.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s := &Store{path: path, stmts: make(map[stmtKey]*sql.Stmt)}
+	return open(ctx, path, patience, migrations())
+}
+
+func open(ctx context.Context, path string, patience time.Duration, list []migration) (*Store, error) {
+	s := &Store{path: path, patience: patience, stmts: make(map[stmtKey]*sql.Stmt)}
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	var err error
-	if s.write, err = sql.Open("sqlite", dsn(path, "")); err != nil {
+	if s.write, err = sql.Open("sqlite", dsn(path, patience, "")); err != nil {
 		return nil, s.wrap("open", err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+	if s.read, err = sql.Open("sqlite", dsn(path, patience, "query_only(1)")); err != nil {
 		return nil, errors.Join(s.wrap("open", err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(4)
-	if err := s.migrate(ctx, migrations()); err != nil {
+	if err := s.migrate(ctx, list); err != nil {
 		return nil, errors.Join(s.wrap("open", err), s.Close())
 	}
 	return s, nil
@@ -94,9 +100,9 @@ func create(path string) error {
 
 // dsn is what the driver opens. Transactions take the write lock when they
 // begin: one that upgrades later can fail without a way to wait.
-func dsn(path, pragma string) string {
+func dsn(path string, patience time.Duration, pragma string) string {
 	q := url.Values{"_txlock": {"immediate"}}
-	for _, p := range []string{fmt.Sprintf("busy_timeout(%d)", busyMillis), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", pragma} {
+	for _, p := range []string{fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", pragma} {
 		if p != "" {
 			q.Add("_pragma", p)
 		}
@@ -173,7 +179,7 @@ func (s *Store) wrap(what string, err error) error {
 			return err
 		}
 	}
-	if why := explain(err); why != "" {
+	if why := s.explain(err); why != "" {
 		return fmt.Errorf("store %s: %s: %s: %w", s.path, what, why, err)
 	}
 	return fmt.Errorf("store %s: %s: %w", s.path, what, err)
@@ -182,14 +188,14 @@ func (s *Store) wrap(what string, err error) error {
 // explain says in words what a person can do something about.
 //
 // Source: sqlite.org, "Result and Error Codes".
-func explain(err error) string {
+func (s *Store) explain(err error) string {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return ""
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return fmt.Sprintf("another process has kept it locked for %d s", busyMillis/1000)
+		return fmt.Sprintf("another process has kept it locked for %s", s.patience)
 	case sqlite3.SQLITE_FULL:
 		return "the disk is full"
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
