@@ -36,8 +36,11 @@ type Config struct {
 	// Lease is how long a lease lasts without being renewed, and so how long a
 	// rollout of a dead owner waits at most for the next one. Zero: 30 s.
 	Lease time.Duration
-	// CallTimeout bounds each call of an adapter. Zero: 10 s.
+	// CallTimeout bounds each call of an adapter that a look makes. Zero: 5 s.
 	CallTimeout time.Duration
+	// PublishTimeout bounds publishing a version, which may upload something.
+	// Zero: one minute.
+	PublishTimeout time.Duration
 	// SaveEvery is how old the stored record may become while looks bring
 	// nothing but new numbers. What is decided is always saved at once. Zero:
 	// 5 s.
@@ -76,7 +79,10 @@ func New(cfg Config) *Controller {
 		cfg.Lease = 30 * time.Second
 	}
 	if cfg.CallTimeout == 0 {
-		cfg.CallTimeout = 10 * time.Second
+		cfg.CallTimeout = 5 * time.Second
+	}
+	if cfg.PublishTimeout == 0 {
+		cfg.PublishTimeout = time.Minute
 	}
 	if cfg.SaveEvery == 0 {
 		cfg.SaveEvery = 5 * time.Second
@@ -104,6 +110,7 @@ type held struct {
 	taken   bool      // it was taken over, and nobody has been told yet
 	saved   time.Time // when rec.Status was last stored
 	trouble []trouble // one for each target
+	running []int     // executions of the new version that run, one for each target, as last counted
 	pending []rollout.Event
 }
 
@@ -130,6 +137,7 @@ func (h *held) keep(rec Record, leases []Lease) {
 	h.rec, h.leases, h.saved, h.fresh = rec, leases, rec.Status.LookedAt, true
 	if len(h.trouble) != len(rec.Status.Targets) {
 		h.trouble = make([]trouble, len(rec.Status.Targets))
+		h.running = make([]int, len(rec.Status.Targets))
 	}
 }
 

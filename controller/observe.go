@@ -25,6 +25,9 @@ func (c *Controller) gather(ctx context.Context, rollouts []*held) signals {
 	names := make(map[string]bool)
 	var queries []MetricQuery
 	for _, h := range rollouts {
+		if h.rec.Status.Phase == rollout.RollingBack {
+			continue // nothing is judged any more, and nothing may hold it up
+		}
 		for _, check := range h.rec.Plan.Checks {
 			switch {
 			case check.Alarm != "":
@@ -40,8 +43,10 @@ func (c *Controller) gather(ctx context.Context, rollouts []*held) signals {
 	if len(queries) > 0 {
 		series := c.series(ctx, queries)
 		for _, h := range rollouts {
-			n := len(metricChecks(h.rec.Plan))
-			s.series[h], series = series[:n:n], series[n:]
+			if h.rec.Status.Phase != rollout.RollingBack {
+				n := len(metricChecks(h.rec.Plan))
+				s.series[h], series = series[:n:n], series[n:]
+			}
 		}
 	}
 	return s
@@ -101,7 +106,8 @@ func (c *Controller) series(ctx context.Context, queries []MetricQuery) []analys
 	return slices.Repeat([]analysis.Series{{Problem: problem}}, len(queries))
 }
 
-// observe looks at everything that the rollout's plan names.
+// observe looks at everything that the rollout's plan names, or while traffic is
+// taken back, at the aliases only.
 func (c *Controller) observe(ctx context.Context, h *held, s signals) rollout.World {
 	p := h.rec.Plan
 	w := rollout.World{
@@ -112,6 +118,9 @@ func (c *Controller) observe(ctx context.Context, h *held, s signals) rollout.Wo
 	}
 	for i := range p.Targets {
 		w.Targets[i] = c.observeTarget(ctx, h, i)
+	}
+	if h.rec.Status.Phase == rollout.RollingBack {
+		return w
 	}
 	series := s.series[h]
 	for _, check := range p.Checks {
@@ -149,8 +158,9 @@ func (c *Controller) observeTarget(ctx context.Context, h *held, i int) rollout.
 	default:
 		seen.Routing = routing
 	}
-	if counter := c.cfg.Counters[h.rec.Plan.Targets[i].Kind]; counter != nil && ts.Stable != "" {
+	if counter := c.cfg.Counters[h.rec.Plan.Targets[i].Kind]; counter != nil && ts.Stable != "" && h.rec.Status.Phase != rollout.RollingBack {
 		seen.Canary = c.counts(ctx, counter, ts.Alias, ts.Canary, h.rec.Status.Started)
+		h.running[i] = seen.Canary.Running
 		if ts.Stable != ts.Canary {
 			seen.Stable = c.counts(ctx, counter, ts.Alias, ts.Stable, h.rec.Status.Started)
 		}

@@ -43,8 +43,10 @@ func TestAnAlarmTakesTheTrafficBackAndQuarantines(t *testing.T) {
 	rec := start(t, c, canary(t, "8"))
 	w.drive(t, c, rec.ID, 20*time.Second)
 	w.wantRouting(t, rollout.Routing{Stable: "7", Canary: "8", Weight: 1000})
-	w.set(func() { w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: w.clock.Now()} })
-	w.set(func() { w.counts["8"] = analysis.Counts{Started: 5, Running: 3, Failed: 2} })
+	w.set(func() {
+		w.counts["8"] = analysis.Counts{Started: 5, Running: 3, Failed: 2}
+		w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: w.clock.Now()}
+	})
 	status := w.drive(t, c, rec.ID, time.Minute)
 	wantPhase(t, status, rollout.RolledBack)
 	w.wantRouting(t, rollout.Routing{Stable: "7"})
@@ -78,6 +80,40 @@ func TestASaveThatFailsIsNotActedOn(t *testing.T) {
 	}
 	delete(s.fail, "Save")
 	wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Succeeded)
+}
+
+func TestTrafficGoesBackAlsoWhenThatCannotBeSaved(t *testing.T) {
+	w := newWorld()
+	s := &faultyStore{Store: memstore.New(), fail: map[string]error{}}
+	c := w.controller(s, "ann")
+	rec := start(t, c, canary(t, "8"))
+	w.drive(t, c, rec.ID, 10*time.Second)
+	full := errors.New("the disk is full")
+	s.fail["Save"] = full
+	w.set(func() { w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: w.clock.Now()} })
+	_, err := c.Reconcile(t.Context(), rec.ID)
+	wantErr(t, "look", err, full)
+	w.wantRouting(t, rollout.Routing{Stable: "7"})
+	delete(s.fail, "Save")
+	w.drive(t, c, rec.ID, 5*time.Minute)
+	w.wantRouting(t, rollout.Routing{Stable: "7"})
+}
+
+func TestTakingTrafficBackWaitsForNothingElse(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	c := w.controller(s, "ann")
+	rec := start(t, c, canary(t, "8"))
+	w.drive(t, c, rec.ID, 10*time.Second)
+	w.set(func() {
+		w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: w.clock.Now()}
+		w.fail["Shift"] = controller.ErrThrottled
+	})
+	w.drive(t, c, rec.ID, 10*time.Second)
+	alarms, counts := w.called("Alarms"), w.called("Counts")
+	w.drive(t, c, rec.ID, time.Minute)
+	if w.called("Alarms") != alarms || w.called("Counts") != counts {
+		t.Error("alarms or executions were read while traffic is taken back")
+	}
 }
 
 func TestALookThatWasInterruptedDecidesNothing(t *testing.T) {

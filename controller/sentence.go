@@ -29,24 +29,25 @@ func takenOver(rec Record, owner string, now time.Time) rollout.Event {
 	}
 }
 
-// running says, when traffic has been taken back, that what the new version
+// runOn says, when traffic has been taken back, that what the new version
 // started before goes on: an execution stays on its version.
-func running(rec Record, d rollout.Decision, w rollout.World, now time.Time) []rollout.Event {
+func (h *held) runOn(d rollout.Decision, now time.Time) []rollout.Event {
 	if d.Status.Phase != rollout.RolledBack && d.Status.Phase != rollout.Aborted {
 		return nil
 	}
 	var events []rollout.Event
-	for i, seen := range w.Targets {
-		if seen.Canary == nil || seen.Canary.Running == 0 {
+	for i, n := range h.running {
+		if n == 0 {
 			continue
 		}
-		n, what := seen.Canary.Running, "executions that it started run on"
+		what := "executions that it started run on"
 		if n == 1 {
 			what = "execution that it started runs on"
 		}
 		events = append(events, rollout.Event{
 			At: now, Kind: "running", Phase: d.Status.Phase,
-			Text: fmt.Sprintf("%s: %s has no traffic any more, but %d %s: taking traffic back stops nothing", rec.Plan.Targets[i], seen.Canary.Version, n, what),
+			Text: fmt.Sprintf("%s: %s has no traffic any more, but %d %s: taking traffic back stops nothing",
+				h.rec.Plan.Targets[i], h.rec.Status.Targets[i].Canary, n, what),
 		})
 	}
 	return events

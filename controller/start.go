@@ -215,7 +215,7 @@ func (c *Controller) publish(ctx context.Context, r Resolved, files Files) (Publ
 	if err != nil {
 		return Published{}, err
 	}
-	ctx, cancel := c.call(ctx)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.PublishTimeout)
 	defer cancel()
 	return publisher.Publish(ctx, r, files)
 }
