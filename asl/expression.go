@@ -1,6 +1,10 @@
 package asl
 
-import "github.com/crossfade-dev/crossfade/asl/jsonvalue"
+import (
+	"time"
+
+	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+)
 
 // An Expression is the value of a field, which may depend on what the state sees. It is
 // immutable.
@@ -33,6 +37,8 @@ type World interface {
 	Draw() float64
 	// UUID draws a random UUID.
 	UUID() string
+	// Now is the time of the evaluation.
+	Now() time.Time
 }
 
 // An EvalError says why an expression has no value.

@@ -139,3 +139,21 @@ func TestResourcesAreTakenApart(t *testing.T) {
 		}
 	}
 }
+
+func TestJSONataStatesNameTheVariablesTheyRead(t *testing.T) {
+	sm, diagnostics := Parse(`{"QueryLanguage": "JSONata", `+machineOf(`"A": {"Type": "Pass", "End": true,
+		"Output": "{% ( $local := $price * $states.input.n; $map($items, function($v, $i) { $v + $local + $i }) & '$text' /* $comment */ ) %}"}`)[1:], Standard)
+	if sm == nil {
+		t.Fatal(Summary(diagnostics))
+	}
+	if want := map[string][]string{"A": {"items", "price"}}; !reflect.DeepEqual(sm.VariableReferences, want) {
+		t.Errorf("got %v, want %v", sm.VariableReferences, want)
+	}
+}
+
+func TestExpressionsThatDoNotParseAreRefused(t *testing.T) {
+	_, diagnostics := Parse(`{"QueryLanguage": "JSONata", `+machineOf(`"A": {"Type": "Pass", "End": true, "Output": {"x": "{% 1 + %}"}}`)[1:], Standard)
+	if len(diagnostics) != 1 || diagnostics[0].Location != "/States/A/Output" || !strings.Contains(diagnostics[0].Message, "'Output/x'") {
+		t.Errorf("got %v, want one error at /States/A/Output about Output/x", diagnostics)
+	}
+}

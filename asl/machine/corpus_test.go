@@ -249,7 +249,7 @@ func answersOf(run *conformance.Run) []*answer {
 	}
 	var list []*answer
 	byEvent := make(map[string]*answer) // the task that an event belongs to
-	var sorted []*answer
+	var sorted, ends []*answer
 	// Objects were parsed by the recorder. Whether their texts had blanks shows where they
 	// stand inside other texts.
 	all, _ := json.Marshal(run.Expected.History.Events)
@@ -259,14 +259,16 @@ func answersOf(run *conformance.Run) []*answer {
 		kind := event["type"].(string)
 		details, _ := event[EventType(kind).DetailsMember()].(map[string]any)
 		a := byEvent[fmt.Sprint(event["previousEventId"])]
-		if fmt.Sprint(event["previousEventId"]) == "0" && kind != "ExecutionStarted" {
-			// The recorder sorted the events of this branch: the first task that can take it.
-			for _, s := range sorted {
-				if s.output == nil && !s.failed && !s.timedOut {
-					a = s
-					break
-				}
-			}
+		_, unnumbered := event["id"].([]any)
+		switch {
+		case !unnumbered:
+		case strings.HasSuffix(kind, "Scheduled"):
+			// The recorder sorted the events of branches: the tasks take the ends in their order.
+			sorted = append(sorted, &answer{})
+			list = append(list, sorted[len(sorted)-1])
+			continue
+		case !strings.HasSuffix(kind, "Started"):
+			a = &answer{}
 		}
 		ofTask := strings.HasPrefix(kind, "Task") || strings.HasPrefix(kind, "Lambda") || strings.HasPrefix(kind, "Activity")
 		switch {
@@ -275,7 +277,6 @@ func answersOf(run *conformance.Run) []*answer {
 		case strings.HasSuffix(kind, "Scheduled"):
 			a = &answer{}
 			list = append(list, a)
-			sorted = append(sorted, a)
 		case a == nil:
 			continue
 		case strings.HasSuffix(kind, "Started"):
@@ -293,7 +294,17 @@ func answersOf(run *conformance.Run) []*answer {
 		default:
 			continue
 		}
+		if unnumbered {
+			ends = append(ends, a)
+			continue
+		}
 		byEvent[fmt.Sprint(event["id"])] = a
+	}
+	for i, a := range sorted {
+		if i < len(ends) {
+			*a = *ends[i]
+			a.started = true
+		}
 	}
 	return list
 }

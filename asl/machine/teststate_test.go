@@ -44,7 +44,7 @@ func TestTestedStatesComeOutAsAWSRecordedThem(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d tested states", agree, all)
-	const before = 44
+	const before = 92
 	if agree < before {
 		t.Errorf("got %d that agree, want at least %d", agree, before)
 	}

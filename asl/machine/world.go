@@ -26,6 +26,7 @@ func (w *world) look(f *frame) { w.f, w.made = f, jsonvalue.Value{} }
 
 func (w *world) Variable(name string) (jsonvalue.Value, bool) { return w.f.variable(name) }
 func (w *world) Draw() float64                                { return w.r.x.float() }
+func (w *world) Now() time.Time                               { return w.r.now }
 
 // UUID draws a random UUID, version 4.
 func (w *world) UUID() string {
