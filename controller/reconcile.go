@@ -96,14 +96,8 @@ func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Deci
 	d := c.cfg.Decide(h.rec.Plan, cloneStatus(h.rec.Status), world, now)
 	d.Events = append(d.Events, h.runOn(d, now)...)
 	if err := c.save(ctx, h, d, now); err != nil {
-		if d.Status.Phase == rollout.RollingBack && !errors.Is(err, ErrConflict) {
-			// Save, then act, with one exception: while the lease lasts nobody
-			// else can be acting, and a disk that is full is no reason to keep
-			// traffic on a version that has to go.
-			for _, a := range d.Actions {
-				c.act(ctx, h, a)
-			}
-		}
+		// The decision is returned all the same: who cannot wait for the store
+		// may have to take the traffic back without it.
 		return d, c.lost(id, h, fmt.Errorf("save: %w", err))
 	}
 	for _, a := range d.Actions {

@@ -82,23 +82,6 @@ func TestASaveThatFailsIsNotActedOn(t *testing.T) {
 	wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Succeeded)
 }
 
-func TestTrafficGoesBackAlsoWhenThatCannotBeSaved(t *testing.T) {
-	w := newWorld()
-	s := &faultyStore{Store: memstore.New(), fail: map[string]error{}}
-	c := w.controller(s, "ann")
-	rec := start(t, c, canary(t, "8"))
-	w.drive(t, c, rec.ID, 10*time.Second)
-	full := errors.New("the disk is full")
-	s.fail["Save"] = full
-	w.set(func() { w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: w.clock.Now()} })
-	_, err := c.Reconcile(t.Context(), rec.ID)
-	wantErr(t, "look", err, full)
-	w.wantRouting(t, rollout.Routing{Stable: "7"})
-	delete(s.fail, "Save")
-	w.drive(t, c, rec.ID, 5*time.Minute)
-	w.wantRouting(t, rollout.Routing{Stable: "7"})
-}
-
 func TestTakingTrafficBackWaitsForNothingElse(t *testing.T) {
 	w, s := newWorld(), memstore.New()
 	c := w.controller(s, "ann")
