@@ -109,9 +109,8 @@ func (d *decider) askBack() (left []string, done bool) {
 			t.Before, t.Wish, t.WishAt, t.ConfirmedAt = t.Seen, wish, d.now, time.Time{}
 		case fresh:
 			t.Before, t.Wish, t.WishAt, t.ConfirmedAt = t.Wish, wish, d.now, time.Time{}
-		case d.sights[i] == drifted && !d.now.Before(t.WishAt.Add(d.p.Settle)):
-			// Earlier it may be an answer from before.
-			d.tell("drift", fmt.Sprintf("%s shows %s, which somebody else did; it is taken back", label, describe(t.Seen)))
+		case d.sights[i] == drifted: // somebody else, or an answer from long before
+			d.tell("drift", fmt.Sprintf("%s shows %s, which was not asked for; it is taken back", label, describe(t.Seen)))
 			t.Before, t.WishAt, t.ConfirmedAt = t.Seen, d.now, time.Time{}
 		}
 		done = false

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"slices"
-	"time"
 
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/plan"
@@ -39,7 +38,7 @@ func (w *world) watchRequest(by *actor, alias string, from, to rollout.Routing) 
 	if ts.Stable == ts.Canary {
 		return
 	}
-	if !to.Same(ts.Wish) {
+	if !to.Same(ts.Wish) && share > 0 { // what takes traffic back does not wait for a store that fails
 		w.breaks("save before act", "%s shifts %s to %s, but %s was saved", by.name, alias, text(to), text(ts.Wish))
 	}
 	if rec.Status.Back != "" && share > 0 {
@@ -114,6 +113,9 @@ func (w *world) watchSave(by *actor, before, after controller.Record, events []r
 	b, a := before.Status, after.Status
 	for _, e := range events {
 		w.tell("%s: %s", by.name, e.Text)
+	}
+	if a.Phase.Ended() {
+		w.endedAt[after.ID] = w.now
 	}
 	if b.Phase.Ended() {
 		w.breaks("S2", "%s was saved after its end as %s", after.ID, a.Phase)
@@ -207,7 +209,7 @@ func (w *world) watchEnd() {
 func (w *world) watchTargetEnd(rec controller.Record, i int) {
 	ts, s := rec.Status.Targets[i], w.services[slices.IndexFunc(w.services, func(s *service) bool { return s.arn == rec.Status.Targets[i].Alias })]
 	last := s.current()
-	if ts.Stable == ts.Canary || s.gone || last.person && last.at.After(rec.Status.Ended.Add(-w.skew-w.faults.lag-time.Second)) {
+	if ts.Stable == ts.Canary || s.gone || last.person && last.at.After(w.endedAt[rec.ID].Add(-w.faults.lag-2*w.slowest)) {
 		return
 	}
 	share := last.routing.Share(ts.Canary)

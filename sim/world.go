@@ -35,12 +35,15 @@ type world struct {
 	born    int
 	ids     int
 
-	rollouts []string // IDs in the order of their starts
+	rollouts []string             // IDs in the order of their starts
+	endedAt  map[string]time.Time // by ID
 	refused  string
 	looks    int
 	crashes  int
-	jumped   bool // the clock was set
-	guided   bool // a person ordered or edited something
+	slowest  time.Duration // that a call may have been
+	jumped   bool          // the clock was set
+	setBack  time.Duration // by how much it was set back in all
+	guided   bool          // a person ordered or edited something
 	firstAt  time.Time
 
 	keepStory bool
@@ -91,7 +94,7 @@ func newWorld(o Options) *world {
 		ctx: context.Background(), rand: r, now: epoch, keepStory: o.Story,
 		alarms:  map[string]analysis.AlarmState{"errors": {State: "OK", Since: epoch.Add(-time.Hour)}},
 		outages: map[string]time.Time{},
-		store:   shared{memstore.New()},
+		store:   shared{memstore.New()}, endedAt: map[string]time.Time{},
 	}
 	for i := range 1 + r.IntN(5)/4 { // two aliases in a fifth of the worlds
 		w.services = append(w.services, w.drawService(i))
@@ -179,11 +182,13 @@ func (w *world) run() {
 		return
 	}
 	w.faults = drawProfile(w.rand)
+	w.slowest = w.faults.slow
 	w.unkind()
 	for range w.faults.controllers - 1 {
 		w.spawn()
 	}
 	w.until(epoch.Add(patience), w.allEnded)
+	w.until(w.now.Add(w.setBack), w.allEnded)                     // times that were noted before are that much later now
 	w.until(w.now.Add(time.Minute), func() bool { return false }) // what is late arrives
 	w.watchEnd()
 }
@@ -225,6 +230,7 @@ func (w *world) unkind() {
 		w.later(at(), fmt.Sprintf("the clock is set by %s", by), func() {
 			w.jumped = true
 			w.skew += by
+			w.setBack += max(0, -by)
 		})
 	}
 	for range w.faults.outages {
