@@ -8,11 +8,9 @@ import (
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 )
 
-// A StateTest runs one state alone, as TestState does. Its fields above the line are what is
-// asked; those below it are the answer, once Done.
-//
-// Begin returns the task to carry out when the state is a Task and nothing is mocked; Answer
-// takes its end.
+// A StateTest runs one state alone, as TestState does. Begin enters the state; where that is a
+// Task and nothing is mocked, it returns the call to carry out, and Answer takes its end. What
+// came of it is there once Done.
 //
 // Source: Step Functions API, TestState, and what it was recorded to answer.
 type StateTest struct {
@@ -31,18 +29,21 @@ type StateTest struct {
 	// FailedIterations is how many iterations of a Map count as failed.
 	FailedIterations int
 
-	// ---
-
-	Status     TestStatus
-	output     document
-	Next       string // empty at the end of a flow
-	Error      *string
-	Cause      *string
-	Inspection // how the data went through the state
+	// Outcome is how the test ended, and Inspection how the data went through the state.
+	Outcome
+	Inspection
 
 	frame *frame
 	x     *Execution
 	p     *Program
+}
+
+// An Outcome is how a tested state ended.
+type Outcome struct {
+	Status       TestStatus
+	Next         string  // empty at the end of a flow
+	Error, Cause *string // nil where the state gave none
+	output       document
 }
 
 // A Mock is what a state's work is said to have given: a result, or an error when Result is
