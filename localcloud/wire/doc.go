@@ -40,8 +40,13 @@
 //
 // The package knows nothing of what operations mean, and neither reads the clock
 // nor verifies signatures: any credentials are accepted. A credential's scope
-// gives the region, and an access key of twelve digits is the account.
+// gives the region, and an access key of twelve digits is the account. Only what
+// a browser sends for a page of another origin is refused, since no signature
+// keeps such pages away from a server on their reader's machine.
+//
+// Of restXml the package knows no more than that S3 speaks it: a request that no
+// other service claims is refused in S3's words.
 package wire
 
-//go:generate go run ../../internal/gen/awsapi -models ../../models -out . sfnapi=stepfunctions cloudwatchapi=cloudwatch stsapi=sts iamapi=iam
+//go:generate go run ../../internal/gen/awsapi -models ../../models -out . sfnapi=stepfunctions cloudwatchapi=cloudwatch stsapi=sts iamapi=iam lambdaapi=lambda logsapi=logs
 //go:generate go run ../../internal/gen/awsapi -models testdata -out internal gardenapi=garden
