@@ -29,7 +29,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["X-Amzn-Requestid"] = []string{id}
 
-	status, body, failure := s.answer(&x, h, answer.AvailableBuffer())
+	status, body, failure := 0, []byte(nil), refuseBrowsers(r)
+	if failure == nil {
+		status, body, failure = s.answer(&x, h, answer.AvailableBuffer())
+	}
 	if failure != nil {
 		status, body = x.fail(h, answer.AvailableBuffer(), failure)
 	}
@@ -45,6 +48,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(body) > 0 && r.Method != http.MethodHead {
 		// The client is gone if this fails; nobody is left to be told.
 		_, _ = w.Write(body)
+	}
+}
+
+// crossOrigin knows the requests that a browser sends for a page of elsewhere.
+var crossOrigin http.CrossOriginProtection
+
+// refuseBrowsers keeps web pages from using a cloud that listens on the machine
+// of who looks at them. Since any credentials are accepted, a form on any page
+// could otherwise create what runs code here.
+func refuseBrowsers(r *http.Request) *Error {
+	if r.Header["Sec-Fetch-Site"] == nil && r.Header["Origin"] == nil {
+		return nil
+	}
+	// A GET is not harmless here: the query protocol may act by it.
+	post := *r
+	post.Method = http.MethodPost
+	if crossOrigin.Check(&post) == nil {
+		return nil
+	}
+	return &Error{
+		Code:    "AccessDenied",
+		Message: "A web page of another origin must not use the local cloud.",
+		Status:  http.StatusForbidden,
 	}
 }
 
