@@ -23,6 +23,7 @@ const (
 	recordActivity  = "sfn.activity"  // ARN
 	recordExecution = "sfn.execution" // id/name
 	recordHistory   = "sfn.history"   // id/name/part
+	recordEpoch     = "sfn.epoch"     // how many services have used the journal
 )
 
 // The values of records are JSON. A member may be added; what a member means
@@ -216,7 +217,7 @@ func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, er
 		Redrives:      x.redrives,
 		Redriven:      x.redriven,
 		RedriveTokens: x.redriveTokens,
-		Parts:         x.chunks + 1,
+		Parts:         x.chunks,
 		Status:        x.state.Status,
 	}
 	if x.version != nil {
@@ -231,18 +232,22 @@ func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, er
 	if r.Status != machine.StatusSucceeded {
 		r.State = x.state
 	}
+	if len(events) > 0 {
+		r.Parts++
+	}
 	saved, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode execution %s: %w", x.arn, err)
 	}
-	part, err := json.Marshal(historyRecord{Machine: x.machine.id, Name: x.name, Part: x.chunks, Events: events})
-	if err != nil {
-		return nil, fmt.Errorf("encode history of %s: %w", x.arn, err)
+	records := []journal.Record{{Kind: recordExecution, Key: x.key(), Value: saved}}
+	if len(events) > 0 {
+		part, err := json.Marshal(historyRecord{Machine: x.machine.id, Name: x.name, Part: x.chunks, Events: events})
+		if err != nil {
+			return nil, fmt.Errorf("encode history of %s: %w", x.arn, err)
+		}
+		records = append(records, journal.Record{Kind: recordHistory, Key: x.partKey(x.chunks), Value: part})
 	}
-	return []journal.Record{
-		{Kind: recordExecution, Key: x.key(), Value: saved},
-		{Kind: recordHistory, Key: x.partKey(x.chunks), Value: part},
-	}, nil
+	return records, nil
 }
 
 // forgotten returns the records that forget an execution. x.mu is held.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -27,6 +28,9 @@ type restoring struct {
 // restore reads the journal. Executions that were running go on at the first
 // Run after it.
 func (s *Service) restore() error {
+	if err := s.newEpoch(); err != nil {
+		return err
+	}
 	r := &restoring{
 		Service:   s,
 		machines:  map[string]*stateMachine{},
@@ -67,6 +71,21 @@ func (s *Service) restore() error {
 		}
 	}
 	return nil
+}
+
+// newEpoch makes the draws of this service differ from those of the services
+// before it over the same journal, also when they were given the same seed: ids
+// and tokens must not come again.
+func (s *Service) newEpoch() error {
+	var epoch uint64
+	if err := s.journal.Load(recordEpoch, func(_ string, value []byte) error {
+		return json.Unmarshal(value, &epoch)
+	}); err != nil {
+		return err
+	}
+	epoch++
+	s.random.source = rand.NewPCG(s.random.draw(), epoch)
+	return s.journal.Commit(record(recordEpoch, "epoch", epoch))
 }
 
 func (r *restoring) orphan(kind, key string) error {

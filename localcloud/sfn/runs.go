@@ -10,7 +10,8 @@ import (
 // runs are the executions of one state machine. Express executions are counted
 // while they run and not remembered.
 type runs struct {
-	open atomic.Int64 // those that run
+	open     atomic.Int64 // those that run
+	trimming atomic.Bool  // a trim is on its way
 
 	mu        sync.RWMutex
 	last      uint64 // the number of the last start
@@ -102,11 +103,12 @@ func (r *runs) log(number int, aliasName string) []*execution {
 }
 
 // tooMany says whether it is time to trim: not at every end, but when a tenth
-// too many are kept.
+// too many are kept. Who is told yes has to trim.
 func (r *runs) tooMany(keep int) bool {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return len(r.all) > keep+keep/10
+	many := len(r.all) > keep+keep/10
+	r.mu.RUnlock()
+	return many && r.trimming.CompareAndSwap(false, true)
 }
 
 // trim drops the oldest executions that have ended, until at most keep are

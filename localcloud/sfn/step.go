@@ -76,7 +76,8 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 		ev = machine.Stop{}
 	}
 	result := machine.Step(program, x.state, ev, now)
-	if _, ticked := ev.(machine.Tick); ticked && len(result.History) == 0 && len(result.Effects) == 0 {
+	if _, beat := ev.(machine.TaskHeartbeat); !beat && len(result.History) == 0 && len(result.Effects) == 0 {
+		// Nothing happened: an early tick, or an answer that nobody waits for.
 		s.timers.set(x, result.Wake)
 		return after, nil
 	}
@@ -105,7 +106,9 @@ func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
 			s.timers.set(x, now.Add(retryAfter))
 			return nil, err
 		}
-		x.chunks++
+		if len(u.events) > 0 {
+			x.chunks++
+		}
 	}
 	x.unsaved = nil
 	s.writeLogs(x, u.events)
@@ -180,6 +183,7 @@ func (s *Service) lastEnded(m *stateMachine) {
 
 // trim forgets the executions that are too many or too old.
 func (s *Service) trim(m *stateMachine, now time.Time) {
+	defer m.runs.trimming.Store(false)
 	for _, x := range m.runs.trim(s.keep, now.Add(-s.keepFor)) {
 		if s.journal == nil {
 			continue
