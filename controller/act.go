@@ -38,8 +38,8 @@ func (c *Controller) shift(ctx context.Context, h *held, a rollout.Shift) {
 	if t.to == a.To && now.Before(t.until) {
 		return
 	}
-	left := h.until().Sub(now)
-	if left <= 0 {
+	left := c.left(h, now)
+	if left == 0 {
 		return // somebody else may be acting by now; the next look finds out
 	}
 	alias := h.rec.Status.Targets[a.Target].Alias

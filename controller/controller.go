@@ -106,6 +106,7 @@ type held struct {
 	mu      sync.Mutex // one look at a time
 	rec     Record
 	leases  []Lease
+	granted time.Time // when the leases were asked for; they last from then on
 	fresh   bool      // rec and leases may be relied on
 	taken   bool      // it was taken over, and nobody has been told yet
 	saved   time.Time // when rec.Status was last stored
@@ -132,24 +133,24 @@ func (c *Controller) drop(id string) {
 	delete(c.held, id)
 }
 
-// keep makes h hold rec and leases.
-func (h *held) keep(rec Record, leases []Lease) {
-	h.rec, h.leases, h.saved, h.fresh = rec, leases, rec.Status.LookedAt, true
+// keep makes h hold rec and leases, which were asked for at granted.
+func (h *held) keep(rec Record, leases []Lease, granted time.Time) {
+	h.rec, h.leases, h.granted, h.saved, h.fresh = rec, leases, granted, rec.Status.LookedAt, true
 	if len(h.trouble) != len(rec.Status.Targets) {
 		h.trouble = make([]trouble, len(rec.Status.Targets))
 		h.running = make([]int, len(rec.Status.Targets))
 	}
 }
 
-// until returns when the first of the leases ends.
-func (h *held) until() time.Time {
-	var until time.Time
-	for i, l := range h.leases {
-		if i == 0 || l.Until.Before(until) {
-			until = l.Until
-		}
+// left returns how long the leases of h last at now, or nothing. It counts from
+// when they were asked for and does not compare times of day, because a clock
+// that is set back would make a lease that ended look good again.
+func (c *Controller) left(h *held, now time.Time) time.Duration {
+	age := now.Sub(h.granted)
+	if age < 0 {
+		return 0
 	}
-	return until
+	return max(0, c.cfg.Lease-age)
 }
 
 // call returns a context for one call of an adapter.

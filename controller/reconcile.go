@@ -33,7 +33,7 @@ func (c *Controller) Reconcile(ctx context.Context, id string) (rollout.Decision
 // knows its record. It says whether the rollout has ended.
 func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended bool, err error) {
 	now := c.cfg.Clock.Now()
-	if h.fresh && h.until().Sub(now) > c.cfg.Lease*2/3 && h.until().Sub(now) <= c.cfg.Lease {
+	if h.fresh && c.left(h, now) > c.cfg.Lease*2/3 {
 		return false, nil
 	}
 	leases, err := c.cfg.Store.Acquire(ctx, id, c.cfg.Owner, now, now.Add(c.cfg.Lease))
@@ -48,7 +48,7 @@ func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended boo
 		return false, c.lost(id, h, fmt.Errorf("lease: %w", err))
 	}
 	if h.fresh && sameGrants(h.leases, leases) {
-		h.leases = leases
+		h.leases, h.granted = leases, now
 		return false, nil
 	}
 	// Only now that nobody else may save is it safe to read.
@@ -56,7 +56,7 @@ func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended boo
 	if err != nil {
 		return false, c.lost(id, h, fmt.Errorf("load: %w", err))
 	}
-	h.keep(rec, leases)
+	h.keep(rec, leases, now)
 	if h.taken || leases[0].Since.Equal(now) {
 		h.taken = false
 		h.pending = append(h.pending, takenOver(rec, c.cfg.Owner, now))

@@ -256,6 +256,35 @@ func TestAnOwnerWhoseLeaseEndedUnnoticedConflictsWhenItSaves(t *testing.T) {
 	}
 }
 
+func TestALeaseThatEndedDoesNotLookGoodAgainWhenTheClockIsSetBack(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	ann, bob := w.controller(s, "ann"), w.controller(s, "bob")
+	w.machine("billing", "1", "2")
+	w.aliases[arnOf("billing", "prod")] = rollout.Routing{Stable: "1"}
+	rec := start(t, ann, canary(t, "8", func(s *plan.Spec) {
+		s.Targets = append(s.Targets, plan.Target{Kind: plan.StateMachine, Name: "billing", Alias: "prod", Version: "2"})
+	}))
+	// While Ann shifts the first alias, which takes long, her lease ends, Bob
+	// takes over, and somebody sets the clock.
+	shifts := 0
+	w.lost = func(string) error {
+		w.lost = nil
+		w.clock.Set(w.clock.Now().Add(time.Minute))
+		if _, err := bob.Reconcile(t.Context(), rec.ID); err != nil {
+			t.Errorf("bob: %v", err)
+		}
+		w.clock.Set(t0.Add(-time.Hour))
+		shifts = w.called("Shift")
+		return nil
+	}
+	if _, err := ann.Reconcile(t.Context(), rec.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.called("Shift") - shifts; n != 0 {
+		t.Errorf("ann shifted %d times after bob took over", n)
+	}
+}
+
 func TestAClockThatIsSetBackKeepsTheLease(t *testing.T) {
 	w, s := newWorld(), memstore.New()
 	c := w.controller(s, "ann")

@@ -229,7 +229,7 @@ func (c *Controller) create(ctx context.Context, rec Record, events []rollout.Ev
 	rec.Revision = 1
 	h := c.hold(rec.ID)
 	h.mu.Lock()
-	h.keep(rec.Clone(), leases)
+	h.keep(rec.Clone(), leases, rec.Created)
 	h.mu.Unlock()
 	c.news.tell(rec.ID)
 	return rec, nil
