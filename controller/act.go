@@ -39,7 +39,7 @@ func (c *Controller) shift(ctx context.Context, h *held, a rollout.Shift) {
 		return
 	}
 	left := c.left(h, now)
-	if left == 0 {
+	if left <= 0 || left > c.cfg.Lease { // ended, or the clock was set back and nobody can tell
 		return // somebody else may be acting by now; the next look finds out
 	}
 	alias := h.rec.Status.Targets[a.Target].Alias

@@ -22,6 +22,7 @@ func (d *decider) goBack(cause BackCause, why string) {
 		return
 	}
 	d.noteFrom()
+	d.forgetDrift()
 	if left, all := d.allLeft(); all {
 		d.endBack(cause, why, left)
 		return
@@ -242,28 +243,28 @@ func (d *decider) handleDrift() bool {
 		d.holdUnknown(d.whyUnknown())
 		return true
 	default:
-		for i, s := range d.sights {
-			if s == drifted {
-				d.s.Targets[i].ConfirmedAt = time.Time{}
-			}
-		}
 		d.hold(HoldDrift, what)
+		d.stayDrifted()
 		return true
 	}
 }
 
-// stayDrifted waits for a person, or for the alias to be for the settle window
-// what was asked for.
+// stayDrifted waits for a person, or for the changed aliases to do for the
+// settle window what was asked for. It says whether it goes on waiting.
 func (d *decider) stayDrifted() bool {
+	stays := false
 	for i, s := range d.sights {
-		if s != atWish {
-			d.s.Targets[i].ConfirmedAt = time.Time{}
-			return true
+		t := &d.s.Targets[i]
+		t.Drifted = t.Drifted || s == drifted
+		if t.Drifted && s != atWish {
+			t.ConfirmedAt = time.Time{}
 		}
+		stays = stays || t.Drifted && d.now.Before(t.ConfirmedAt.Add(d.p.Settle)) || t.Drifted && t.ConfirmedAt.IsZero()
 	}
-	if !d.settled() {
+	if stays {
 		return true
 	}
+	d.forgetDrift()
 	d.s.StepSince = time.Time{}
 	d.reached()
 	d.enter(Progressing, "")
@@ -272,6 +273,12 @@ func (d *decider) stayDrifted() bool {
 }
 
 func goneText(t plan.Target) string { return fmt.Sprintf("alias %s does not exist any more", t) }
+
+func (d *decider) forgetDrift() {
+	for i := range d.s.Targets {
+		d.s.Targets[i].Drifted = false
+	}
+}
 
 // adoptable says whether every drifted target is split between the two versions
 // of the rollout, or has everything on the new one.
@@ -312,6 +319,7 @@ func (d *decider) adopt() {
 // overwrite makes what is seen the routing before the wish, so that the wish is
 // asked for again.
 func (d *decider) overwrite() {
+	d.forgetDrift()
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
 		if d.sights[i] == atWish {
@@ -329,7 +337,7 @@ func (d *decider) overwrite() {
 func (d *decider) leaveDrifted() {
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
-		if d.sights[i] == drifted || d.sights[i] == stale || d.sights[i] == pending {
+		if t.Drifted {
 			t.Left = fmt.Sprintf("%s stays as somebody else left it: %s", d.p.Targets[i], describe(t.Seen))
 		}
 	}

@@ -162,6 +162,8 @@ func (d *decider) classify(t *TargetStatus) sight {
 			t.ConfirmedAt = d.now
 		}
 		return atWish
+	case t.Drifted:
+		return drifted
 	case t.Seen.Same(t.Before) && t.ConfirmedAt.IsZero():
 		return pending
 	case t.Seen.Same(t.Before) && d.now.Before(t.ConfirmedAt.Add(d.p.Settle)):

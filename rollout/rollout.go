@@ -65,6 +65,8 @@ type TargetStatus struct {
 	// Base is how many outcomes of Canary were known when the step in force
 	// began; the step is judged only when there are more.
 	Base int `json:"base,omitempty"`
+	// Drifted is true while somebody else's change of the alias is held for.
+	Drifted bool `json:"drifted,omitempty"`
 	// Left says why this rollout does not touch the alias any more: somebody
 	// else made it do something different, and that stays.
 	Left string `json:"left,omitempty"`

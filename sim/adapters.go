@@ -19,6 +19,9 @@ import (
 type adapters struct {
 	w  *world
 	by *actor
+	// deadline is when the caller gives up. Contexts have theirs in real time.
+	deadline time.Time
+	asked    time.Time // when the shift that is under way was asked for
 }
 
 // errLost is a call whose answer never came.
@@ -31,6 +34,9 @@ func (a adapters) call(ctx context.Context, name string, writes bool, do func() 
 	w := a.w
 	w.mayCrash(a.by, name+", before")
 	w.pass(w.between(0, w.faults.slow))
+	if !a.deadline.IsZero() && w.now.After(a.deadline) {
+		return fmt.Errorf("%s: %w", name, context.DeadlineExceeded)
+	}
 	if w.chance(w.faults.callFails) || w.outage(name) {
 		w.tell("%s: %s fails", a.by.name, name)
 		return fmt.Errorf("%s: %w", name, pick(w.rand, controller.ErrThrottled, errLost))
@@ -51,6 +57,9 @@ func (a adapters) call(ctx context.Context, name string, writes bool, do func() 
 // doubleDelay is how late a repeated write may arrive. It and the largest lag
 // together are less than the settle windows of the plans.
 const doubleDelay = 1500 * time.Millisecond
+
+// callTimeout is the controllers'.
+const callTimeout = 10 * time.Second
 
 // find returns the service behind an alias.
 func (w *world) find(alias string) (*service, error) {
@@ -77,6 +86,10 @@ func (a adapters) Routing(ctx context.Context, alias string) (r rollout.Routing,
 // Shift reads, compares, writes and reads back.
 func (a adapters) Shift(ctx context.Context, alias string, from, to rollout.Routing) error {
 	a.w.watchRequest(a.by, alias, from, to)
+	a.asked, a.deadline = a.w.now, a.w.now.Add(callTimeout)
+	if l, _, _ := a.w.store.inner.Lease(ctx, alias); l.Until.Sub(a.w.clock()) < callTimeout {
+		a.deadline = a.w.now.Add(l.Until.Sub(a.w.clock()))
+	}
 	seen, err := a.Routing(ctx, alias)
 	if err != nil {
 		return err
@@ -89,7 +102,7 @@ func (a adapters) Shift(ctx context.Context, alias string, from, to rollout.Rout
 		if err != nil {
 			return err
 		}
-		a.w.watchWrite(a.by, s, from, to)
+		a.w.watchWrite(a, s, from, to)
 		s.put(to, false)
 		a.w.tell("%s: %s does %s", a.by.name, s.name, text(to))
 		return nil

@@ -69,10 +69,10 @@ func (w *world) watchSchedule(p plan.Plan, share plan.Weight) {
 }
 
 // watchWrite looks at a write at the moment when it takes effect.
-func (w *world) watchWrite(by *actor, s *service, from, to rollout.Routing) {
+func (w *world) watchWrite(a adapters, s *service, from, to rollout.Routing) {
 	before := s.current()
-	if !before.person || before.routing.Same(to) || w.now.Sub(before.at) <= w.faults.lag+doubleDelay+2*w.faults.slow {
-		return // nobody's, or too new to have been seen
+	if !before.person || before.routing.Same(to) || a.asked.Sub(before.at) <= w.faults.lag+w.slowest {
+		return // nobody's, or too new to have been seen by the look that led here
 	}
 	for _, e := range w.eventsAfter(before.told) {
 		switch e.Kind {
@@ -83,7 +83,7 @@ func (w *world) watchWrite(by *actor, s *service, from, to rollout.Routing) {
 	if before.routing.Same(from) && w.unseenBefore(s, before) {
 		return // it is what the rollout had asked for or found anyway
 	}
-	w.breaks("S4", "%s overwrites %s, which somebody did %s ago, with %s", by.name, text(before.routing), w.now.Sub(before.at), text(to))
+	w.breaks("S4", "%s overwrites %s, which somebody did %s ago, with %s", a.by.name, text(before.routing), w.now.Sub(before.at), text(to))
 }
 
 // unseenBefore says whether an edit changed nothing that could be seen.

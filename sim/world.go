@@ -169,7 +169,7 @@ func (w *world) run() {
 		w.faults = drawProfile(w.rand) // from the very start
 	}
 	w.guard(first, func() {
-		rec, err := first.c.Start(w.ctx, w.plan, adapters{w, first})
+		rec, err := first.c.Start(w.ctx, w.plan, adapters{w: w, by: first})
 		if err != nil {
 			w.refused = err.Error()
 			w.tell("not started: %v", err)
@@ -264,7 +264,7 @@ func (w *world) startAnother() {
 		for _, s := range w.services {
 			s.changed = true
 		}
-		rec, err := a.c.Start(w.ctx, w.plan, adapters{w, a})
+		rec, err := a.c.Start(w.ctx, w.plan, adapters{w: w, by: a})
 		w.tell("%s: a second start: %v", a.name, err)
 		if err != nil {
 			return
@@ -280,7 +280,7 @@ func (w *world) startAnother() {
 func (w *world) spawn() *actor {
 	w.born++
 	a := &actor{name: fmt.Sprintf("c%d", w.born)}
-	ports := adapters{w, a}
+	ports := adapters{w: w, by: a}
 	a.c = controller.New(controller.Config{
 		Store:      flaky{w, a, w.store.inner},
 		Targets:    map[plan.Kind]controller.Target{plan.StateMachine: ports},
@@ -291,7 +291,7 @@ func (w *world) spawn() *actor {
 		Owner:      a.name,
 		NewID:      func() string { w.ids++; return fmt.Sprintf("r-%d", w.ids) },
 		Draw:       w.rand.Float64,
-		Lease:      lease,
+		Lease:      lease, CallTimeout: callTimeout,
 	})
 	a.process = controller.NewProcess(a.c, controller.ProcessConfig{Sweep: 5 * time.Second, Poll: 3 * time.Second})
 	w.actors = append(w.actors, a)
