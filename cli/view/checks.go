@@ -35,6 +35,9 @@ func (s Style) Checks(p plan.Plan, findings []analysis.Finding, outcomes []Outco
 			if f.Value != nil {
 				row[3] = value(c, *f.Value)
 			}
+			if c.Alarm != "" {
+				row[3] = alarmState[f.Verdict]
+			}
 		}
 		if c.Rate != nil {
 			stable, canary := sum(outcomes)
@@ -45,6 +48,10 @@ func (s Style) Checks(p plan.Plan, findings []analysis.Finding, outcomes []Outco
 	}
 	return rows
 }
+
+// alarmState is what an alarm shows for a verdict. Unknown has many reasons; why
+// tells which.
+var alarmState = map[analysis.Verdict]string{analysis.Healthy: "OK", analysis.Unhealthy: "ALARM", analysis.Unknown: "?"}
 
 // Rule says in a few characters what a check wants.
 func Rule(c plan.Check) string {

@@ -61,12 +61,9 @@ func (c *Course) forecast(p plan.Plan, st rollout.Status) (end time.Time) {
 	}
 	if step >= 0 && step < len(p.Steps) {
 		if st.StepSince.IsZero() {
-			at = at.Add(p.Steps[step].For)
+			at = at.Add(p.Hold(step))
 		} else {
-			at = later(st.StepSince.Add(p.Steps[step].For), c.Now)
-		}
-		if p.Steps[step].Weight == plan.Full {
-			return later(at.Add(p.Soak), c.Now)
+			at = later(st.StepSince.Add(p.Hold(step)), c.Now)
 		}
 	}
 	for i := step + 1; i < len(p.Steps); i++ {
@@ -77,16 +74,16 @@ func (c *Course) forecast(p plan.Plan, st rollout.Status) (end time.Time) {
 		if p.Steps[i].Weight == plan.Full {
 			c.Full = at
 		}
-		at = at.Add(p.Steps[i].For)
+		at = at.Add(p.Hold(i))
 	}
-	return at.Add(p.Soak)
+	return at
 }
 
 // remaining is how long the plan still takes from the beginning of a step.
 func remaining(p plan.Plan, step int) time.Duration {
-	d := p.Soak
+	var d time.Duration
 	for i := max(step, 0); i < len(p.Steps); i++ {
-		d += p.Steps[i].For
+		d += p.Hold(i)
 	}
 	return d
 }

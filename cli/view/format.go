@@ -103,6 +103,15 @@ func (s Style) Pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-lipgloss.Width(text)))
 }
 
+// Wrap breaks text between words into lines of at most a width; zero does not
+// break it.
+func (s Style) Wrap(text string, width int) string {
+	if width <= 0 {
+		return text
+	}
+	return ansi.Wordwrap(text, width, "")
+}
+
 // wrap breaks text into at most n lines of a width; the last one is cut.
 func (s Style) wrap(text string, width, n int) []string {
 	lines := strings.Split(ansi.Wordwrap(text, width, ""), "\n")

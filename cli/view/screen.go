@@ -97,7 +97,7 @@ func (s Style) top(sc Scene, width int) []string {
 		lines = append(lines, s.Bar(shown(t), min(width, 76)))
 	}
 	for _, n := range sc.Notes {
-		lines = append(lines, s.Text(n))
+		lines = append(lines, s.wrap(s.Text(n), width, 2)...)
 	}
 	return lines
 }
@@ -149,26 +149,23 @@ func (s Style) middle(sc Scene, width, room int) []string {
 	return lines
 }
 
-// next says what happens next and when.
+// next says what happens next by itself and when, and when everything is there.
 func next(sc Scene, c Course) string {
-	st := sc.Status
-	switch {
-	case st.Phase.Ended():
-		return "took " + Duration(st.Ended.Sub(st.Started))
-	case st.Phase == rollout.RollingBack:
-		return "next: all traffic back on the old version, and read back"
-	case st.Phase == rollout.Paused:
-		return "next: nothing until somebody resumes; the checks go on"
-	case st.Phase == rollout.Holding:
-		return "next: on or back, by what the checks and people say; until then the weight stays"
-	case !c.Next.IsZero() && c.NextWeight != plan.Full:
-		return "next: " + Percent(c.NextWeight) + " in " + Countdown(c.Next.Sub(sc.Now)) + " if healthy, 100 % in " +
-			Countdown(c.Full.Sub(sc.Now))
-	case !c.Next.IsZero():
-		return "next: 100 % in " + Countdown(c.Next.Sub(sc.Now)) + " if healthy"
-	default:
-		return "next: verified in " + Countdown(c.To.Sub(sc.Now)) + " if healthy"
+	if sc.Status.Phase.Ended() {
+		return "took " + Duration(sc.Status.Ended.Sub(sc.Status.Started))
 	}
+	what, at := rollout.Next(sc.Plan, sc.Status)
+	if what == "" {
+		return ""
+	}
+	text := "next: " + what
+	if !at.IsZero() {
+		text = "in " + Countdown(at.Sub(sc.Now)) + ": " + what
+	}
+	if !c.Full.IsZero() && c.Full.After(c.Next) {
+		text += ", 100 % in " + Countdown(c.Full.Sub(sc.Now))
+	}
+	return text
 }
 
 func (s Style) why(text []string, width, room int) []string {

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/spf13/cobra"
+)
+
+// awsOptions say which AWS is meant; what is empty comes from the environment
+// and the shared configuration files, as for AWS's own tools.
+type awsOptions struct {
+	endpoint, region, profile string
+}
+
+func (o *awsOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.endpoint, "endpoint-url", "", "address of the AWS API, such as that of crossfade local (default: AWS_ENDPOINT_URL)")
+	cmd.Flags().StringVar(&o.region, "region", "", "AWS region (default: AWS_REGION or the profile's)")
+	cmd.Flags().StringVar(&o.profile, "profile", "", "profile of the AWS configuration files (default: AWS_PROFILE)")
+}
+
+// imdsPatience is how long a machine that may or may not be in AWS is asked for
+// credentials. Inside AWS the answer takes milliseconds; outside nobody answers.
+const imdsPatience = time.Second
+
+// load returns a configuration whose credentials and region are known to exist.
+// For a local endpoint both may be missing: the local cloud takes any.
+func (o awsOptions) load(ctx context.Context) (aws.Config, error) {
+	load := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().
+			WithTimeout(15 * time.Second).
+			WithDialerOptions(func(d *net.Dialer) { d.Timeout = 5 * time.Second })),
+		config.WithEC2RoleCredentialOptions(func(o *ec2rolecreds.Options) {
+			o.Client = imds.New(imds.Options{
+				HTTPClient: &http.Client{Timeout: imdsPatience},
+				Retryer:    aws.NopRetryer{},
+			})
+		}),
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 2 * time.Second })
+		}),
+	}
+	if o.profile != "" {
+		load = append(load, config.WithSharedConfigProfile(o.profile))
+	}
+	if o.region != "" {
+		load = append(load, config.WithRegion(o.region))
+	}
+	if o.endpoint != "" {
+		if err := checkEndpoint(o.endpoint); err != nil {
+			return aws.Config{}, err
+		}
+		load = append(load, config.WithBaseEndpoint(o.endpoint))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return aws.Config{}, configFailure(err)
+	}
+	local := cfg.BaseEndpoint != nil && isLoopback(*cfg.BaseEndpoint)
+	if cfg.Region == "" {
+		if !local {
+			return aws.Config{}, &failure{code: ExitError, err: errors.New("no AWS region is set"), next: []string{
+				"export AWS_REGION=eu-west-1, or --region eu-west-1, or a profile that has one (--profile)",
+				"to try without AWS: crossfade local, then --endpoint-url http://127.0.0.1:4566",
+			}}
+		}
+		cfg.Region = "us-east-1"
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		if !local {
+			return aws.Config{}, credentialsFailure(err)
+		}
+		cfg.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	}
+	return cfg, nil
+}
+
+func configFailure(err error) error {
+	var profile config.SharedConfigProfileNotExistError
+	if errors.As(err, &profile) {
+		return &failure{code: ExitError, err: fmt.Errorf("AWS configuration: there is no profile %q", profile.Profile), next: []string{
+			"aws configure list-profiles shows those that exist",
+		}}
+	}
+	return &failure{code: ExitError, err: fmt.Errorf("AWS configuration: %w", err)}
+}
+
+func credentialsFailure(err error) error {
+	return &failure{code: ExitError, err: fmt.Errorf("no AWS credentials: %w", rootCause(err)), next: []string{
+		"export AWS_PROFILE=NAME or --profile NAME; aws sso login or aws configure makes one",
+		"or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+		"to try without AWS: crossfade local, then --endpoint-url http://127.0.0.1:4566",
+	}}
+}
+
+// rootCause shortens the SDK's chain to what a person can act on.
+func rootCause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		var network net.Error
+		if errors.As(inner, &network) {
+			return errors.New("none in the environment, the profile or the container, and this machine has no instance role")
+		}
+		err = inner
+	}
+}
+
+func checkEndpoint(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return &failure{code: ExitUsage, err: fmt.Errorf("--endpoint-url %q is not an address", endpoint), next: []string{
+			"it looks like http://127.0.0.1:4566",
+		}}
+	}
+	return nil
+}
+
+func isLoopback(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	if u.Hostname() == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return ip != nil && ip.IsLoopback()
+}

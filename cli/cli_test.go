@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+func TestExitCodesTellHowARolloutEnded(t *testing.T) {
+	tests := []struct {
+		status rollout.Status
+		want   Exit
+	}{
+		{rollout.Status{Phase: rollout.Succeeded}, ExitSucceeded},
+		{rollout.Status{Phase: rollout.RolledBack, Back: rollout.BackUnhealthy}, ExitRolledBack},
+		{rollout.Status{Phase: rollout.RolledBack, Back: rollout.BackDeadline}, ExitWaiting},
+		{rollout.Status{Phase: rollout.RolledBack, Back: rollout.BackUnknown}, ExitWaiting},
+		{rollout.Status{Phase: rollout.Failed, Refused: true}, ExitRefused},
+		{rollout.Status{Phase: rollout.Failed}, ExitWaiting},
+		{rollout.Status{Phase: rollout.Aborted}, ExitAborted},
+		{rollout.Status{Phase: rollout.Paused}, ExitWaiting},
+	}
+	for _, tt := range tests {
+		if got := exitOf(tt.status); got != tt.want {
+			t.Errorf("%s %s: got %d, want %d", tt.status.Phase, tt.status.Back, got, tt.want)
+		}
+	}
+}
+
+func TestExitCodesTellWhyACommandFailed(t *testing.T) {
+	tests := []struct {
+		err  error
+		want Exit
+	}{
+		{fmt.Errorf("x: %w", controller.ErrLeased), ExitRefused},
+		{&controller.RefusedError{}, ExitRefused},
+		{errors.New("anything"), ExitError},
+		{fmt.Errorf("deeper: %w", &failure{code: ExitUsage, err: errors.New("u")}), ExitUsage},
+	}
+	for _, tt := range tests {
+		if got := asFailure(tt.err).code; got != tt.want {
+			t.Errorf("%v: got %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestTheStoreStandsWhereTheEnvironmentSays(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	tests := []struct {
+		options storeOptions
+		env     map[string]string
+		want    string
+	}{
+		{storeOptions{path: "here.db"}, map[string]string{"CROSSFADE_HOME": "/c"}, "here.db"},
+		{storeOptions{}, map[string]string{"CROSSFADE_HOME": "/c", "XDG_STATE_HOME": "/s"}, "/c/crossfade.db"},
+		{storeOptions{}, map[string]string{"XDG_STATE_HOME": "/s"}, "/s/crossfade/crossfade.db"},
+		{storeOptions{}, map[string]string{"XDG_STATE_HOME": "relative"}, home + "/.local/state/crossfade/crossfade.db"},
+	}
+	for _, tt := range tests {
+		env := testEnv(t)
+		env.Getenv = func(name string) string { return tt.env[name] }
+		got, err := tt.options.file(env)
+		if err != nil || got != tt.want {
+			t.Errorf("%+v with %v: got %q, %v; want %q", tt.options, tt.env, got, err, tt.want)
+		}
+	}
+}
+
+func TestOnlyAProcessOfThisMachineThatIsGoneIsDead(t *testing.T) {
+	env := testEnv(t)
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		owner string
+		want  bool
+	}{
+		{"ada@" + host + " pid " + strconv.Itoa(gone.Process.Pid), true},
+		{"ada@" + host + " pid " + strconv.Itoa(os.Getpid()), false},
+		{"ada@elsewhere pid " + strconv.Itoa(gone.Process.Pid), false},
+		{"a controller", false},
+		{"", false},
+	}
+	for _, tt := range tests {
+		if got := env.isDead(tt.owner); got != tt.want {
+			t.Errorf("%q: got %t, want %t", tt.owner, got, tt.want)
+		}
+	}
+}
+
+func TestTheSameDeliveryIsRecognisedAfterItsVersionWasPublished(t *testing.T) {
+	asked := plan.Plan{
+		Targets: []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "v2.json"}},
+		Steps:   []plan.Step{{Weight: 1000, For: time.Minute}, {Weight: plan.Full}},
+	}
+	begun := asked
+	begun.Targets = []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "v2.json", Version: "2"}}
+	if !sameDelivery(asked, begun) {
+		t.Error("the same command is taken for another delivery")
+	}
+	other := asked
+	other.Steps = []plan.Step{{Weight: 5000, For: time.Minute}, {Weight: plan.Full}}
+	if sameDelivery(other, begun) {
+		t.Error("another strategy is taken for the same delivery")
+	}
+}
+
+func TestThePolicyOfAPlanHasNoRightThatItDoesNotNeed(t *testing.T) {
+	p := plan.Plan{
+		Targets: []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod"}},
+		Checks:  []plan.Check{{Name: "a", Alarm: "a"}},
+	}
+	text := func(p plan.Plan) string {
+		b, err := json.Marshal(iamOptions{region: "eu-west-1", account: "123456789012"}.policy(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for _, right := range []string{"states:UpdateStateMachine\"", "DeleteStateMachineVersion", "GetMetricData", "lambda:"} {
+		if strings.Contains(text(p), right) {
+			t.Errorf("a plan that uploads and deletes nothing has %s", right)
+		}
+	}
+	if want := "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"; !strings.Contains(text(p), want) {
+		t.Errorf("%s does not name %s", text(p), want)
+	}
+	p.Targets[0].Definition = "orders.asl.json"
+	if !strings.Contains(text(p), "states:UpdateStateMachine\"") {
+		t.Error("a plan that uploads a definition may not")
+	}
+}
+
+func TestYAMLHasTheNamesAndTheOrderOfJSON(t *testing.T) {
+	got, err := asYAML(struct {
+		B string   `json:"b"`
+		A []string `json:"a"`
+	}{"yes", []string{"1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "b: \"yes\"\na:\n  - \"1\"\n"; string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestOperationsAreFoundInEveryProtocol(t *testing.T) {
+	post := func(path, contentType, body string) *http.Request {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", contentType)
+		return r
+	}
+	target := post("/", "application/x-amz-json-1.0", "{}")
+	target.Header.Set("X-Amz-Target", "AWSStepFunctions.StartExecution")
+	tests := []struct {
+		request *http.Request
+		want    string
+	}{
+		{target, "StartExecution"},
+		{post("/service/GraniteServiceVersion20100801/operation/DescribeAlarms", "application/cbor", ""), "DescribeAlarms"},
+		{post("/", "application/x-www-form-urlencoded; charset=utf-8", "Version=2010-08-01&Action=PutMetricData"), "PutMetricData"},
+		{post("/elsewhere", "text/plain", ""), "POST /elsewhere"},
+	}
+	for _, tt := range tests {
+		if got := operationOf(tt.request); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

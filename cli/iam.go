@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crossfade-dev/crossfade/internal/arn"
+	"github.com/crossfade-dev/crossfade/plan"
+)
+
+type iamOptions struct {
+	plan    planFlags
+	region  string
+	account string
+}
+
+func newIAM(env *Env) *cobra.Command {
+	var o iamOptions
+	cmd := &cobra.Command{
+		Use:     "iam [FILE]",
+		GroupID: groupRelease,
+		Short:   "The least policy that a plan needs, as an IAM policy document",
+		Example: `  crossfade iam orders.yaml
+  crossfade iam --state-machine orders:prod --canary 10%/5m --alarm orders-failed --region eu-west-1 --account 123456789012`,
+		Args: args("[FILE]"),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			p, _, err := o.plan.read(cmd, env, first(a))
+			if err != nil {
+				return err
+			}
+			b, err := json.MarshalIndent(o.policy(p), "", "  ")
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(env.Stdout, string(b))
+			return err
+		},
+	}
+	o.plan.flags(cmd)
+	cmd.Flags().StringVar(&o.region, "region", "*", "region in the resources' ARNs")
+	cmd.Flags().StringVar(&o.account, "account", "*", "account in the resources' ARNs")
+	return cmd
+}
+
+// policy is an IAM policy document.
+type policy struct {
+	Version   string
+	Statement []statement
+}
+
+type statement struct {
+	Sid      string
+	Effect   string
+	Action   []string
+	Resource []string
+}
+
+// policy lists the rights by resource. Reading alarms and metrics knows no
+// resources: CloudWatch wants "*" there.
+//
+// Source: Service Authorization Reference, Step Functions and CloudWatch.
+func (o iamOptions) policy(p plan.Plan) policy {
+	var machines, versions, executions, functions []string
+	upload, uploadCode := false, false
+	for _, t := range p.Targets {
+		if t.Kind == plan.Lambda {
+			functions = append(functions, o.arnOf("lambda", "function", t.Name))
+			uploadCode = uploadCode || t.Code != ""
+			continue
+		}
+		machine := o.arnOf("states", "stateMachine", t.Name)
+		machines = append(machines, machine)
+		versions = append(versions, machine+":*")
+		executions = append(executions, strings.Replace(machine, ":stateMachine:", ":execution:", 1)+":*")
+		upload = upload || t.Definition != ""
+	}
+	doc := policy{Version: "2012-10-17"}
+	allow := func(sid string, actions, resources []string) {
+		if len(actions) > 0 && len(resources) > 0 {
+			slices.Sort(actions)
+			doc.Statement = append(doc.Statement, statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources})
+		}
+	}
+	machine := []string{"states:DescribeStateMachine", "states:PublishStateMachineVersion", "states:ListStateMachineVersions", "states:ListStateMachineAliases"}
+	if upload {
+		machine = append(machine, "states:UpdateStateMachine")
+	}
+	alias := []string{"states:DescribeStateMachine", "states:DescribeStateMachineAlias", "states:CreateStateMachineAlias", "states:UpdateStateMachineAlias", "states:ListExecutions"}
+	if p.Keep.Versions > 0 {
+		alias = append(alias, "states:DeleteStateMachineVersion")
+	}
+	allow("Machines", machine, machines)
+	allow("AliasesAndVersions", alias, versions)
+	allow("Executions", []string{"states:DescribeExecution"}, executions)
+
+	function := []string{"lambda:GetAlias", "lambda:CreateAlias", "lambda:UpdateAlias", "lambda:PublishVersion", "lambda:ListVersionsByFunction", "lambda:ListAliases", "lambda:GetFunctionConfiguration"}
+	if uploadCode {
+		function = append(function, "lambda:UpdateFunctionCode")
+	}
+	if p.Keep.Versions > 0 {
+		function = append(function, "lambda:DeleteFunction")
+	}
+	allow("Functions", function, withQualifiers(functions))
+
+	var watch []string
+	for _, c := range p.Checks {
+		if c.Alarm != "" {
+			watch = append(watch, "cloudwatch:DescribeAlarms")
+		}
+		if c.Metric != nil || c.Rate != nil {
+			watch = append(watch, "cloudwatch:GetMetricData")
+		}
+	}
+	slices.Sort(watch)
+	allow("Signals", slices.Compact(watch), []string{"*"})
+	return doc
+}
+
+func (o iamOptions) arnOf(service, kind, name string) string {
+	if a, err := arn.Parse(name); err == nil {
+		return a.String()
+	}
+	return arn.ARN{Partition: "aws", Service: service, Region: o.region, Account: o.account, Resource: kind + ":" + name}.String()
+}
+
+func withQualifiers(arns []string) []string {
+	var all []string
+	for _, a := range arns {
+		all = append(all, a, a+":*")
+	}
+	return all
+}

@@ -1,0 +1,316 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/crossfade-dev/crossfade/cli/view"
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// live is the display that is redrawn. It draws on the terminal's other screen
+// and, when it is closed, leaves the sentences on the usual one.
+type live struct {
+	env     *Env
+	program *tea.Program
+	wanted  chan ask
+	done    chan struct{}
+
+	mu   sync.Mutex
+	told []string // for the usual screen
+}
+
+func newLive(env *Env, owned bool) *live {
+	l := &live{env: env, wanted: make(chan ask, 8), done: make(chan struct{})}
+	m := liveModel{style: env.style(), now: env.Clock.Now, owned: owned, ask: l.ask}
+	l.program = tea.NewProgram(m, tea.WithInput(env.Stdin), tea.WithOutput(env.Stdout), tea.WithoutSignalHandler())
+	go func() {
+		defer close(l.done)
+		// A terminal that is gone ends the program; whoever carries the
+		// rollout hears of it through SIGHUP.
+		_, _ = l.program.Run()
+	}()
+	return l
+}
+
+func (l *live) ask(a ask) {
+	select {
+	case l.wanted <- a:
+	default: // eight keys unanswered: somebody leans on the keyboard
+	}
+}
+
+func (l *live) event(_ string, e controller.NumberedEvent) {
+	l.tell(l.env.style().EventLine(e.Event, l.env.Clock.Now()))
+}
+
+func (l *live) tell(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = append(l.told, line)
+}
+
+func (l *live) show(sc view.Scene) { l.program.Send(sc) }
+
+func (l *live) say(text string) {
+	l.tell(l.env.style().Text(text))
+	l.program.Send(noticeMsg(text))
+}
+
+func (l *live) asks() <-chan ask { return l.wanted }
+
+// close ends the drawing and tells on the usual screen what happened.
+func (l *live) close() {
+	l.program.Quit()
+	<-l.done
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	style, width := l.env.style(), l.env.width()
+	for _, line := range l.told {
+		fmt.Fprintln(l.env.Stdout, style.Wrap(line, width))
+	}
+}
+
+type (
+	noticeMsg string
+	tickMsg   struct{}
+)
+
+// liveModel is what the terminal shows and what the keys do.
+type liveModel struct {
+	style view.Style
+	now   func() time.Time
+	owned bool
+	ask   func(ask)
+
+	scene         view.Scene
+	width, height int
+	showWhy       bool
+	notice        string
+	question      question
+}
+
+// A question waits for an answer in the last lines of the screen.
+type question struct {
+	order  rollout.OrderKind // what is asked about; empty: whether to leave
+	open   bool
+	answer string
+}
+
+// Init starts the ticks that keep countdowns going.
+func (m liveModel) Init() tea.Cmd { return tick() }
+
+func tick() tea.Cmd {
+	return tea.Tick(500*time.Millisecond, func(time.Time) tea.Msg { return tickMsg{} })
+}
+
+// Update takes what happened into the model.
+func (m liveModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case view.Scene:
+		m.scene = msg
+	case noticeMsg:
+		m.notice = string(msg)
+	case tickMsg:
+		m.scene.Now = m.now()
+		return m, tick()
+	case tea.KeyPressMsg:
+		return m.press(msg), nil
+	}
+	return m, nil
+}
+
+func (m liveModel) press(key tea.KeyPressMsg) liveModel {
+	if key.String() == "ctrl+c" {
+		return m.interrupt()
+	}
+	if m.question.open {
+		return m.reply(key)
+	}
+	m.notice = ""
+	name := key.String()
+	if !slices.ContainsFunc(m.keys(), func(k view.Key) bool { return k.Key == name }) {
+		return m
+	}
+	switch name {
+	case "p":
+		m.question = question{order: rollout.Pause, open: true}
+	case "r":
+		m.question = question{order: rollout.Resume, open: true}
+	case "n":
+		m.question = question{order: m.nextOrder(), open: true}
+	case "a":
+		m.question = question{order: rollout.Abort, open: true}
+	case "w":
+		m.showWhy = !m.showWhy
+	case "q":
+		if !m.owned || m.scene.Status.Phase.Ended() {
+			m.ask(ask{kind: askLeave})
+			return m
+		}
+		m.question = question{open: true}
+	}
+	return m
+}
+
+// interrupt is Ctrl-C: the first asks what to do about a rollout that nobody
+// else carries, the second leaves.
+func (m liveModel) interrupt() liveModel {
+	switch {
+	case !m.owned || m.scene.Status.Phase.Ended():
+		m.ask(ask{kind: askLeave})
+	case m.question.open && m.question.order == "":
+		m.ask(ask{kind: askDie})
+	default:
+		m.question = question{open: true}
+	}
+	return m
+}
+
+// reply takes a key as an answer to the question.
+func (m liveModel) reply(key tea.KeyPressMsg) liveModel {
+	name := key.String()
+	if name == "esc" {
+		m.question = question{}
+		return m
+	}
+	if m.question.order == "" {
+		choice := map[string]string{"r": interruptRevert, "p": interruptPause, "d": interruptDetach}[name]
+		if choice != "" {
+			m.ask(ask{kind: askInterrupt, reason: choice})
+			m.question = question{}
+		}
+		return m
+	}
+	switch name {
+	case "enter":
+		reason := strings.TrimSpace(m.question.answer)
+		if reason == "" {
+			m.notice = "a reason is needed: it stays in the history"
+			return m
+		}
+		m.ask(ask{kind: askOrder, order: m.question.order, reason: reason})
+		m.question = question{}
+	case "backspace":
+		if r := []rune(m.question.answer); len(r) > 0 {
+			m.question.answer = string(r[:len(r)-1])
+		}
+	default:
+		m.question.answer += key.Text
+	}
+	return m
+}
+
+// nextOrder is what "n" means now: to approve what waits for approval, or to
+// skip the rest of the step.
+func (m liveModel) nextOrder() rollout.OrderKind {
+	if m.scene.Status.Hold == rollout.HoldApproval {
+		return rollout.Approve
+	}
+	return rollout.Skip
+}
+
+// keys are those that do something now.
+func (m liveModel) keys() []view.Key {
+	st := m.scene.Status
+	leave := view.Key{Key: "q", Does: "leave"}
+	why := view.Key{Key: "w", Does: "why"}
+	if st.Phase.Ended() || st.Phase == "" {
+		return []view.Key{why, leave}
+	}
+	var keys []view.Key
+	switch st.Phase {
+	case rollout.Paused, rollout.Holding:
+		keys = append(keys, view.Key{Key: "r", Does: "resume"})
+	case rollout.Pending, rollout.Progressing:
+		keys = append(keys, view.Key{Key: "p", Does: "pause"})
+	}
+	if st.Phase != rollout.RollingBack {
+		next := "next step"
+		if m.nextOrder() == rollout.Approve {
+			next = "approve"
+		}
+		keys = append(keys, view.Key{Key: "n", Does: next}, view.Key{Key: "a", Does: "abort"})
+	}
+	return append(keys, why, leave)
+}
+
+// View draws the scene.
+func (m liveModel) View() tea.View {
+	v := tea.NewView(m.render())
+	v.AltScreen = true
+	return v
+}
+
+func (m liveModel) render() string {
+	if m.width == 0 || m.height == 0 {
+		return ""
+	}
+	sc := m.scene
+	sc.Keys = m.keys()
+	if sc.Status.Phase == "" {
+		sc.Keys = nil
+	}
+	if !m.showWhy {
+		sc.Why = nil
+	}
+	if m.notice != "" {
+		sc.Notes = append(slices.Clone(sc.Notes), m.notice)
+	}
+	if m.question.open {
+		sc.Prompt = m.prompt()
+	}
+	return m.style.Screen(sc, m.width, m.height)
+}
+
+// prompt is the question with what its answer would cause.
+func (m liveModel) prompt() string {
+	if m.question.order == "" {
+		return "Only this process looks after the rollout. r: revert to the old version, p: pause and leave, d: leave it as it is, Esc: stay"
+	}
+	return consequence(m.question.order, m.scene.Plan, m.scene.Status) + " Reason (Enter: do it, Esc: leave it): " + m.question.answer + m.style.Text("█")
+}
+
+// consequence says what an order would do now.
+func consequence(order rollout.OrderKind, p plan.Plan, s rollout.Status) string {
+	weight := plan.Weight(0)
+	stable := "the old version"
+	for _, t := range s.Targets {
+		weight = max(weight, t.Seen.Weight)
+		if t.Stable != "" {
+			stable = t.Stable
+		}
+		if t.Seen.Canary == "" && t.Seen.Stable == t.Canary {
+			weight = plan.Full
+		}
+	}
+	at := view.Percent(weight)
+	switch order {
+	case rollout.Abort:
+		return fmt.Sprintf("Abort: %s → 0 %%, everything new goes to %s again, and what runs already is not stopped.", at, stable)
+	case rollout.Pause:
+		return fmt.Sprintf("Pause: stays at %s; the checks go on and may still take it back.", at)
+	case rollout.Resume:
+		return fmt.Sprintf("Resume: goes on from %s.", at)
+	case rollout.Skip:
+		if next := s.Step + 1; next < len(p.Steps) {
+			return fmt.Sprintf("Next step: %s → %s now, without the rest of this step.", at, view.Percent(p.Steps[next].Weight))
+		}
+		return "Next step: ends the soak now."
+	case rollout.Approve:
+		return fmt.Sprintf("Approve: lets it go on from %s.", at)
+	case rollout.Promote:
+		return fmt.Sprintf("Promote: %s → 100 %% now, without the rest of the steps.", at)
+	default:
+		panic("unknown order " + order)
+	}
+}

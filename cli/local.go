@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/crossfade-dev/crossfade/localcloud"
+)
+
+type localOptions struct {
+	listen      string
+	dir         string
+	allowRemote bool
+	quiet       bool
+	seed        uint64
+}
+
+func newLocal(env *Env) *cobra.Command {
+	var o localOptions
+	cmd := &cobra.Command{
+		Use:     "local",
+		GroupID: groupTry,
+		Short:   "The embedded cloud as an AWS endpoint, until interrupted",
+		Long: `Serves Step Functions, CloudWatch and STS on one address, wire-compatible with AWS,
+so that the AWS CLI, SDKs and crossfade itself work on this machine alone. State
+lives in memory, or in a directory with --data.
+
+Nobody is authenticated: whoever reaches the address may do anything there. It
+therefore listens on this machine only, unless --allow-remote says otherwise.`,
+		Example: `  crossfade local
+  crossfade local --listen 127.0.0.1:0 --data ./cloud`,
+		Args: args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("seed") {
+				o.seed = rand.Uint64()
+			}
+			return o.run(cmd.Context(), env)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "address to listen on; port 0 takes a free one")
+	f.StringVar(&o.dir, "data", "", "directory to keep the state in (default: memory)")
+	f.BoolVar(&o.allowRemote, "allow-remote", false, "listen also where other machines can reach it, without authentication")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not tell what happens")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of all draws, to see the same run again (default: random)")
+	return cmd
+}
+
+func (o localOptions) run(ctx context.Context, env *Env) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	listener, err := listen(o.listen, o.allowRemote)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	log := slog.New(slog.DiscardHandler)
+	if !o.quiet {
+		log = slog.New(newSentences(env.Stderr, env.errStyle(), env.Clock))
+	}
+	cloud, err := localcloud.Open(localcloud.Config{Dir: o.dir, Log: log, Seed: o.seed})
+	if err != nil {
+		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", err)}
+	}
+	where := "in memory"
+	if o.dir != "" {
+		where = "in " + o.dir
+	}
+	o.greet(env, "http://"+listener.Addr().String(), where)
+	err = serve(ctx, env, listener, cloud, log, o.quiet)
+	if err := errors.Join(err, cloud.Close()); err != nil {
+		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", err)}
+	}
+	if o.dir == "" {
+		env.say("stopped; nothing is kept")
+	} else {
+		env.say("stopped; the state is in %s", o.dir)
+	}
+	return nil
+}
+
+// greet prints what one needs to point AWS tools at the endpoint. The lines that
+// begin with "export" can be given to a shell as they are.
+func (o localOptions) greet(env *Env, endpoint, where string) {
+	fmt.Fprintf(env.Stdout, `# local cloud at %s, state %s; Ctrl-C stops it
+export AWS_ENDPOINT_URL=%s
+export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # keeps start-sync-execution on this address
+`, endpoint, where, endpoint)
+}
+
+// serve answers requests and drives the cloud until ctx ends.
+func serve(ctx context.Context, env *Env, listener net.Listener, cloud *localcloud.Cloud, log *slog.Logger, quiet bool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	handler := cloud.Handler()
+	if !quiet {
+		requests := newRequestLog(handler, log)
+		handler = requests
+		group.Go(func() error { requests.run(ctx, env.Clock); return nil })
+	}
+	group.Go(func() error { return answer(ctx, listener, handler) })
+	group.Go(func() error {
+		if err := cloud.Run(ctx); !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// answer answers requests until ctx ends, then lets those that are under way
+// come to their end.
+func answer(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		if err := server.Shutdown(patience); err != nil {
+			return server.Close() // a client that keeps a request open does not keep us
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// listen opens an address, if it is one that only this machine reaches or
+// others are allowed.
+func listen(address string, allowRemote bool) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &failure{code: ExitUsage, err: fmt.Errorf("--listen %q is not an address", address), next: []string{
+			"it looks like 127.0.0.1:4566",
+		}}
+	}
+	if !allowRemote && !isLoopback("http://"+net.JoinHostPort(host, port)) {
+		return nil, &failure{code: ExitRefused, err: fmt.Errorf("--listen %s would let other machines in, and nobody is authenticated", address), next: []string{
+			"listen on 127.0.0.1:" + port + ", or say --allow-remote if the network is yours",
+		}}
+	}
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, &failure{code: ExitError, err: fmt.Errorf("%s is in use: something listens there already", address), next: []string{
+			"--listen 127.0.0.1:0 takes a free port",
+			"lsof -i :" + port + " shows who has it",
+		}}
+	case errors.Is(err, syscall.EACCES):
+		return nil, &failure{code: ExitError, err: fmt.Errorf("%s may not be opened: permission denied", address), next: []string{
+			"ports below 1024 belong to the system; --listen 127.0.0.1:4566",
+		}}
+	case err != nil:
+		return nil, &failure{code: ExitError, err: fmt.Errorf("listen on %s: %w", address, err)}
+	}
+	return l, nil
+}

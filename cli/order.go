@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crossfade-dev/crossfade/cli/view"
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// orderWait is how long one waits until an order was followed.
+const orderWait = 15 * time.Second
+
+type orderOptions struct {
+	kind   rollout.OrderKind
+	store  storeOptions
+	aws    awsOptions
+	carry  carryOptions
+	reason string
+	wait   time.Duration
+}
+
+func newPause(env *Env) *cobra.Command {
+	return newOrder(env, rollout.Pause, "Stop advancing; the checks go on and may still take it back", "")
+}
+
+func newResume(env *Env) *cobra.Command {
+	return newOrder(env, rollout.Resume, "Go on after a pause or a hold", `
+When nobody looks after the rollout, because its process died or left, this process
+goes on with it as deploy does.`)
+}
+
+func newSkip(env *Env) *cobra.Command {
+	return newOrder(env, rollout.Skip, "Skip the rest of this step", "")
+}
+
+func newPromote(env *Env) *cobra.Command {
+	return newOrder(env, rollout.Promote, "Skip the rest of the steps and go to 100 % now", "")
+}
+
+func newApprove(env *Env) *cobra.Command {
+	return newOrder(env, rollout.Approve, "Let a step that waits for approval go on", "")
+}
+
+func newAbort(env *Env) *cobra.Command {
+	return newOrder(env, rollout.Abort, "Take everything back to the old version, and end", `
+When nobody looks after the rollout, because its process died or left, this process
+takes it back.`)
+}
+
+func newOrder(env *Env, kind rollout.OrderKind, short, more string) *cobra.Command {
+	o := orderOptions{kind: kind}
+	verb := string(kind)
+	cmd := &cobra.Command{
+		Use:     verb + " [NAME]",
+		GroupID: groupAct,
+		Short:   short,
+		Long: short + `.
+
+NAME is a rollout's ID, the name of its plan or an alias such as orders:prod;
+without one the only open rollout is meant. The order and its reason are kept in
+the history.
+` + more,
+		Example:           "  crossfade " + verb + " orders:prod --reason \"" + exampleReason[kind] + "\"",
+		Args:              args("[NAME]"),
+		ValidArgsFunction: completeRollout(env, &o.store),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if err := o.carry.check(cmd); err != nil {
+				return err
+			}
+			return o.run(cmd, env, first(a))
+		},
+	}
+	o.store.flags(cmd)
+	cmd.Flags().StringVarP(&o.reason, "reason", "r", "", "why, for the history and whoever reads it later")
+	cmd.Flags().DurationVar(&o.wait, "wait", orderWait, "how long to wait until it was followed; 0 does not wait")
+	if kind == rollout.Abort || kind == rollout.Resume {
+		o.aws.flags(cmd)
+		o.carry.flags(cmd)
+	} else {
+		o.carry.onInterrupt = interruptRevert
+	}
+	return cmd
+}
+
+var exampleReason = map[rollout.OrderKind]string{
+	rollout.Pause:   "looking at the latency first",
+	rollout.Resume:  "latency is fine",
+	rollout.Skip:    "enough traffic already",
+	rollout.Promote: "urgent fix",
+	rollout.Approve: "checked by Ada",
+	rollout.Abort:   "wrong build",
+}
+
+func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
+	ctx := cmd.Context()
+	store, err := o.store.open(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	rec, err := find(ctx, store, name)
+	if err != nil {
+		return err
+	}
+	if rec.Status.Phase.Ended() {
+		return &failure{code: ExitRefused, err: fmt.Errorf("%s (%s) has ended already: %s", rec.ID, view.Name(rec.Plan), rec.Status.Phase), next: []string{
+			"crossfade history " + rec.ID + " tells how",
+		}}
+	}
+	if o.reason, err = o.askReason(cmd, env, rec); err != nil {
+		return err
+	}
+	seen, err := lastEvent(ctx, store, rec.ID)
+	if err != nil {
+		return err
+	}
+	number, err := store.Order(ctx, rec.ID, rollout.Order{Kind: o.kind, By: env.person(), Reason: o.reason, At: env.Clock.Now()})
+	if err != nil {
+		return err
+	}
+	attended, err := isAttended(ctx, env, store, rec)
+	switch {
+	case err != nil:
+		return err
+	case attended:
+		return o.await(ctx, env, store, rec.ID, number, seen)
+	case o.kind == rollout.Abort || o.kind == rollout.Resume:
+		env.say("nobody looks after %s any more; this process does now", rec.ID)
+		return o.takeUp(ctx, env, rec)
+	default:
+		return &failure{code: ExitWaiting, err: fmt.Errorf("%s was noted, but nobody looks after %s any more", o.kind, rec.ID), next: []string{
+			"crossfade resume " + rec.ID + " --reason TEXT goes on with it",
+			"crossfade abort " + rec.ID + " --reason TEXT takes it back",
+		}}
+	}
+}
+
+// askReason returns the reason that was given, or asks for one where somebody
+// can answer.
+func (o orderOptions) askReason(cmd *cobra.Command, env *Env, rec controller.Record) (string, error) {
+	if o.reason != "" {
+		return o.reason, nil
+	}
+	if !env.isTerminal(env.Stdin) {
+		return "", usage(cmd, "--reason is missing: why?")
+	}
+	fmt.Fprint(env.Stderr, env.errStyle().Text(consequence(o.kind, rec.Plan, rec.Status)+"\nReason: "))
+	line, err := bufio.NewReader(env.Stdin).ReadString('\n')
+	if reason := strings.TrimSpace(line); reason != "" {
+		return reason, nil
+	}
+	return "", errors.Join(usage(cmd, "without a reason nothing is done"), err)
+}
+
+// takeUp carries a rollout out whose owner is gone.
+func (o orderOptions) takeUp(ctx context.Context, env *Env, rec controller.Record) error {
+	s, err := openSession(ctx, env, o.store, o.aws)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.adoptOwner(ctx, rec); err != nil {
+		return err
+	}
+	err = s.carryOut(ctx, rec.ID, o.carry)
+	if o.kind == rollout.Abort {
+		return restored(err)
+	}
+	return err
+}
+
+// await waits until whoever carries the rollout has followed an order, and shows
+// what came of it: the events after seen.
+func (o orderOptions) await(ctx context.Context, env *Env, store controller.Store, id string, number, seen int64) error {
+	if o.wait == 0 {
+		return nil
+	}
+	deadline := env.Clock.Now().Add(o.wait)
+	for {
+		rec, err := store.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		events, err := store.Events(ctx, id, seen)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			seen = e.Number
+			fmt.Fprintln(env.Stdout, env.style().EventLine(e.Event, env.Clock.Now()))
+		}
+		followed := rec.Status.Orders >= number
+		if followed && (o.kind != rollout.Abort || rec.Status.Phase.Ended()) {
+			return nil
+		}
+		if !env.Clock.Now().Before(deadline) {
+			text := "was noted, but not followed within " + o.wait.String()
+			if followed {
+				text = "is followed, but has not ended within " + o.wait.String()
+			}
+			return &failure{code: ExitWaiting, err: fmt.Errorf("%s of %s %s", o.kind, id, text), next: []string{"crossfade watch " + id + " follows it"}}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-env.Clock.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func lastEvent(ctx context.Context, store controller.Store, id string) (int64, error) {
+	events, err := store.Events(ctx, id, 0)
+	if err != nil || len(events) == 0 {
+		return 0, err
+	}
+	return events[len(events)-1].Number, nil
+}
+
+// isAttended says whether some process looks after a rollout.
+func isAttended(ctx context.Context, env *Env, store controller.Store, rec controller.Record) (bool, error) {
+	for _, alias := range rec.Aliases() {
+		l, ok, err := store.Lease(ctx, alias)
+		if err != nil {
+			return false, err
+		}
+		if !ok || l.Free(env.Clock.Now()) || env.isDead(l.Owner) {
+			return false, nil
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crossfade-dev/crossfade/plan"
+)
+
+// planFlags are the plan in the short form of the command line, for when there
+// is no plan file.
+type planFlags struct {
+	spec          plan.Spec
+	stateMachines []string
+	lambdas       []string
+	definition    string
+	code          string
+	version       string
+	keepVersions  int
+	keepVerified  int
+}
+
+// shortForm are the flags that only make sense without a plan file.
+var shortForm = []string{
+	"state-machine", "lambda", "definition", "code", "release", "canary", "linear", "exponential", "steps", "preset", "all-at-once",
+	"soak", "deadline", "look", "settle", "unknown-for", "alarm", "max-failures", "no-default-checks",
+	"on-unhealthy", "on-unknown", "on-drift", "keep-versions", "keep-verified", "name",
+}
+
+func (p *planFlags) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	s := &p.spec
+	f.StringArrayVar(&p.stateMachines, "state-machine", nil, "state machine alias to move, as NAME:ALIAS or its ARN; may be repeated")
+	f.StringArrayVar(&p.lambdas, "lambda", nil, "function alias to move, as NAME:ALIAS or its ARN; may be repeated")
+	f.StringVar(&p.definition, "definition", "", "state machine definition to upload and publish first")
+	f.StringVar(&p.code, "code", "", "zip archive to upload and publish first")
+	f.StringVar(&p.version, "release", "", "version to release (default: publish what is there)")
+	f.StringVar(&s.Name, "name", "", "name of the rollout (default: from the alias)")
+
+	f.StringVar(&s.Canary, "canary", "", "one step, then everything: 10%/5m")
+	f.StringVar(&s.Linear, "linear", "", "equal steps: 20%/10m, or 4x/10m")
+	f.StringVar(&s.Exponential, "exponential", "", "growing steps: 1%x2/2m")
+	f.StringVar(&s.Steps, "steps", "", "steps one by one: 1%/2m,25%/approve,50%/10m")
+	f.StringVar(&s.Preset, "preset", "", "a deployment preference of CodeDeploy's or CloudFormation's: Canary10Percent5Minutes")
+	f.BoolVar(&s.AllAtOnce, "all-at-once", false, "everything at once, watched afterwards")
+	cmd.MarkFlagsMutuallyExclusive("canary", "linear", "exponential", "steps", "preset", "all-at-once")
+
+	f.StringArrayVar(&s.Alarms, "alarm", nil, "CloudWatch alarm that must not fire; may be repeated")
+	f.StringArrayVar(&s.AcceptAlarms, "accept-alarm", nil, "alarm that may fire already: only a new transition to ALARM counts; may be repeated")
+	f.StringVar(&s.MaxFailures, "max-failures", "", "largest share of bad outcomes of the new version, and of how many at least: 5%/20")
+	f.BoolVar(&s.NoDefaultChecks, "no-default-checks", false, "do not limit the bad outcomes of the new version")
+
+	f.StringVar(&s.Soak, "soak", "", "how long the new version is watched with all the traffic (default "+plan.FormatDuration(plan.DefaultSoak)+")")
+	f.StringVar(&s.Deadline, "deadline", "", "how long the rollout may take (default: twice the steps and an hour)")
+	f.StringVar(&s.Look, "look", "", "how often to look (default "+plan.FormatDuration(plan.DefaultLook)+", or a tenth of the shortest step)")
+	f.StringVar(&s.Settle, "settle", "", "how long an alias may still serve by its old routing after a change (default "+plan.FormatDuration(plan.DefaultSettle)+")")
+	f.StringVar(&s.UnknownFor, "unknown-for", "", "how long to hold without a verdict before --on-unknown (default "+plan.FormatDuration(plan.DefaultUnknownFor)+")")
+
+	f.StringVar(&s.OnUnhealthy, "on-unhealthy", "", "at proof of harm: rollback, hold or hold-at-0 (default rollback)")
+	f.StringVar(&s.OnUnknown, "on-unknown", "", "without a verdict: hold, rollback or hold-at-0 (default hold)")
+	f.StringVar(&s.OnDrift, "on-drift", "", "when somebody else changes the alias: hold, adopt or overwrite (default hold)")
+	f.IntVar(&p.keepVersions, "keep-versions", plan.DefaultKeep.Versions, "delete older versions than the newest so many afterwards; 0 deletes none")
+	f.IntVar(&p.keepVerified, "keep-verified", plan.DefaultKeep.Verified, "never delete the last so many verified versions")
+
+	_ = cmd.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(plan.Presets(), cobra.ShellCompDirectiveNoFileComp))
+	reactions := cobra.FixedCompletions([]string{"rollback", "hold", "hold-at-0"}, cobra.ShellCompDirectiveNoFileComp)
+	_ = cmd.RegisterFlagCompletionFunc("on-unhealthy", reactions)
+	_ = cmd.RegisterFlagCompletionFunc("on-unknown", reactions)
+	_ = cmd.RegisterFlagCompletionFunc("on-drift", cobra.FixedCompletions([]string{"hold", "adopt", "overwrite"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// read returns the plan of a file, or of the flags when there is no file, and
+// where the files that it names are.
+func (p *planFlags) read(cmd *cobra.Command, env *Env, file string) (plan.Plan, directory, error) {
+	if file == "" {
+		made, err := p.fromFlags(cmd)
+		return made, ".", err
+	}
+	for _, name := range shortForm {
+		if cmd.Flags().Changed(name) {
+			return plan.Plan{}, "", usage(cmd, "--%s and the plan file %s both describe the rollout; write it in the file", name, file)
+		}
+	}
+	made, dir, err := readPlan(env, file)
+	if errors.Is(err, plan.ErrInvalid) {
+		return plan.Plan{}, "", &failure{code: ExitError, err: err, next: []string{"crossfade check " + file + " says when it is right"}}
+	}
+	if err != nil {
+		return plan.Plan{}, "", err
+	}
+	// A fix for what already fires must be releasable without editing the
+	// plan that everybody shares.
+	made.AcceptAlarms = append(made.AcceptAlarms, p.spec.AcceptAlarms...)
+	return made, dir, nil
+}
+
+func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
+	spec := p.spec
+	for _, given := range []struct {
+		kind  plan.Kind
+		names []string
+	}{{plan.StateMachine, p.stateMachines}, {plan.Lambda, p.lambdas}} {
+		for _, name := range given.names {
+			t, err := plan.ParseTarget(given.kind, name)
+			if err != nil {
+				return plan.Plan{}, usage(cmd, "%w", err)
+			}
+			spec.Targets = append(spec.Targets, t)
+		}
+	}
+	switch {
+	case len(spec.Targets) == 0:
+		return plan.Plan{}, &failure{code: ExitUsage, err: errors.New(cmd.CommandPath() + ": what is to move? give a plan file, or an alias"), next: []string{
+			cmd.CommandPath() + " orders.yaml",
+			cmd.CommandPath() + " --state-machine orders:prod --canary 10%/5m --alarm orders-failed",
+			"crossfade init writes a plan file for an alias that exists",
+		}}
+	case len(spec.Targets) > 1 && (p.definition != "" || p.code != "" || p.version != ""):
+		return plan.Plan{}, usage(cmd, "--definition, --code and --release go with one alias; for several write a plan file")
+	case p.definition != "" && len(p.stateMachines) == 0:
+		return plan.Plan{}, usage(cmd, "--definition goes with --state-machine")
+	case p.code != "" && len(p.lambdas) == 0:
+		return plan.Plan{}, usage(cmd, "--code goes with --lambda")
+	}
+	spec.Targets[0].Definition, spec.Targets[0].Code, spec.Targets[0].Version = p.definition, p.code, p.version
+	if cmd.Flags().Changed("keep-versions") {
+		spec.KeepVersions = &p.keepVersions
+	}
+	if cmd.Flags().Changed("keep-verified") {
+		spec.KeepVerified = &p.keepVerified
+	}
+	made, err := plan.New(spec)
+	if err != nil {
+		return plan.Plan{}, &failure{code: ExitUsage, err: err, next: []string{cmd.CommandPath() + " --help"}}
+	}
+	return made, nil
+}
+
+// readPlan reads a plan file; "-" is standard input.
+func readPlan(env *Env, file string) (plan.Plan, directory, error) {
+	var text []byte
+	var err error
+	dir := directory(filepath.Dir(file))
+	if file == "-" {
+		file, dir = "standard input", "."
+		text, err = io.ReadAll(io.LimitReader(env.Stdin, 2<<20))
+	} else {
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		next := []string{"crossfade init --state-machine NAME:ALIAS writes a plan file"}
+		return plan.Plan{}, "", &failure{code: ExitError, err: err, next: next}
+	}
+	made, err := plan.Parse(file, text)
+	return made, dir, err
+}
+
+// directory is where the files that a plan names are.
+type directory string
+
+// ReadFile reads a file that a plan names.
+func (d directory) ReadFile(name string) ([]byte, error) {
+	if filepath.IsAbs(name) {
+		return os.ReadFile(name)
+	}
+	return os.ReadFile(filepath.Join(string(d), name))
+}

@@ -1,0 +1,314 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/localcloud"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"crossfade": func() { os.Exit(int(Run(context.Background(), System()))) },
+		"code":      func() { fmt.Println("code", Run(context.Background(), System())) },
+		"world":     func() { os.Exit(world(context.Background(), os.Args[1:])) },
+	})
+}
+
+// testEnv is an environment without a terminal.
+func testEnv(t *testing.T) *Env {
+	return &Env{
+		Stdin: strings.NewReader(""), Stdout: t.Output(), Stderr: t.Output(),
+		Getenv: func(string) string { return "" }, Clock: clock.System{}, NewID: randomID,
+	}
+}
+
+// TestScripts runs what a user types. A script gets, besides testscript's own
+// commands:
+//
+//	cloud            a local cloud in the test's process; AWS_ENDPOINT_URL points to it
+//	traffic ALIAS N  N executions a second through an alias, until the script ends
+//	await TEXT CMD…  run a command until its output matches; for what comes to be
+//	                 in another process
+//	occupy NAME      $NAME is an address that something listens on
+//	signal NAME      HUP or TERM for what runs in the background
+//
+// and two programs: world changes and shows the cloud through the SDK, and code
+// is crossfade that prints its exit code.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		// A deploy whose cloud is gone keeps trying to take its traffic back,
+		// as it should; a script that fails must not wait for it.
+		Deadline: clock.System{}.Now().Add(90 * time.Second),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("CROSSFADE_HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("USER", "ada")
+			e.Setenv("LANG", "C.UTF-8")
+			// No test asks the network, or the developer's own files, for
+			// credentials.
+			e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"cloud":   startCloud,
+			"traffic": startTraffic,
+			"await":   await,
+			"occupy":  occupy,
+			"signal":  sendSignal,
+		},
+	})
+}
+
+func startCloud(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: cloud")
+	}
+	cloud, err := localcloud.Open(localcloud.Config{Log: slog.New(slog.DiscardHandler), Seed: 1})
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = cloud.Run(ctx) })
+	server := httptest.NewServer(cloud.Handler())
+	ts.Defer(func() {
+		server.CloseClientConnections()
+		server.Close()
+		cancel()
+		running.Wait()
+		_ = cloud.Close()
+	})
+	ts.Setenv("AWS_ENDPOINT_URL", server.URL)
+	ts.Setenv("AWS_REGION", "us-east-1")
+	ts.Setenv("AWS_ACCESS_KEY_ID", "test")
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+}
+
+func startTraffic(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: traffic ALIAS PER-SECOND")
+	}
+	perSecond, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	w, err := newWorldClient(context.Background(), ts.Getenv("AWS_ENDPOINT_URL"))
+	ts.Check(err)
+	t := &traffic{
+		stage: &stage{states: w.states, alias: w.arn(args[0])}, clock: clock.System{}, perSecond: perSecond,
+		draw: rand.New(rand.NewPCG(1, 1)),
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { t.run(ctx) })
+	ts.Defer(func() { cancel(); running.Wait() })
+}
+
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await TEXT COMMAND...")
+	}
+	want := regexp.MustCompile(args[0])
+	var out []byte
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range 600 {
+		cmd := exec.Command(args[1], args[2:]...)
+		cmd.Dir = ts.MkAbs(".")
+		cmd.Env = append(os.Environ(), environ(ts)...)
+		out, _ = cmd.CombinedOutput()
+		if want.Match(out) {
+			return
+		}
+		<-tick.C
+	}
+	ts.Fatalf("%v never said %q; last:\n%s", args[1:], args[0], out)
+}
+
+// environ is the part of the script's environment that programs here read.
+func environ(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "CROSSFADE_HOME", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
+}
+
+func occupy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: occupy NAME")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: signal HUP|TERM")
+	}
+	which := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}[args[0]]
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(which))
+	}
+}
+
+// worldClient changes and shows a cloud.
+type worldClient struct {
+	states  *sfn.Client
+	metrics *cloudwatch.Client
+}
+
+func newWorldClient(ctx context.Context, endpoint string) (*worldClient, error) {
+	cfg, err := awsOptions{endpoint: endpoint}.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &worldClient{states: sfn.NewFromConfig(cfg), metrics: cloudwatch.NewFromConfig(cfg)}, nil
+}
+
+// arn is the ARN of orders or orders:prod, taken from the only machine of that
+// name.
+func (w *worldClient) arn(name string) string {
+	machine, qualifier, _ := strings.Cut(name, ":")
+	out, err := w.states.ListStateMachines(context.Background(), &sfn.ListStateMachinesInput{})
+	if err != nil {
+		return ""
+	}
+	for _, m := range out.StateMachines {
+		if aws.ToString(m.Name) == machine {
+			return strings.TrimSuffix(aws.ToString(m.StateMachineArn)+":"+qualifier, ":")
+		}
+	}
+	return ""
+}
+
+// world is a program for scripts:
+//
+//	world machine NAME:ALIAS FILE   a machine, version 1, and an alias that serves it
+//	world alarm NAME [STATE]        an alarm, or its state
+//	world routing NAME:ALIAS        what the alias does: "1 90, 2 10"
+//	world shift NAME:ALIAS V W …    somebody else's change of the alias
+func world(ctx context.Context, args []string) int {
+	err := func() error {
+		if len(args) < 2 {
+			return errors.New("usage: world machine|alarm|routing|shift NAME ...")
+		}
+		w, err := newWorldClient(ctx, os.Getenv("AWS_ENDPOINT_URL"))
+		if err != nil {
+			return err
+		}
+		switch args[0] {
+		case "machine":
+			return w.machine(ctx, args[1], args[2])
+		case "alarm":
+			return w.alarm(ctx, args[1], args[2:])
+		case "routing":
+			return w.routing(ctx, args[1])
+		case "shift":
+			return w.shift(ctx, args[1], args[2:])
+		default:
+			return fmt.Errorf("world %s?", args[0])
+		}
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func (w *worldClient) machine(ctx context.Context, name, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	machine, alias, _ := strings.Cut(name, ":")
+	out, err := w.states.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{
+		Name: aws.String(machine), Definition: aws.String(string(text)), Publish: true,
+		RoleArn: aws.String("arn:aws:iam::123456789012:role/test"),
+	})
+	if err != nil || alias == "" {
+		return err
+	}
+	_, err = w.states.CreateStateMachineAlias(ctx, &sfn.CreateStateMachineAliasInput{
+		Name:                 aws.String(alias),
+		RoutingConfiguration: []sfntypes.RoutingConfigurationListItem{{StateMachineVersionArn: out.StateMachineVersionArn, Weight: 100}},
+	})
+	return err
+}
+
+func (w *worldClient) alarm(ctx context.Context, name string, state []string) error {
+	if len(state) > 0 {
+		_, err := w.metrics.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{
+			AlarmName: aws.String(name), StateValue: cwtypes.StateValue(state[0]), StateReason: aws.String("said so"),
+		})
+		return err
+	}
+	// A metric that nobody writes: the alarm stays as it is set.
+	_, err := w.metrics.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
+		AlarmName: aws.String(name), Namespace: aws.String("Test"), MetricName: aws.String("Nothing"),
+		Statistic: cwtypes.StatisticSum, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1),
+		ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("ignore"),
+	})
+	if err != nil {
+		return err
+	}
+	return w.alarm(ctx, name, []string{"OK"})
+}
+
+func (w *worldClient) routing(ctx context.Context, name string) error {
+	out, err := w.states.DescribeStateMachineAlias(ctx, &sfn.DescribeStateMachineAliasInput{StateMachineAliasArn: aws.String(w.arn(name))})
+	if err != nil {
+		return err
+	}
+	var parts []string
+	for _, r := range out.RoutingConfiguration {
+		version := aws.ToString(r.StateMachineVersionArn)
+		parts = append(parts, fmt.Sprintf("%s %d", version[strings.LastIndexByte(version, ':')+1:], r.Weight))
+	}
+	slices.Sort(parts)
+	fmt.Println(strings.Join(parts, ", "))
+	return nil
+}
+
+func (w *worldClient) shift(ctx context.Context, name string, pairs []string) error {
+	machine, _, _ := strings.Cut(name, ":")
+	var routing []sfntypes.RoutingConfigurationListItem
+	for i := 0; i+1 < len(pairs); i += 2 {
+		weight, err := strconv.Atoi(pairs[i+1])
+		if err != nil {
+			return err
+		}
+		routing = append(routing, sfntypes.RoutingConfigurationListItem{
+			StateMachineVersionArn: aws.String(w.arn(machine) + ":" + pairs[i]), Weight: int32(weight),
+		})
+	}
+	_, err := w.states.UpdateStateMachineAlias(ctx, &sfn.UpdateStateMachineAliasInput{
+		StateMachineAliasArn: aws.String(w.arn(name)), RoutingConfiguration: routing,
+	})
+	return err
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crossfade-dev/crossfade/cli/view"
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/sqlitestore"
+)
+
+// storeOptions say where rollouts are remembered. All processes that use the
+// same file see, and may act on, the same rollouts.
+type storeOptions struct {
+	path string
+}
+
+func (o *storeOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.path, "store", "", "file that remembers rollouts (default: in $CROSSFADE_HOME, or the state directory of this user)")
+}
+
+// file returns the store's path: $CROSSFADE_HOME, or the place that the XDG Base
+// Directory Specification gives to state.
+func (o storeOptions) file(env *Env) (string, error) {
+	if o.path != "" {
+		return o.path, nil
+	}
+	if home := env.Getenv("CROSSFADE_HOME"); home != "" {
+		return filepath.Join(home, "crossfade.db"), nil
+	}
+	// The specification says that a relative path is to be ignored.
+	if state := env.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "crossfade", "crossfade.db"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", &failure{code: ExitError, err: errors.New("no place to remember rollouts in: there is no home directory"), next: []string{
+			"export CROSSFADE_HOME=DIR, or --store FILE",
+		}}
+	}
+	return filepath.Join(home, ".local", "state", "crossfade", "crossfade.db"), nil
+}
+
+// open opens the store, and makes it if there is none yet.
+func (o storeOptions) open(ctx context.Context, env *Env) (*sqlitestore.Store, error) {
+	path, err := o.file(env)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, storeFailure(path, err)
+	}
+	store, err := sqlitestore.Open(ctx, path)
+	if err != nil {
+		return nil, storeFailure(path, err)
+	}
+	return store, nil
+}
+
+func storeFailure(path string, err error) error {
+	return &failure{code: ExitError, err: fmt.Errorf("remember rollouts in %s: %w", path, err), next: []string{
+		"--store FILE or CROSSFADE_HOME=DIR chooses another place",
+	}}
+}
+
+// find returns the rollout that a person means by name: its ID, the name of its
+// plan, or an alias as machine:alias. Of several the open one is meant, or else
+// the newest. Without a name the only open rollout is meant.
+func find(ctx context.Context, store controller.Store, name string) (controller.Record, error) {
+	records, err := store.List(ctx, controller.Filter{})
+	if err != nil {
+		return controller.Record{}, err
+	}
+	var matches []controller.Record
+	for _, r := range records {
+		if name == "" && !r.Status.Phase.Ended() || name != "" && isCalled(r, name) {
+			matches = append(matches, r)
+		}
+	}
+	switch {
+	case len(matches) == 0 && name == "":
+		return controller.Record{}, &failure{code: ExitError, err: errors.New("no rollout is open"), next: []string{
+			"crossfade list shows the ended ones too",
+		}}
+	case len(matches) == 0:
+		next := []string{"crossfade list shows all"}
+		if near := nearest(name, calledAnything(records)); near != "" {
+			next = append([]string{"did you mean " + near + "?"}, next...)
+		}
+		return controller.Record{}, &failure{code: ExitError, err: fmt.Errorf("there is no rollout called %q", name), next: next}
+	case name == "" && len(matches) > 1:
+		return controller.Record{}, &failure{code: ExitUsage, err: fmt.Errorf("%d rollouts are open; say which one", len(matches)), next: calledLines(matches)}
+	}
+	for _, r := range matches {
+		if !r.Status.Phase.Ended() {
+			return r, nil
+		}
+	}
+	return matches[0], nil
+}
+
+func isCalled(r controller.Record, name string) bool {
+	if r.ID == name || r.Plan.Name == name {
+		return true
+	}
+	for i, t := range r.Plan.Targets {
+		if view.TargetName(t) == name || i < len(r.Status.Targets) && r.Status.Targets[i].Alias == name {
+			return true
+		}
+	}
+	return false
+}
+
+func calledAnything(records []controller.Record) []string {
+	var names []string
+	for _, r := range records {
+		names = append(names, r.ID, r.Plan.Name)
+		for _, t := range r.Plan.Targets {
+			names = append(names, view.TargetName(t))
+		}
+	}
+	return names
+}
+
+func calledLines(records []controller.Record) []string {
+	lines := make([]string, 0, len(records))
+	for _, r := range records {
+		lines = append(lines, strings.Join([]string{r.ID, view.Name(r.Plan), string(r.Status.Phase)}, "  "))
+	}
+	return lines
+}
+
+// completeRollout offers the names of rollouts to the shell.
+func completeRollout(env *Env, o *storeOptions) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(given) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		store, err := o.open(cmd.Context(), env)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		defer store.Close()
+		records, err := store.List(cmd.Context(), controller.Filter{Limit: 50})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		var names []string
+		for _, r := range records {
+			names = append(names, cobra.CompletionWithDesc(r.ID, view.Name(r.Plan)+" "+string(r.Status.Phase)))
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
