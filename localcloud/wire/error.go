@@ -53,6 +53,16 @@ func (e *Error) With(name string, value any) *Error {
 	return &c
 }
 
+// has says whether e carries the member name.
+func (e *Error) has(name string) bool {
+	for _, f := range e.Fields {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Error returns code and message.
 func (e *Error) Error() string {
 	if e.Message == "" {

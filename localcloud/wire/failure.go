@@ -48,6 +48,14 @@ func failureOf(svc *service, e *Error) failure {
 			}
 		}
 	}
+	if shape != nil && !e.has("Type") && shape.member("Type") != nil {
+		// Lambda's errors say in their bodies who is to blame.
+		blame := "User"
+		if e.Server {
+			blame = "Service"
+		}
+		f.fields = append(f.fields, fieldOf(svc, shape, Field{"Type", blame}))
+	}
 	for _, field := range e.Fields {
 		f.fields = append(f.fields, fieldOf(svc, shape, field))
 	}
@@ -62,11 +70,7 @@ func fieldOf(svc *service, shape *Shape, field Field) failureField {
 		v = v.Elem()
 	}
 	if shape != nil {
-		for i := range shape.Members {
-			m := &shape.Members[i]
-			if m.Name != field.Name {
-				continue
-			}
+		if m := shape.member(field.Name); m != nil {
 			switch svc.Shapes[m.Shape].Kind {
 			case Integer:
 				v = v.Convert(reflect.TypeFor[int32]())

@@ -26,7 +26,7 @@ func gardenAPI(plant func(*gardenapi.Everything) *gardenapi.Everything) wire.API
 		wire.Op(gardenapi.GetBed, func(_ context.Context, in *gardenapi.GetBedRequest) (*gardenapi.GetBedResponse, error) {
 			switch in.Bed {
 			case "weedy":
-				return nil, gardenapi.NewWeeds("too many").With("Type", "User").With("height", 3).With("spots", []string{"a"})
+				return nil, gardenapi.NewWeeds("too many").With("height", 3).With("spots", []string{"a"})
 			case "stormy":
 				return nil, gardenapi.NewStorm("come back later")
 			}

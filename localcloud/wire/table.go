@@ -178,6 +178,16 @@ type Shape struct {
 	Payload string
 }
 
+// member returns the member called name, or nil.
+func (s *Shape) member(name string) *Member {
+	for i := range s.Members {
+		if s.Members[i].Name == name {
+			return &s.Members[i]
+		}
+	}
+	return nil
+}
+
 // A Range bounds a length or a number, both ends included.
 type Range struct {
 	Min, Max       float64

@@ -74,9 +74,21 @@ func generate(models, name, dir, wire string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w\n%s", f.name, err, b.Bytes())
 		}
-		if err := os.WriteFile(filepath.Join(dir, f.name), src, 0o644); err != nil {
+		if err := replace(filepath.Join(dir, f.name), src); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// replace writes a file in one step, so that a build that runs at the same time
+// never reads half of it. A file that is right already is left alone.
+func replace(name string, content []byte) error {
+	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	if err := os.WriteFile(name+".new", content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(name+".new", name)
 }
