@@ -14,8 +14,11 @@ import (
 // openOn returns the open rollout on an alias, and the index of the alias in it.
 func (w *world) openOn(alias string) (controller.Record, int, bool) {
 	for _, id := range w.rollouts {
+		if w.ended(id) {
+			continue
+		}
 		rec, err := w.store.inner.Load(w.ctx, id)
-		if err != nil || rec.Status.Phase.Ended() {
+		if err != nil {
 			continue
 		}
 		if i := slices.Index(rec.Aliases(), alias); i >= 0 {

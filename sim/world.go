@@ -125,9 +125,9 @@ func (w *world) drawService(i int) *service {
 func (w *world) drawPlan() plan.Plan {
 	s := plan.Spec{
 		Settle:      "5s",
-		Look:        pick(w.rand, "2s", "5s", "10s"),
+		Look:        pick(w.rand, "3s", "10s", "15s"),
 		Soak:        pick(w.rand, "0", "30s", "1m"),
-		Deadline:    pick(w.rand, "5m", "12m"),
+		Deadline:    pick(w.rand, "5m", "8m"),
 		UnknownFor:  pick(w.rand, "30s", "3m"),
 		OnUnhealthy: pick(w.rand, "", "", "", "hold", "hold-at-0"),
 		OnUnknown:   pick(w.rand, "", "rollback", "hold-at-0"),
@@ -293,7 +293,7 @@ func (w *world) spawn() *actor {
 		Draw:       w.rand.Float64,
 		Lease:      lease, CallTimeout: callTimeout,
 	})
-	a.process = controller.NewProcess(a.c, controller.ProcessConfig{Sweep: 5 * time.Second, Poll: 3 * time.Second})
+	a.process = controller.NewProcess(a.c, controller.ProcessConfig{Sweep: 10 * time.Second, Poll: 10 * time.Second})
 	w.actors = append(w.actors, a)
 	w.tell("%s begins", a.name)
 	return a
@@ -413,10 +413,7 @@ func (w *world) mayCrash(a *actor, where string) {
 // outage says whether an adapter is out of order.
 func (w *world) outage(name string) bool { return w.now.Before(w.outages[name]) }
 
-func (w *world) ended(id string) bool {
-	rec, err := w.store.inner.Load(w.ctx, id)
-	return err == nil && rec.Status.Phase.Ended()
-}
+func (w *world) ended(id string) bool { return !w.endedAt[id].IsZero() }
 
 func (w *world) allEnded() bool {
 	for _, id := range w.rollouts {
