@@ -213,12 +213,13 @@ func TestCountsAgreeWithTheExecutionsWhateverHappensInBetween(t *testing.T) {
 	finished := []types.ExecutionStatus{types.ExecutionStatusSucceeded, types.ExecutionStatusFailed, types.ExecutionStatusTimedOut, types.ExecutionStatusAborted}
 	rapid.Check(t, func(r *rapid.T) {
 		s, c := orders(t, false)
+		s.Page(rapid.IntRange(1, 20).Draw(r, "page"))
 		m := sfnmonitor.New(s, nil, c)
 		var running []string
 		want := map[types.ExecutionStatus]int{}
 		started := 0
-		for range rapid.IntRange(1, 30).Draw(r, "looks") {
-			for range rapid.IntRange(0, 400).Draw(r, "starts") {
+		for range rapid.IntRange(1, 15).Draw(r, "looks") {
+			for range rapid.IntRange(0, 20).Draw(r, "starts") {
 				running = append(running, s.Execution(alias, "1", types.ExecutionStatusRunning, c.Now(), time.Time{}))
 				started++
 			}

@@ -33,6 +33,7 @@ type Service struct {
 	lagging  bool
 	calls    map[string]int
 	ids      int
+	page     int // most items of a page; 0: as many as are asked for
 }
 
 type machine struct {
@@ -77,6 +78,13 @@ func (s *Service) Fail(operation string, errs ...error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[operation] = append(s.faults[operation], errs...)
+}
+
+// Page makes lists of executions give at most n items at once, whatever is asked for.
+func (s *Service) Page(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.page = n
 }
 
 // Lag makes aliases show what they show now until the returned function is
@@ -528,6 +536,10 @@ func (s *Service) ListExecutions(ctx context.Context, in *sfn.ListExecutionsInpu
 	}
 	slices.SortStableFunc(all, func(a, b types.ExecutionListItem) int { return b.StartDate.Compare(*a.StartDate) })
 	out := &sfn.ListExecutionsOutput{}
-	out.Executions, out.NextToken = paged(all, in.MaxResults, in.NextToken)
+	size := in.MaxResults
+	if s.page > 0 && (size == 0 || int(size) > s.page) {
+		size = int32(s.page)
+	}
+	out.Executions, out.NextToken = paged(all, size, in.NextToken)
 	return out, nil
 }
