@@ -49,8 +49,9 @@ func New(api API, metrics controller.Metrics, c clock.Clock) *Monitor {
 }
 
 const (
-	// atMostEvery is how often the executions of one version are listed.
-	atMostEvery = time.Second
+	// atMostEvery is how often the executions of one version are listed: plans
+	// that look more often get the same counts again.
+	atMostEvery = 500 * time.Millisecond
 	// patience is how old counts may be when the service throttles before that
 	// becomes a problem.
 	patience = 30 * time.Second

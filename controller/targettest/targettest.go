@@ -40,7 +40,8 @@ type Subject struct {
 	// nil where reads never lag.
 	Lag func(t testing.TB) (settle func())
 	// FailWrite, FailRead and FailReadBack make the next write of the alias,
-	// the next read, or the read after the next one fail.
+	// the next read, or the read after the next one fail; nil where the
+	// service cannot be made to.
 	FailWrite, FailRead, FailReadBack func(Fault)
 	// Now is the service's time.
 	Now func() time.Time
@@ -249,6 +250,9 @@ func shiftWritesThroughStaleReads(t *testing.T, s Subject) {
 }
 
 func errorsClassified(t *testing.T, s Subject) {
+	if s.FailRead == nil || s.FailWrite == nil {
+		return
+	}
 	for fault, want := range map[Fault]error{Throttled: controller.ErrThrottled, Denied: controller.ErrDenied} {
 		s.FailRead(fault)
 		_, err := s.Target.Routing(t.Context(), s.Alias)
@@ -260,6 +264,9 @@ func errorsClassified(t *testing.T, s Subject) {
 }
 
 func writeFails(t *testing.T, s Subject) {
+	if s.FailWrite == nil {
+		return
+	}
 	s.FailWrite(Throttled)
 	if err := s.Target.Shift(t.Context(), s.Alias, s.all(0), s.split(1000)); err == nil || errors.Is(err, controller.ErrUnsettled) {
 		t.Errorf("got %v, want the service's error", err)
@@ -268,6 +275,9 @@ func writeFails(t *testing.T, s Subject) {
 }
 
 func readBackFails(t *testing.T, s Subject) {
+	if s.FailReadBack == nil {
+		return
+	}
 	s.FailReadBack(Throttled)
 	err := s.Target.Shift(t.Context(), s.Alias, s.all(0), s.split(1000))
 	wantErr(t, "shift", err, controller.ErrUnsettled)
