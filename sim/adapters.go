@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,12 @@ func (a adapters) call(ctx context.Context, name string, writes bool, do func() 
 	if w.chance(w.faults.callFails) || w.outage(name) {
 		w.tell("%s: %s fails", a.by.name, name)
 		return fmt.Errorf("%s: %w", name, pick(w.rand, controller.ErrThrottled, errLost))
+	}
+	if next := w.next[name]; len(next) > 0 {
+		w.next[name] = next[1:]
+		if next[0] != nil {
+			return fmt.Errorf("%s: %w", name, next[0])
+		}
 	}
 	err := do()
 	if writes && err == nil && w.chance(w.faults.doubled) {
@@ -87,8 +94,11 @@ func (a adapters) Routing(ctx context.Context, alias string) (r rollout.Routing,
 func (a adapters) Shift(ctx context.Context, alias string, from, to rollout.Routing) error {
 	a.w.watchRequest(a.by, alias, from, to)
 	a.asked, a.deadline = a.w.now, a.w.now.Add(callTimeout)
-	if l, _, _ := a.w.store.inner.Lease(ctx, alias); l.Until.Sub(a.w.clock()) < callTimeout {
+	if l, ok, _ := a.w.store.inner.Lease(ctx, alias); ok && l.Until.Sub(a.w.clock()) < callTimeout {
 		a.deadline = a.w.now.Add(l.Until.Sub(a.w.clock()))
+	}
+	if to.Weight < 0 || to.Weight > plan.Full || !to.Weight.WholePercent() {
+		return fmt.Errorf("weight %s: %w", to.Weight, controller.ErrInvalid)
 	}
 	seen, err := a.Routing(ctx, alias)
 	if err != nil {
@@ -133,7 +143,7 @@ func (a adapters) Versions(ctx context.Context, alias string) (list []controller
 		for _, v := range slices.Backward(s.versions) {
 			entry := controller.Version{Number: v.number}
 			if r.Share(v.number) > 0 {
-				entry.Aliases = []string{"prod"}
+				entry.Aliases = []string{s.alias}
 			}
 			list = append(list, entry)
 		}
@@ -173,11 +183,15 @@ func (a adapters) Resolve(ctx context.Context, t plan.Target, _ controller.Files
 			if s.name != t.Name {
 				continue
 			}
+			arn := s.resource() + ":" + t.Alias
 			if t.Version != "" && s.index(t.Version) < 0 {
 				return fmt.Errorf("version %s: %w", t.Version, controller.ErrNotFound)
 			}
-			r = controller.Resolved{Target: t, Alias: s.arn, Exists: !s.gone, Version: t.Version, Upload: s.changed}
-			if !s.gone {
+			r = controller.Resolved{
+				Target: t, Alias: arn, Exists: arn == s.arn && !s.gone, Version: t.Version,
+				Upload: s.changed, Revision: strconv.Itoa(s.revision),
+			}
+			if r.Exists {
 				r.Now = oriented(s.read())
 			}
 			return nil
@@ -190,12 +204,15 @@ func (a adapters) Resolve(ctx context.Context, t plan.Target, _ controller.Files
 // Publish publishes a version.
 func (a adapters) Publish(ctx context.Context, r controller.Resolved, _ controller.Files) (p controller.Published, err error) {
 	err = a.call(ctx, "publish", false, func() error {
-		i := slices.IndexFunc(a.w.services, func(s *service) bool { return s.arn == r.Alias })
-		if r.Version != "" {
+		s := a.w.services[slices.IndexFunc(a.w.services, func(s *service) bool { return s.name == r.Target.Name })]
+		switch {
+		case r.Version != "":
 			p = controller.Published{Canary: r.Version, Reused: true}
-			return nil
+		case r.Revision != strconv.Itoa(s.revision):
+			return fmt.Errorf("%s was changed: %w", s.name, controller.ErrConflict)
+		default:
+			p = s.publish()
 		}
-		p = a.w.services[i].publish()
 		return nil
 	})
 	return p, err
@@ -213,7 +230,11 @@ func (a adapters) CreateAlias(ctx context.Context, alias, version string) error 
 			if s.arn == alias && s.current().routing.Share(version) < plan.Full {
 				return controller.ErrConflict
 			}
+			if s.arn == alias {
+				return nil
+			}
 		}
+		a.w.addAlias(alias, version)
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/analysis"
@@ -18,8 +19,10 @@ type service struct {
 	w        *world
 	arn      string
 	name     string
+	alias    string
 	versions []version
 	changed  bool // published next, it makes a new version
+	revision int  // grows with every change
 	writes   []write
 	gone     bool
 
@@ -42,6 +45,9 @@ type write struct {
 	person  bool
 	told    int // events that there were when a person wrote
 }
+
+// change makes the resource differ from its last version.
+func (s *service) change() { s.changed, s.revision = true, s.revision+1 }
 
 func (s *service) current() write { return s.writes[len(s.writes)-1] }
 
@@ -138,4 +144,20 @@ func oriented(r rollout.Routing) rollout.Routing {
 		return rollout.Routing{Stable: r.Canary, Canary: r.Stable, Weight: plan.Full - r.Weight}
 	}
 	return r
+}
+
+// resource is the ARN without the alias.
+func (s *service) resource() string { return strings.TrimSuffix(s.arn, ":"+s.alias) }
+
+// addAlias adds a second alias to a resource.
+func (w *world) addAlias(arn, number string) {
+	for _, s := range w.services {
+		if alias, ok := strings.CutPrefix(arn, s.resource()+":"); ok {
+			second := *s
+			second.arn, second.alias, second.versions = arn, alias, slices.Clone(s.versions)
+			second.writes = []write{{at: w.now, routing: rollout.Routing{Stable: number}}}
+			w.services = append(w.services, &second)
+			return
+		}
+	}
 }

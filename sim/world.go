@@ -26,6 +26,7 @@ type world struct {
 	services []*service
 	alarms   map[string]analysis.AlarmState
 	outages  map[string]time.Time // adapters that fail until then
+	next     map[string][]error   // what the next calls come to; nil: nothing special
 	store    shared
 	plan     plan.Plan
 
@@ -93,8 +94,8 @@ func newWorld(o Options) *world {
 	w := &world{
 		ctx: context.Background(), rand: r, now: epoch, keepStory: o.Story,
 		alarms:  map[string]analysis.AlarmState{"errors": {State: "OK", Since: epoch.Add(-time.Hour)}},
-		outages: map[string]time.Time{},
-		store:   shared{memstore.New()}, endedAt: map[string]time.Time{},
+		outages: map[string]time.Time{}, next: map[string][]error{},
+		store: shared{memstore.New()}, endedAt: map[string]time.Time{},
 	}
 	for i := range 1 + r.IntN(5)/4 { // two aliases in a fifth of the worlds
 		w.services = append(w.services, w.drawService(i))
@@ -105,7 +106,7 @@ func newWorld(o Options) *world {
 
 func (w *world) drawService(i int) *service {
 	s := &service{
-		w: w, name: fmt.Sprintf("orders%d", i), changed: true, counted: epoch,
+		w: w, name: fmt.Sprintf("orders%d", i), alias: "prod", changed: true, counted: epoch, gone: w.chance(0.04),
 		perSecond: pick(w.rand, 0, 5, 20.0), bad: map[string]float64{}, ended: map[string]float64{}, failed: map[string]float64{},
 	}
 	s.arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:" + s.name + ":prod"
@@ -262,7 +263,7 @@ func (w *world) startAnother() {
 	open := !w.allEnded()
 	w.guard(a, func() {
 		for _, s := range w.services {
-			s.changed = true
+			s.change()
 		}
 		rec, err := a.c.Start(w.ctx, w.plan, adapters{w: w, by: a})
 		w.tell("%s: a second start: %v", a.name, err)
