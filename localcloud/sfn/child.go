@@ -6,29 +6,14 @@ import (
 	"github.com/crossfade-dev/crossfade/asl"
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/asl/machine"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
 // startChild carries out states:startExecution, in any pattern. The child knows
 // its parent; with .sync its end ends the task.
 func (s *Service) startChild(t *task) {
-	in := startRequest{
-		caller: s.callerOf(t),
-		target: member(t.call.Input, "StateMachineArn").Str(),
-		parent: &parent{arn: t.x.arn, task: t.id, pattern: t.call.Pattern},
-	}
-	if name := member(t.call.Input, "Name"); name.Kind() == jsonvalue.KindString {
-		text := name.Str()
-		in.name = &text
-	}
-	switch input := member(t.call.Input, "Input"); input.Kind() {
-	case jsonvalue.KindUndefined, jsonvalue.KindNull:
-	case jsonvalue.KindString:
-		text := input.Str()
-		in.input = &text
-	default:
-		text := input.String()
-		in.input = &text
-	}
+	in := childRequest(t.call.Input, s.callerOf(t))
+	in.parent = &parent{arn: t.x.arn, task: t.id, pattern: t.call.Pattern}
 	child, err := s.start(in)
 	if err != nil {
 		s.report(t, failed(t.call, &requestError{err, in.caller.RequestID}))
@@ -37,16 +22,43 @@ func (s *Service) startChild(t *task) {
 	s.childStarted(t, child, in.caller.RequestID)
 }
 
-// childStarted tells the parent that its child runs.
-func (s *Service) childStarted(t *task, child *execution, requestID string) {
+// childRequest reads the parameters of states:startExecution. Input may be any
+// value; a string is taken for JSON text.
+func childRequest(params jsonvalue.Value, caller wire.Caller) startRequest {
+	in := startRequest{caller: caller, target: member(params, "StateMachineArn").Str()}
+	if name := member(params, "Name"); name.Kind() == jsonvalue.KindString {
+		text := name.Str()
+		in.name = &text
+	}
+	switch input := member(params, "Input"); input.Kind() {
+	case jsonvalue.KindUndefined, jsonvalue.KindNull:
+	case jsonvalue.KindString:
+		text := input.Str()
+		in.input = &text
+	default:
+		text := input.String()
+		in.input = &text
+	}
+	return in
+}
+
+// childAnswer is what the call that started an execution answers.
+//
+// Source: recorded.
+func (s *Service) childAnswer(child *execution, requestID string) jsonvalue.Value {
 	// The length is that of the answer in the API's own form, with the date in
 	// seconds: {"executionArn":"…","startDate":1.7E9}.
 	length := len(`{"executionArn":"","startDate":1.722418303111E9}`) + len(child.arn)
-	answer := withMetadata(jsonvalue.ObjectOf(
+	return withMetadata(jsonvalue.ObjectOf(
 		jsonvalue.Member{Key: "ExecutionArn", Value: jsonvalue.String(child.arn)},
 		jsonvalue.Member{Key: "StartDate", Value: jsonvalue.Int(child.started.UnixMilli())},
 	), requestID, length, "application/x-amz-json-1.0", s.now(),
 		jsonvalue.Member{Key: "connection", Value: jsonvalue.String("keep-alive")})
+}
+
+// childStarted tells the parent that its child runs.
+func (s *Service) childStarted(t *task, child *execution, requestID string) {
+	answer := s.childAnswer(child, requestID)
 	if t.call.Pattern == asl.RequestResponse {
 		s.report(t, machine.TaskSucceeded{Task: t.id, Output: answer})
 		return

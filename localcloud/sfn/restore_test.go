@@ -270,7 +270,7 @@ func TestWhatCannotBeSavedIsNotAcknowledged(t *testing.T) {
 			return err
 		},
 		"tag": func() error {
-			_, err := c.tagResource(c.ctx, &sfnapi.TagResourceInput{ResourceArn: arn, Tags: []sfnapi.Tag{{Key: ptr("a")}}})
+			_, err := c.tagResource(c.ctx, &sfnapi.TagResourceInput{ResourceArn: arn, Tags: []sfnapi.Tag{{Key: ptr("a"), Value: ptr("b")}}})
 			return err
 		},
 		"delete": func() error {

@@ -49,6 +49,9 @@ type Config struct {
 	// Journal keeps what was acknowledged. Without it the service forgets
 	// everything when it ends.
 	Journal Journal
+	// Models are the services whose answers TestState knows, beside Step
+	// Functions itself: it holds mocks to them.
+	Models []*wire.Service
 	// Keep bounds how many finished executions each state machine remembers;
 	// 0 means 100,000.
 	Keep int
@@ -66,6 +69,7 @@ type Service struct {
 	metrics      Metrics
 	logs         Logs
 	journal      Journal
+	models       []*wire.Service
 	keep         int
 	keepFor      time.Duration
 
@@ -88,6 +92,7 @@ func New(c Config) (*Service, error) {
 		metrics:      c.Metrics,
 		logs:         c.Logs,
 		journal:      c.Journal,
+		models:       append([]*wire.Service{&sfnapi.Service}, c.Models...),
 		keep:         c.Keep,
 		keepFor:      c.KeepFor,
 		random:       randoms{source: c.Rand},
@@ -128,6 +133,7 @@ func (s *Service) API() wire.API {
 		wire.Op(sfnapi.ListStateMachines, s.listStateMachines),
 		wire.Op(sfnapi.DeleteStateMachine, s.deleteStateMachine),
 		wire.Op(sfnapi.ValidateStateMachineDefinition, s.validateStateMachineDefinition),
+		wire.Op(sfnapi.TestState, s.testState),
 
 		wire.Op(sfnapi.PublishStateMachineVersion, s.publishStateMachineVersion),
 		wire.Op(sfnapi.ListStateMachineVersions, s.listStateMachineVersions),

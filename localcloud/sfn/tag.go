@@ -14,14 +14,14 @@ import (
 // mergeTags adds tags to a list; an equal key gets the new value.
 func mergeTags(old []tag, more []sfnapi.Tag) ([]tag, error) {
 	tags := slices.Clone(old)
-	for _, t := range more {
-		var added tag
-		if t.Key != nil {
-			added.Key = *t.Key
+	for i, t := range more {
+		for member, given := range map[string]bool{"key": t.Key != nil, "value": t.Value != nil} {
+			if !given {
+				return nil, wire.NewValidationError(fmt.Sprintf(
+					"1 validation error detected: Value null at 'tags.%d.member.%s' failed to satisfy constraint: Member must not be null", i+1, member))
+			}
 		}
-		if t.Value != nil {
-			added.Value = *t.Value
-		}
+		added := tag{*t.Key, *t.Value}
 		if err := checkTag(added); err != nil {
 			return nil, err
 		}
