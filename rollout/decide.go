@@ -235,8 +235,8 @@ func (d *decider) findTrouble() string {
 	return ""
 }
 
-// tellFindings tells people about checks that turned bad, or that could not be
-// read, and about the end of that, unless the state's own sentence says so.
+// tellFindings tells people about checks that turned bad, and about the end of
+// that, unless the state's own sentence says so.
 func (d *decider) tellFindings(before []analysis.Finding) {
 	for _, f := range d.s.Findings {
 		if f.Why == d.s.Why {
@@ -247,7 +247,7 @@ func (d *decider) tellFindings(before []analysis.Finding) {
 		if i >= 0 {
 			was = before[i]
 		}
-		if f.Trouble != was.Trouble || (f.Verdict == analysis.Unhealthy) != (was.Verdict == analysis.Unhealthy) {
+		if (f.Verdict == analysis.Unhealthy) != (was.Verdict == analysis.Unhealthy) {
 			d.tell("finding", fmt.Sprintf("%s: %s", f.Verdict, f.Why))
 		}
 	}
@@ -375,7 +375,7 @@ func (d *decider) advance() {
 	}
 	waived := d.s.Skipped || d.s.Promoted && d.s.Step < d.last()
 	if d.trouble != "" && !waived && (d.s.Step < d.last() || d.watched()) {
-		d.holdUnknown(d.trouble)
+		d.holdTrouble()
 		return
 	}
 	if !d.settled() || !d.stepOver() && !waived {
@@ -410,7 +410,7 @@ func (d *decider) progress() {
 		d.enter(Progressing, "")
 		d.announce("resumed")
 	}
-	d.s.Why = ""
+	d.s.Why, d.s.UnknownSince = "", time.Time{}
 	if d.verdict == analysis.Unknown {
 		d.s.Why = d.whyUnknown()
 	}
@@ -479,7 +479,7 @@ func (d *decider) stepOver() bool {
 // does not: that would give traffic without looking.
 func (d *decider) ask() {
 	if d.trouble != "" {
-		d.holdUnknown(d.trouble)
+		d.holdTrouble()
 		return
 	}
 	late := ""
@@ -505,6 +505,8 @@ func (d *decider) ask() {
 	case d.s.Phase != Progressing:
 		d.enter(Progressing, "")
 		d.announce("resumed")
+	default:
+		d.s.UnknownSince = time.Time{}
 	}
 }
 
@@ -581,12 +583,26 @@ func (d *decider) end(phase Phase, why string) {
 
 // hold makes the rollout wait for something.
 func (d *decider) hold(cause HoldCause, why string) {
+	since := d.s.UnknownSince
+	if since.IsZero() {
+		since = d.now
+	}
 	d.enter(Holding, why)
 	d.s.Hold = cause
 	if cause == HoldUnknown || cause == HoldGone {
-		d.s.UnknownSince = d.now
+		d.s.UnknownSince = since
 	}
 	d.announce("held")
+}
+
+// holdTrouble holds because something cannot be read. A single look that failed
+// is not worth a word: it does not advance, and the next one is soon.
+func (d *decider) holdTrouble() {
+	if d.s.Phase == Progressing && d.s.UnknownSince.IsZero() {
+		d.s.UnknownSince, d.s.Why = d.now, d.trouble
+		return
+	}
+	d.holdUnknown(d.trouble)
 }
 
 // holdUnknown holds for want of a verdict, and does what the plan says when that
