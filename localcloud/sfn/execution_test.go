@@ -314,3 +314,38 @@ func TestOldExecutionsAreForgotten(t *testing.T) {
 		t.Errorf("after a day %d executions are kept", n)
 	}
 }
+
+func TestADistributedMapShowsItsRun(t *testing.T) {
+	j := &fakeJournal{}
+	c := over(t, j, 0)
+	arn := c.create("mapped", oneState(`{"Type":"Map","MaxConcurrency":2,"Label":"each","ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
+		"StartAt":"Item","States":{"Item":{"Type":"Wait","Seconds":10,"End":true}}},"End":true}`))
+	execution := c.begin(arn, `[1,2,3]`)
+	list := func(c *cloud) []sfnapi.MapRunListItem {
+		return must[*sfnapi.ListMapRunsOutput](t)(c.listMapRuns(c.ctx, &sfnapi.ListMapRunsInput{ExecutionArn: execution})).MapRuns
+	}
+	found := list(c)
+	if len(found) != 1 || found[0].StateMachineArn != arn+"/each" || found[0].StopDate != nil {
+		t.Fatalf("map runs %+v", found)
+	}
+	describe := func(c *cloud) *sfnapi.DescribeMapRunOutput {
+		return must[*sfnapi.DescribeMapRunOutput](t)(c.describeMapRun(c.ctx, &sfnapi.DescribeMapRunInput{MapRunArn: found[0].MapRunArn}))
+	}
+	if got := describe(c); got.Status != "RUNNING" || got.MaxConcurrency != 2 || *got.ItemCounts != (sfnapi.MapRunItemCounts{Running: 2, Pending: 1, Total: 3}) {
+		t.Errorf("running, it is described as %+v with %+v", got, got.ItemCounts)
+	}
+	c.pass(time.Minute)
+	c.Close()
+	for _, c := range []*cloud{c, over(t, j, time.Hour)} {
+		got := describe(c)
+		if got.Status != "SUCCEEDED" || *got.ExecutionCounts != (sfnapi.MapRunExecutionCounts{Succeeded: 3, ResultsWritten: 3, Total: 3}) || got.ExecutionArn != execution {
+			t.Errorf("ended, it is described as %+v with %+v", got, got.ExecutionCounts)
+		}
+		if _, err := c.updateMapRun(c.ctx, &sfnapi.UpdateMapRunInput{MapRunArn: found[0].MapRunArn}); !wire.IsCode(err, "ValidationException") {
+			t.Errorf("an update of an ended map run: %v", err)
+		}
+		if !strings.Contains(c.events(execution), "MapRunStarted") {
+			t.Errorf("history %s", c.events(execution))
+		}
+	}
+}

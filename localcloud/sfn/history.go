@@ -169,6 +169,10 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 		out.MapIterationFailedEventDetails = iteration(d)
 	case machine.EventMapIterationAborted:
 		out.MapIterationAbortedEventDetails = iteration(d)
+	case machine.EventMapRunStarted:
+		out.MapRunStartedEventDetails = &sfnapi.MapRunStartedEventDetails{MapRunArn: optional(d.MapRunARN)}
+	case machine.EventMapRunFailed:
+		out.MapRunFailedEventDetails = &sfnapi.MapRunFailedEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventEvaluationFailed:
 		out.EvaluationFailedEventDetails = &sfnapi.EvaluationFailedEventDetails{Error: d.Error, Cause: d.Cause, Location: optional(d.Location), State: d.State}
 	default: // the other types have no details

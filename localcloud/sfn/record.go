@@ -100,8 +100,8 @@ type (
 		RedriveTokens []redriveToken `json:"redriveTokens,omitempty"`
 		Parts         int            `json:"parts"`
 		Status        machine.Status `json:"status"`
-		// State is left out once the execution has succeeded: its input and
-		// output stand in its history.
+		// State is left out once the execution has succeeded, unless it had map
+		// runs: its input and output stand in its history.
 		State *machine.Execution `json:"state,omitempty"`
 	}
 
@@ -229,7 +229,7 @@ func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, er
 	if p := x.parent; p != nil {
 		r.Parent = &parentRecord{ARN: p.arn, Task: p.task, Pattern: p.pattern}
 	}
-	if r.Status != machine.StatusSucceeded {
+	if r.Status != machine.StatusSucceeded || len(x.state.MapRuns()) > 0 {
 		r.State = x.state
 	}
 	if len(events) > 0 {

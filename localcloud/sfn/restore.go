@@ -287,6 +287,7 @@ func (r *restoring) finish(string, []byte) error {
 			return fmt.Errorf("execution %s has no history", x.arn)
 		}
 		x.input = x.history[0].Details.Input
+		x.indexMapRuns(x.history)
 		if !x.running() {
 			if last := x.history[len(x.history)-1]; x.state.OutputText == "" && last.Details != nil {
 				x.state.OutputText = last.Details.Output

@@ -19,6 +19,7 @@ type runs struct {
 	all       runLog
 	byVersion map[int]*runLog
 	byAlias   map[string]*runLog
+	byMapRun  map[string]*execution // by the map run's ARN
 }
 
 // A runLog is executions in the order of their starts. Those that were dropped
@@ -137,6 +138,11 @@ func (r *runs) trim(keep int, before time.Time) []*execution {
 		return slices.Clip(kept)
 	}
 	r.all = forget(r.all)
+	for arn, x := range r.byMapRun {
+		if x.dropped.Load() {
+			delete(r.byMapRun, arn)
+		}
+	}
 	for key, log := range r.byVersion {
 		if *log = forget(*log); len(*log) == 0 {
 			delete(r.byVersion, key)

@@ -112,6 +112,7 @@ func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
 	}
 	x.unsaved = nil
 	s.writeLogs(x, u.events)
+	x.indexMapRuns(u.events)
 	for _, e := range u.effects {
 		switch e := e.(type) {
 		case machine.CallTask:
@@ -130,6 +131,15 @@ func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
 		return s.finish(x), nil
 	}
 	return nil, nil
+}
+
+// indexMapRuns makes the map runs that began to be found. x.mu is held.
+func (x *execution) indexMapRuns(events []machine.HistoryEvent) {
+	for _, e := range events {
+		if e.Type == machine.EventMapRunStarted {
+			x.machine.runs.enterMapRun(e.Details.MapRunARN, x)
+		}
+	}
 }
 
 // finish does what the end of an execution brings with it. x.mu is held.
@@ -164,7 +174,7 @@ func (s *Service) finish(x *execution) []func() {
 // succeed may be redriven, and keeps its state.
 func (x *execution) settleMemory() {
 	x.tasks = nil
-	if x.state.Status == machine.StatusSucceeded {
+	if x.state.Status == machine.StatusSucceeded && len(x.state.MapRuns()) == 0 {
 		x.state = &machine.Execution{Status: x.state.Status, OutputText: x.state.OutputText, EventCount: x.state.EventCount}
 	}
 	if x.machine.kind == asl.Express {
