@@ -1763,7 +1763,7 @@ var shapes = [...]wire.Shape{
 	}},
 	440: {Name: "ReverseOrder", Kind: wire.Boolean},
 	441: {Name: "RoleArn", Kind: wire.String, Pattern: `arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`},
-	442: {Name: "Runtime", Kind: wire.String, Enum: []string{"dotnetcore1.0", "dotnetcore2.0", "dotnet6", "dotnetcore2.1", "java11", "dotnetcore3.1", "dotnet8", "java17", "nodejs", "nodejs4.3", "java8.al2", "dotnet10", "nodejs20.x", "go1.x", "nodejs22.x", "provided.al2023", "python3.10", "java8", "nodejs24.x", "python3.11", "python3.12", "python3.13", "python3.14", "ruby4.0", "provided.al2", "nodejs4.3-edge", "ruby3.2", "ruby3.3", "ruby3.4", "ruby2.5", "python3.6", "python2.7", "python3.7", "nodejs8.10", "java21", "ruby2.7", "python3.8", "python3.9", "nodejs6.10", "provided", "java25", "nodejs10.x", "nodejs12.x", "nodejs14.x", "nodejs16.x", "nodejs18.x"}},
+	442: {Name: "Runtime", Kind: wire.String},
 	443: {Name: "RuntimeVersionArn", Kind: wire.String, Range: &wire.Range{Min: 26, HasMin: true, Max: 2048, HasMax: true}, Pattern: `arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\d{1}::runtime:.+`},
 	444: {Name: "RuntimeVersionConfig", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "RuntimeVersionArn", Shape: 443},

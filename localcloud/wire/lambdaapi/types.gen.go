@@ -347,8 +347,8 @@ type CreateEventSourceMappingRequest struct {
 
 // CreateFunctionRequest is the input of CreateFunction.
 type CreateFunctionRequest struct {
-	FunctionName           string  // 1..140 characters
-	Runtime                *string // one of the Runtime constants
+	FunctionName           string // 1..140 characters
+	Runtime                *string
 	Role                   string
 	Handler                *string       // 0..128 characters
 	Code                   *FunctionCode // required
@@ -711,7 +711,7 @@ type FunctionCodeLocation struct {
 type FunctionConfiguration struct {
 	FunctionName               *string // 1..256 characters
 	FunctionArn                *string // 0..10000 characters
-	Runtime                    *string // one of the Runtime constants
+	Runtime                    *string
 	Role                       *string
 	Handler                    *string // 0..128 characters
 	CodeSize                   *int64
@@ -1352,8 +1352,8 @@ type ListFunctionsResponse struct {
 
 // ListLayerVersionsRequest is the input of ListLayerVersions.
 type ListLayerVersionsRequest struct {
-	CompatibleRuntime      *string // one of the Runtime constants
-	LayerName              string  // 1..140 characters
+	CompatibleRuntime      *string
+	LayerName              string // 1..140 characters
 	Marker                 *string
 	MaxItems               *int32  // 1..50
 	CompatibleArchitecture *string // one of the Architecture constants
@@ -1367,7 +1367,7 @@ type ListLayerVersionsResponse struct {
 
 // ListLayersRequest is the input of ListLayers.
 type ListLayersRequest struct {
-	CompatibleRuntime      *string // one of the Runtime constants
+	CompatibleRuntime      *string
 	Marker                 *string
 	MaxItems               *int32  // 1..50
 	CompatibleArchitecture *string // one of the Architecture constants
@@ -1866,7 +1866,7 @@ type UpdateFunctionConfigurationRequest struct {
 	MemorySize             *int32  // 128..32768
 	VpcConfig              *VpcConfig
 	Environment            *Environment
-	Runtime                *string // one of the Runtime constants
+	Runtime                *string
 	DeadLetterConfig       *DeadLetterConfig
 	KMSKeyArn              *string
 	TracingConfig          *TracingConfig

@@ -1,0 +1,83 @@
+package lambda
+
+import (
+	"context"
+
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
+	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
+)
+
+// Deployment tools look at everything that a function may have, also at what the
+// local cloud has not. Nobody can have made any of it, so the truth is easy to
+// tell; to make one is answered as not implemented.
+
+func (s *Service) getFunctionCodeSigningConfig(ctx context.Context, in *lambdaapi.GetFunctionCodeSigningConfigRequest) (*lambdaapi.GetFunctionCodeSigningConfigResponse, error) {
+	f, _, _, err := s.find(ctx, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &lambdaapi.GetFunctionCodeSigningConfigResponse{FunctionName: f.name}, nil
+}
+
+func (s *Service) getFunctionURLConfig(ctx context.Context, in *lambdaapi.GetFunctionUrlConfigRequest) (*lambdaapi.GetFunctionUrlConfigResponse, error) {
+	if _, err := s.reference(ctx, in.FunctionName, in.Qualifier); err != nil {
+		return nil, err
+	}
+	return nil, errNoResource
+}
+
+func (s *Service) listFunctionURLConfigs(ctx context.Context, in *lambdaapi.ListFunctionUrlConfigsRequest) (*lambdaapi.ListFunctionUrlConfigsResponse, error) {
+	r, err := s.reference(ctx, in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	if f, _, _ := s.function(r); f == nil {
+		return nil, notFound("Function does not exist")
+	}
+	return &lambdaapi.ListFunctionUrlConfigsResponse{FunctionUrlConfigs: []lambdaapi.FunctionUrlConfig{}}, nil
+}
+
+func (s *Service) listEventSourceMappings(context.Context, *lambdaapi.ListEventSourceMappingsRequest) (*lambdaapi.ListEventSourceMappingsResponse, error) {
+	return &lambdaapi.ListEventSourceMappingsResponse{EventSourceMappings: []lambdaapi.EventSourceMappingConfiguration{}}, nil
+}
+
+// provisionable finds what may have provisioned concurrency: a published version
+// or an alias.
+//
+// Source of the messages: recorded.
+func (s *Service) provisionable(ctx context.Context, name, qualifier string) error {
+	r, err := s.reference(ctx, name, &qualifier)
+	if err != nil {
+		return err
+	}
+	if r.qualifier == latest {
+		return invalid("The function resource provided must be an alias or a published version.")
+	}
+	f, c, _ := s.function(r)
+	switch {
+	case f != nil && c.resolve(r.qualifier) != nil:
+		return nil
+	case isAlias(r.qualifier):
+		return notFound("Cannot find alias arn: " + r.arn())
+	default:
+		return functionGone(r.arn())
+	}
+}
+
+func (s *Service) getProvisionedConcurrencyConfig(ctx context.Context, in *lambdaapi.GetProvisionedConcurrencyConfigRequest) (*lambdaapi.GetProvisionedConcurrencyConfigResponse, error) {
+	if err := s.provisionable(ctx, in.FunctionName, in.Qualifier); err != nil {
+		return nil, err
+	}
+	return nil, user(lambdaapi.NewProvisionedConcurrencyConfigNotFoundException("No Provisioned Concurrency Config found for this function"))
+}
+
+func (s *Service) deleteProvisionedConcurrencyConfig(ctx context.Context, in *lambdaapi.DeleteProvisionedConcurrencyConfigRequest) (*wire.Nothing, error) {
+	return nil, s.provisionable(ctx, in.FunctionName, in.Qualifier)
+}
+
+func (s *Service) listProvisionedConcurrencyConfigs(ctx context.Context, in *lambdaapi.ListProvisionedConcurrencyConfigsRequest) (*lambdaapi.ListProvisionedConcurrencyConfigsResponse, error) {
+	if _, _, _, err := s.find(ctx, in.FunctionName, nil); err != nil {
+		return nil, err
+	}
+	return &lambdaapi.ListProvisionedConcurrencyConfigsResponse{ProvisionedConcurrencyConfigs: []lambdaapi.ProvisionedConcurrencyConfigListItem{}}, nil
+}
