@@ -62,6 +62,7 @@ type node struct {
 	stages []stage // [ ] and # after the node, where it is a step of a path
 
 	keepArray     bool // [] follows
+	binds         bool // a block with variables of its own
 	keepSingleton bool // on a path: one of its steps has keepArray
 	constructs    bool // an array constructor at the end of a path, which is not flattened
 

@@ -208,7 +208,7 @@ func fnBoolean(c *callContext, args []value) (value, error) {
 		return value{}, nil
 	}
 	b, err := c.truth(args[0])
-	return boolean(b), err
+	return boolean(b && args[0].kind != functionKind), err
 }
 
 func fnNot(c *callContext, args []value) (value, error) {
@@ -216,7 +216,7 @@ func fnNot(c *callContext, args []value) (value, error) {
 		return value{}, nil
 	}
 	b, err := c.truth(args[0])
-	return boolean(!b), err
+	return boolean(!b || args[0].kind == functionKind), err
 }
 
 func fnExists(_ *callContext, args []value) (value, error) {

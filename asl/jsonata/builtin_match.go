@@ -138,6 +138,17 @@ func readMatch(v value, s string) (m match, next value, ok bool) {
 	return m, next, true
 }
 
+// required refuses a call that lacks one of its arguments. A signature cannot
+// say so: to it, what is undefined fits everywhere.
+func required(args []value, places ...int) error {
+	for _, i := range places {
+		if !args[i].defined() {
+			return fault("T0410", -1, "", value{}, strconv.Itoa(i+1))
+		}
+	}
+	return nil
+}
+
 // limitArg reads the optional limit of a function: -1 for none.
 func limitArg(v value, code string) (int, error) {
 	if !v.defined() {
@@ -184,6 +195,9 @@ func fnContains(c *callContext, args []value) (value, error) {
 	if !args[0].defined() {
 		return value{}, nil
 	}
+	if err := required(args, 1); err != nil {
+		return value{}, err
+	}
 	if args[1].kind == functionKind {
 		found, err := c.found(args[1], args[0].str, 1)
 		return boolean(len(found) > 0), err
@@ -194,6 +208,9 @@ func fnContains(c *callContext, args []value) (value, error) {
 func fnSplit(c *callContext, args []value) (value, error) {
 	if !args[0].defined() {
 		return value{}, nil
+	}
+	if err := required(args, 1); err != nil {
+		return value{}, err
 	}
 	limit, err := limitArg(args[2], "D3020")
 	if err != nil {
@@ -236,6 +253,9 @@ func fnSplit(c *callContext, args []value) (value, error) {
 func fnReplace(c *callContext, args []value) (value, error) {
 	if !args[0].defined() {
 		return value{}, nil
+	}
+	if err := required(args, 1, 2); err != nil {
+		return value{}, err
 	}
 	s, pattern, replacement := args[0].str, args[1], args[2]
 	if pattern.kind == stringKind && pattern.str == "" {

@@ -89,7 +89,10 @@ func fnPower(_ *callContext, args []value) (value, error) {
 	if !args[0].defined() {
 		return value{}, nil
 	}
-	f := math.Pow(args[0].num, args[1].num)
+	f := math.NaN()
+	if args[1].defined() {
+		f = math.Pow(args[0].num, args[1].num)
+	}
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return value{}, fault("D3061", -1, "power", args[0], jsonvalue.FormatFloat(args[1].num))
 	}

@@ -37,12 +37,14 @@ func fnKeys(c *callContext, args []value) (value, error) {
 }
 
 func fnLookup(c *callContext, args []value) (value, error) {
+	if !args[1].defined() {
+		return value{}, nil
+	}
 	return c.field(args[1].str, args[0])
 }
 
 func fnSpread(c *callContext, args []value) (value, error) {
-	v, err := c.spreadObjects(args[0], 0)
-	return v, err
+	return c.spreadObjects(args[0], 0)
 }
 
 func (c *callContext) spreadObjects(v value, depth int) (value, error) {
@@ -63,7 +65,10 @@ func (c *callContext) spreadObjects(v value, depth int) (value, error) {
 				return value{}, err
 			}
 		}
-		return sequenceOf(all), nil
+		if len(all) == 0 {
+			return sequenceOf(nil), nil
+		}
+		return plain(all), nil
 	case objectKind:
 		d := v.dict()
 		if err := c.alloc(4 * d.len()); err != nil {

@@ -56,6 +56,9 @@ func fnSubstring(c *callContext, args []value) (value, error) {
 	}
 	chars := characters(args[0].str)
 	n := float64(len(chars))
+	if !args[1].defined() && args[2].defined() {
+		return text(""), nil // as the reference does
+	}
 	start, end := args[1].num, n
 	if n+start < 0 {
 		start = 0
@@ -87,16 +90,16 @@ func sliceIndex(index, n float64) int {
 }
 
 func fnSubstringBefore(_ *callContext, args []value) (value, error) {
-	if !args[0].defined() {
-		return value{}, nil
+	if !args[0].defined() || !args[1].defined() {
+		return args[0], nil
 	}
 	before, _, _ := strings.Cut(args[0].str, args[1].str)
 	return text(before), nil
 }
 
 func fnSubstringAfter(_ *callContext, args []value) (value, error) {
-	if !args[0].defined() {
-		return value{}, nil
+	if !args[0].defined() || !args[1].defined() {
+		return args[0], nil
 	}
 	if _, after, ok := strings.Cut(args[0].str, args[1].str); ok {
 		return text(after), nil

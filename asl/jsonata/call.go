@@ -166,7 +166,9 @@ func (ev *evaluator) body(n *node, input value, f *frame) (value, *tail, error) 
 			if len(n.items) == 0 {
 				return value{}, nil, nil
 			}
-			f = &frame{parent: f}
+			if n.binds {
+				f = &frame{parent: f}
+			}
 			for _, statement := range n.items[:len(n.items)-1] {
 				if _, err := ev.eval(statement, input, f); err != nil {
 					return value{}, nil, err
@@ -235,11 +237,7 @@ func (ev *evaluator) applyOperator(n *node, input value, f *frame) (value, error
 		return value{}, err
 	}
 	if n.right.kind == nodeCall {
-		v, err := ev.call(n.right, input, f, left, true)
-		if err != nil {
-			return value{}, err
-		}
-		return ev.finish(n.right, v, input, f)
+		return ev.call(n.right, input, f, left, true) // a filter after the call has no effect, as in the reference
 	}
 	fn, err := ev.eval(n.right, input, f)
 	if err != nil {

@@ -139,6 +139,12 @@ func free(n *node, bound map[string]bool, report func(string)) {
 		for name := range bound {
 			inner[name] = true
 		}
+		for _, statement := range n.items {
+			// Functions of one block may call each other.
+			if n.kind == nodeBlock && statement.kind == nodeBind && statement.right.kind == nodeLambda {
+				inner[statement.left.text] = true
+			}
+		}
 	case nodeBind:
 		if n.right.kind == nodeLambda { // it may call itself
 			bound[n.left.text] = true

@@ -233,9 +233,7 @@ func (p *datePart) formatZone(hours, minutes float64) (string, error) {
 		return "", fault("D3133", -1, "", text(string(p.component)))
 	}
 	offset := hours*100 + minutes
-	if offset == 0 && p.modifier == "t" {
-		return "Z", nil
-	}
+	isUTC := offset == 0 && p.modifier == "t"
 	sign := "+"
 	if offset < 0 {
 		sign, offset, hours, minutes = "-", -offset, -hours, -minutes
@@ -254,6 +252,9 @@ func (p *datePart) formatZone(hours, minutes float64) (string, error) {
 		s, err = p.integer.format(offset)
 	default:
 		err = fault("D3134", -1, "", value{})
+	}
+	if isUTC && err == nil {
+		return "Z", nil
 	}
 	if p.component == 'z' {
 		sign = "GMT" + sign

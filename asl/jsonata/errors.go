@@ -156,7 +156,9 @@ func at(err error, pos int, token string) error {
 		located.Position = pos
 		if located.Token == "" {
 			located.Token = token
-			located.Message = strings.Replace(located.Message, `""`, `"`+token+`"`, 1)
+			if strings.Contains(messages[e.Code], `"{token}"`) {
+				located.Message = strings.Replace(located.Message, `""`, `"`+token+`"`, 1)
+			}
 		}
 		return &located
 	}

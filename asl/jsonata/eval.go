@@ -254,11 +254,13 @@ func (ev *evaluator) choose(n *node, input value, f *frame) (*node, error) {
 }
 
 func (ev *evaluator) block(n *node, input value, f *frame) (value, error) {
-	inner := &frame{parent: f}
+	if n.binds {
+		f = &frame{parent: f}
+	}
 	var v value
 	for _, statement := range n.items {
 		var err error
-		if v, err = ev.eval(statement, input, inner); err != nil {
+		if v, err = ev.eval(statement, input, f); err != nil {
 			return value{}, err
 		}
 	}
@@ -366,14 +368,11 @@ func isNumber(v value) (bool, error) {
 }
 
 func arithmetic(n *node, left, right value) (value, error) {
-	for i, v := range []value{left, right} {
-		ok, err := isNumber(v)
-		if err != nil {
-			return value{}, at(err, n.pos, n.text)
-		}
-		if v.defined() && !ok {
-			return value{}, fault([]string{"T2001", "T2002"}[i], n.pos, n.text, v)
-		}
+	if err := operand(n, left, "T2001"); err != nil {
+		return value{}, err
+	}
+	if err := operand(n, right, "T2002"); err != nil {
+		return value{}, err
 	}
 	if !left.defined() || !right.defined() {
 		return value{}, nil
@@ -391,6 +390,18 @@ func arithmetic(n *node, left, right value) (value, error) {
 	default:
 		return number(math.Mod(a, b)), nil
 	}
+}
+
+// operand refuses what is neither a number nor undefined, with code.
+func operand(n *node, v value, code string) error {
+	ok, err := isNumber(v)
+	if err != nil {
+		return at(err, n.pos, n.text)
+	}
+	if v.defined() && !ok {
+		return fault(code, n.pos, n.text, v)
+	}
+	return nil
 }
 
 func compare(n *node, left, right value) (value, error) {
@@ -516,28 +527,27 @@ func (ev *evaluator) field(name string, input value) (value, error) {
 	}
 }
 
+// wildcard returns all members of an object, with arrays among them flattened.
+// The result only collapses if there was no array, as the reference has it.
 func (ev *evaluator) wildcard(input value) (value, error) {
-	var found []value
-	var err error
 	input = unwrapped(input)
+	var members []value
 	switch input.kind {
 	case arrayKind:
-		for _, v := range input.items() {
-			if found, err = ev.flatten(found, v, 0); err != nil {
-				return value{}, err
-			}
-		}
+		members = input.items()
 	case objectKind:
-		d := input.dict()
-		for i := range d.len() {
-			if _, v := d.at(i); v.defined() {
-				if found, err = ev.flatten(found, v, 0); err != nil {
-					return value{}, err
-				}
-			}
+		members = input.dict().all()
+	}
+	found := []value{}
+	flat := true
+	for _, v := range members {
+		flat = flat && v.kind != arrayKind
+		var err error
+		if found, err = ev.flatten(found, v, 0); err != nil {
+			return value{}, err
 		}
 	}
-	return sequenceOf(found), nil
+	return arrayOf(&list{items: found, sequence: flat}), nil
 }
 
 // flatten appends v, or its items where it is an array, and those of the arrays
@@ -600,6 +610,7 @@ func (ev *evaluator) descend(dst []value, v value, depth int) ([]value, error) {
 				}
 			}
 		}
+	case functionKind:
 	default:
 		dst = append(dst, v)
 	}

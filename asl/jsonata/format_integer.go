@@ -123,6 +123,9 @@ func fnFormatInteger(_ *callContext, args []value) (value, error) {
 	if !args[0].defined() {
 		return value{}, nil
 	}
+	if err := required(args, 1); err != nil {
+		return value{}, err
+	}
 	p, err := parseIntegerPicture(args[1].str)
 	if err != nil {
 		return value{}, err
@@ -134,6 +137,9 @@ func fnFormatInteger(_ *callContext, args []value) (value, error) {
 func fnParseInteger(_ *callContext, args []value) (value, error) {
 	if !args[0].defined() {
 		return value{}, nil
+	}
+	if err := required(args, 1); err != nil {
+		return value{}, err
 	}
 	p, err := parseIntegerPicture(args[1].str)
 	if err != nil {

@@ -68,6 +68,9 @@ func fnFormatNumber(_ *callContext, args []value) (value, error) {
 	if !args[0].defined() {
 		return value{}, nil
 	}
+	if err := required(args, 1); err != nil {
+		return value{}, err
+	}
 	f := newNumberFormat(args[2])
 	pictures := strings.Split(args[1].str, f.pattern)
 	if len(pictures) > 2 {

@@ -99,7 +99,7 @@ func (b *bucket) context(ev *evaluator, bound bool, f *frame) (value, *frame, er
 	switch {
 	case bound:
 	case b.many != nil:
-		return sequenceOf(b.many), f, nil
+		return plain(b.many), f, nil
 	default:
 		return b.first, f, nil
 	}
@@ -109,7 +109,7 @@ func (b *bucket) context(ev *evaluator, bound bool, f *frame) (value, *frame, er
 		for _, t := range b.tuples {
 			items = append(items, t.item.items()...)
 		}
-		merged.item = sequenceOf(items)
+		merged.item = plain(items)
 		for i := range merged.vars {
 			all := make([]value, 0, len(b.tuples))
 			for _, t := range b.tuples {
@@ -122,7 +122,7 @@ func (b *bucket) context(ev *evaluator, bound bool, f *frame) (value, *frame, er
 			if err := ev.alloc(len(all)); err != nil {
 				return value{}, nil, err
 			}
-			merged.vars[i].value = sequenceOf(all)
+			merged.vars[i].value = plain(all)
 		}
 	}
 	return merged.item, merged.frame(f), nil

@@ -52,14 +52,14 @@ type Env struct {
 // Limits bounds one evaluation. An expression that exceeds one fails with
 // U1001.
 type Limits struct {
-	Steps  int // parts of the expression evaluated, and work of that size; default 10 million
+	Steps  int // parts of the expression evaluated, and work of that size; default 5 million
 	Depth  int // calls and parts inside each other; default 2000
 	Memory int // bytes of everything made on the way, roughly; default 256 MiB
 }
 
 // The limits of an evaluation that sets none.
 const (
-	DefaultSteps  = 10_000_000
+	DefaultSteps  = 5_000_000
 	DefaultDepth  = 2000
 	DefaultMemory = 256 << 20
 )
@@ -131,11 +131,12 @@ func (e *Expr) EvalData(env Env) (v jsonvalue.Value, isFunction bool, err error)
 // run evaluates the whole expression.
 func (ev *evaluator) run(root *node) (value, error) {
 	ev.root = fromJSON(ev.env.Data)
-	if ev.root.kind == arrayKind {
+	input := ev.root
+	if input.kind == arrayKind {
 		// An array that is the whole input counts as one value.
-		ev.root = arrayOf(&list{items: []value{ev.root}, sequence: true, outer: true})
+		input = arrayOf(&list{items: []value{input}, sequence: true, outer: true})
 	}
-	v, err := ev.eval(root, ev.root, &frame{})
+	v, err := ev.eval(root, input, &frame{})
 	if err == nil {
 		err = ev.over
 	}

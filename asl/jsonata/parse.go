@@ -4,8 +4,10 @@ import (
 	"strings"
 )
 
-// maxNesting bounds how deeply the parts of an expression may be nested.
-const maxNesting = 500
+const (
+	maxText    = 256 << 10 // bytes of an expression: what a state may hold of data
+	maxNesting = 500       // parts of an expression inside each other
+)
 
 // power is how strongly each operator binds what stands on its left.
 var power = map[string]int{
@@ -22,11 +24,15 @@ type parser struct {
 	scanner
 	current token
 	depth   int
+	open    []string // what closes the brackets that are open
 }
 
 // parse returns the tree of an expression as it was written. resolve makes of
 // it what can be evaluated.
 func parse(source string) (*node, error) {
+	if len(source) > maxText {
+		return nil, syntax("U1001", 0, "", "the expression is too long")
+	}
 	p := &parser{scanner: scanner{text: source}}
 	if err := p.advance(true); err != nil {
 		return nil, err
@@ -65,6 +71,38 @@ func (p *parser) expect(operator string, operand bool) error {
 	return p.advance(operand)
 }
 
+// list reads what stands between brackets, after the first: nothing, or items
+// with commas between them. Then it passes over the closing bracket.
+func (p *parser) list(closing string, item func() error) error {
+	p.open = append(p.open, closing)
+	defer func() { p.open = p.open[:len(p.open)-1] }()
+	if !p.at(closing) {
+		for {
+			if err := item(); err != nil {
+				return err
+			}
+			if !p.at(",") {
+				break
+			}
+			if err := p.advance(true); err != nil {
+				return err
+			}
+		}
+	}
+	return p.expect(closing, false)
+}
+
+// enclosed reads one expression and the bracket that closes it.
+func (p *parser) enclosed(closing string) (*node, error) {
+	p.open = append(p.open, closing)
+	defer func() { p.open = p.open[:len(p.open)-1] }()
+	n, err := p.expression(0)
+	if err != nil {
+		return nil, err
+	}
+	return n, p.expect(closing, false)
+}
+
 // expression reads until an operator that binds no stronger than least.
 func (p *parser) expression(least int) (*node, error) {
 	if p.depth++; p.depth > maxNesting {
@@ -96,6 +134,9 @@ func (p *parser) operand() (*node, error) {
 	n := &node{pos: t.pos, text: t.text}
 	switch t.kind {
 	case tokenEnd:
+		if n := len(p.open); n > 0 {
+			return nil, syntax("S0203", t.pos, t.text, p.open[n-1])
+		}
 		return nil, syntax("S0207", t.pos, t.text)
 	case tokenString:
 		n.kind = nodeString
@@ -148,6 +189,8 @@ func (p *parser) prefixed(n *node) (*node, error) {
 		return n, err
 	case "(":
 		n.kind = nodeBlock
+		p.open = append(p.open, ")")
+		defer func() { p.open = p.open[:len(p.open)-1] }()
 		for !p.at(")") {
 			statement, err := p.expression(0)
 			if err != nil {
@@ -164,24 +207,17 @@ func (p *parser) prefixed(n *node) (*node, error) {
 		return n, p.expect(")", false)
 	case "[":
 		n.kind = nodeArray
-		for !p.at("]") {
+		return n, p.list("]", func() error {
 			item, err := p.element()
-			if err != nil {
-				return nil, err
-			}
 			n.items = append(n.items, item)
-			if !p.at(",") {
-				break
-			}
-			if err := p.advance(true); err != nil {
-				return nil, err
-			}
-		}
-		return n, p.expect("]", false)
+			return err
+		})
 	case "{":
 		return n, p.object(n)
 	default: // "|"
 		n.kind = nodeTransform
+		p.open = append(p.open, "|")
+		defer func() { p.open = p.open[:len(p.open)-1] }()
 		if n.left, err = p.expression(0); err != nil {
 			return nil, err
 		}
@@ -220,7 +256,7 @@ func (p *parser) element() (*node, error) {
 // object reads the pairs of an object constructor, after its brace.
 func (p *parser) object(n *node) error {
 	n.kind = nodeObject
-	for !p.at("}") {
+	return p.list("}", func() error {
 		key, err := p.expression(0)
 		if err != nil {
 			return err
@@ -229,18 +265,9 @@ func (p *parser) object(n *node) error {
 			return err
 		}
 		v, err := p.expression(0)
-		if err != nil {
-			return err
-		}
 		n.pairs = append(n.pairs, pair{key, v})
-		if !p.at(",") {
-			break
-		}
-		if err := p.advance(true); err != nil {
-			return err
-		}
-	}
-	return p.expect("}", false)
+		return err
+	})
 }
 
 // operator reads on after an operator that has left on its left.
@@ -260,10 +287,8 @@ func (p *parser) operator(t token, left *node) (*node, error) {
 			return left, p.expect("]", false)
 		}
 		n.kind = nodeFilter
-		if n.right, err = p.expression(0); err != nil {
-			return nil, err
-		}
-		return n, p.expect("]", false)
+		n.right, err = p.enclosed("]")
+		return n, err
 	case "{":
 		n.kind = nodeGroup
 		n.right = &node{pos: t.pos, text: t.text}
@@ -316,7 +341,10 @@ func (p *parser) order(n *node) error {
 	if err := p.expect("(", true); err != nil {
 		return err
 	}
-	for {
+	if p.at(")") {
+		return syntax("S0211", p.current.pos, ")")
+	}
+	return p.list(")", func() error {
 		var criterion term
 		if p.at("<") || p.at(">") {
 			criterion.descending = p.at(">")
@@ -325,45 +353,26 @@ func (p *parser) order(n *node) error {
 			}
 		}
 		by, err := p.expression(0)
-		if err != nil {
-			return err
-		}
 		criterion.by = by
 		n.terms = append(n.terms, criterion)
-		if !p.at(",") {
-			return p.expect(")", false)
-		}
-		if err := p.advance(true); err != nil {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 // call reads the arguments of a call, or the definition of a function.
 func (p *parser) call(n *node) (*node, error) {
 	n.kind = nodeCall
-	for !p.at(")") {
+	err := p.list(")", func() error {
 		if p.at("?") {
 			n.kind = nodePartial
 			n.items = append(n.items, &node{kind: nodePlaceholder, pos: p.current.pos})
-			if err := p.advance(false); err != nil {
-				return nil, err
-			}
-		} else {
-			arg, err := p.expression(0)
-			if err != nil {
-				return nil, err
-			}
-			n.items = append(n.items, arg)
+			return p.advance(false)
 		}
-		if !p.at(",") {
-			break
-		}
-		if err := p.advance(true); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.expect(")", false); err != nil {
+		arg, err := p.expression(0)
+		n.items = append(n.items, arg)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if name := n.left; name.kind == nodeName && (name.text == "function" || name.text == "λ") {
@@ -410,10 +419,7 @@ func (p *parser) lambda(n *node) error {
 	if err := p.expect("{", true); err != nil {
 		return err
 	}
-	body, err := p.expression(0)
-	if err != nil {
-		return err
-	}
+	body, err := p.enclosed("}")
 	n.body = body
-	return p.expect("}", false)
+	return err
 }

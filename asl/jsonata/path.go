@@ -32,20 +32,28 @@ func tupleStream(tuples []tuple) value {
 func (ev *evaluator) path(n *node, input value, f *frame) (value, error) {
 	var current value
 	var bound []tuple // the items with their variables, once a step binds one
-	isBound := false
-	if input.kind == arrayKind && n.items[0].kind != nodeVariable {
-		current = input
-	} else {
-		current = sequenceOf([]value{input})
+	isBound, started := false, false
+	context, from, err := ev.direct(n, input, f)
+	switch {
+	case err != nil:
+		return value{}, err
+	case from == len(n.items) || from > 0 && !context.defined():
+		return context, nil
+	case context.kind == arrayKind && (from > 0 || n.items[0].kind != nodeVariable):
+		current = context
+	default:
+		current = sequenceOf([]value{context})
 	}
-	for i, step := range n.items {
+	for i := from; i < len(n.items); i++ {
+		step := n.items[i]
 		isBound = isBound || step.tuple
 		var err error
 		switch {
 		case i == 0 && step.constructs:
 			current, err = ev.eval(step, current, f)
 		case isBound:
-			bound, err = ev.boundStep(step, current, bound, f)
+			bound, err = ev.boundStep(step, current, bound, started, f)
+			started = true
 		default:
 			current, err = ev.step(step, current, f, i == len(n.items)-1)
 		}
@@ -82,6 +90,47 @@ func (ev *evaluator) path(n *node, input value, f *frame) (value, error) {
 		return ev.group(n.group, current, f)
 	}
 	return current, nil
+}
+
+// direct goes along the first steps of a path as long as they are plain names
+// and lead from one value to one value, which needs no sequences. It returns
+// where it came to, and which step comes next.
+func (ev *evaluator) direct(n *node, input value, f *frame) (value, int, error) {
+	if n.keepSingleton || n.keepArray || n.group != nil {
+		return input, 0, nil
+	}
+	context := input
+	for i, step := range n.items {
+		if !step.isPlain() || context.kind == arrayKind && step.kind != nodeVariable {
+			return context, i, nil
+		}
+		if err := ev.spend(1); err != nil {
+			return value{}, 0, at(err, step.pos, "")
+		}
+		var next value
+		switch {
+		case step.kind == nodeName && context.kind == objectKind:
+			next = context.dict().get(step.text)
+		case step.kind == nodeVariable && i == 0 && step.text != "" && step.text != "$":
+			next = ev.lookup(f, step.text)
+		case step.kind == nodeVariable:
+			return context, i, nil
+		}
+		if next.isSequence() {
+			return context, i, nil
+		}
+		context = next
+		if !context.defined() {
+			return value{}, i + 1, nil
+		}
+	}
+	return context, len(n.items), nil
+}
+
+// isPlain reports whether n is a name or a variable with nothing after it.
+func (n *node) isPlain() bool {
+	return (n.kind == nodeName || n.kind == nodeVariable) && !n.tuple && !n.keepArray &&
+		n.stages == nil && n.filter == nil && n.group == nil
 }
 
 // step evaluates one step for each item of the input.
@@ -170,8 +219,7 @@ func (ev *evaluator) stages(stages []stage, v value, f *frame) (value, error) {
 
 // boundStep evaluates one step for each tuple. Where there are none yet, it
 // makes them of the items of the input.
-func (ev *evaluator) boundStep(step *node, input value, bound []tuple, f *frame) ([]tuple, error) {
-	started := bound != nil
+func (ev *evaluator) boundStep(step *node, input value, bound []tuple, started bool, f *frame) ([]tuple, error) {
 	var results []tuple
 	if step.kind == nodeSort {
 		if started {
@@ -244,9 +292,6 @@ func (ev *evaluator) bindStep(step *node, next, from tuple, i int) tuple {
 }
 
 func (ev *evaluator) boundStages(step *node, results []tuple, f *frame) ([]tuple, error) {
-	if results == nil {
-		results = []tuple{}
-	}
 	if len(step.stages) == 0 {
 		return results, nil
 	}
@@ -264,7 +309,7 @@ func (ev *evaluator) filter(test *node, v value, f *frame) (value, error) {
 	if v.kind == arrayKind {
 		l = v.list()
 	} else {
-		l = &list{items: v.items(), sequence: true}
+		l = &list{items: []value{v}}
 	}
 	if test.kind == nodeNumber {
 		return pick(l, test.num, bound), nil
@@ -287,7 +332,7 @@ func (ev *evaluator) filter(test *node, v value, f *frame) (value, error) {
 		for range times {
 			if bound {
 				tuples = append(tuples, l.tuples[i])
-			} else {
+			} else if l.at(i).defined() {
 				items = append(items, l.at(i))
 			}
 		}
@@ -314,10 +359,14 @@ func pick(l *list, index float64, bound bool) value {
 		return tupleStream(l.tuples[i : i+1])
 	}
 	item := l.at(i)
-	if item.kind == arrayKind {
+	switch item.kind {
+	case undefinedKind:
+		return sequenceOf(nil)
+	case arrayKind:
 		return item
+	default:
+		return sequenceOf([]value{item})
 	}
-	return sequenceOf([]value{item})
 }
 
 // selected returns how often the result of a test selects item i of n: numbers

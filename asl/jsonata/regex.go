@@ -151,7 +151,7 @@ func (r *regex) find(ev *evaluator, s string, limit int) ([]match, error) {
 	}
 	var found []match
 	m, err := r.nextBacktracking(ev, func() (*regexp2.Match, error) { return r.backtracking.FindStringMatch(s) })
-	for m != nil && err == nil && len(found) != limit {
+	for m != nil && err == nil && len(found) != limit && (len(found) == 0 || found[len(found)-1].end < len(s)) {
 		start, length := m.ByteRange()
 		next := match{start: start, end: start + length}
 		groups := m.Groups()
@@ -180,7 +180,12 @@ func (r *regex) nextBacktracking(ev *evaluator, find func() (*regexp2.Match, err
 
 func (r *regex) findLinear(s string, limit int) []match {
 	var found []match
+	nullable := r.linear.MatchString("")
+	end := 0
 	for _, m := range r.linear.FindAllStringSubmatchIndex(s, limit) {
+		if len(found) > 0 && (end == len(s) || nullable && m[0] > end) {
+			break
+		}
 		next := match{start: m[0], end: m[1]}
 		for i := 2; i < len(m); i += 2 {
 			group := ""
@@ -190,13 +195,13 @@ func (r *regex) findLinear(s string, limit int) []match {
 			next.groups = append(next.groups, group)
 		}
 		found = append(found, next)
-		if m[0] == m[1] {
+		if end = m[1]; m[0] == end {
 			return found
 		}
 	}
-	if len(found) != limit && len(found) > 0 && r.linear.MatchString("") {
-		// Go leaves out an empty match right after another one.
-		found = append(found, match{start: len(s), end: len(s)})
+	if len(found) > 0 && len(found) != limit && end < len(s) && nullable {
+		// An empty match right after another one, which Go leaves out.
+		found = append(found, match{start: end, end: end})
 	}
 	return found
 }

@@ -54,6 +54,7 @@ func (r *resolver) resolved(n *node) (*node, error) {
 			return nil, err
 		}
 		for _, statement := range n.items {
+			n.binds = n.binds || binds(statement)
 			n.constructs = n.constructs || statement.constructs || (statement.kind == nodePath && statement.items[0].constructs)
 		}
 		return n, nil
@@ -85,9 +86,42 @@ func (r *resolver) resolved(n *node) (*node, error) {
 		return n, nil
 	case nodeObject:
 		return n, r.pairs(n, n)
+	case nodeCall, nodePartial:
+		procedure, err := r.node(n.left)
+		if err != nil {
+			return nil, err
+		}
+		n.left = procedure
+		return n, r.list(n, n.items)
 	default:
 		return n, r.children(n)
 	}
+}
+
+// binds reports whether n binds a variable of the block that it stands in.
+func binds(n *node) bool {
+	if n == nil || n.kind == nodeBlock || n.kind == nodeLambda {
+		return false
+	}
+	if n.kind == nodeBind {
+		return true
+	}
+	found := binds(n.left) || binds(n.right) || binds(n.third) || binds(n.group)
+	for _, part := range n.items {
+		found = found || binds(part)
+	}
+	for _, p := range n.pairs {
+		found = found || binds(p.key) || binds(p.value)
+	}
+	for _, t := range n.terms {
+		found = found || binds(t.by)
+	}
+	for _, stages := range [][]stage{n.filter, n.stages} {
+		for _, s := range stages {
+			found = found || binds(s.filter)
+		}
+	}
+	return found
 }
 
 // child resolves a part of n, and hands on what it seeks.
@@ -164,13 +198,17 @@ func (r *resolver) dot(n *node) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	fresh := len(path.items)
+	if left.kind != nodePath {
+		fresh = 0 // its first step was not looked at either
+	}
 	if right.kind == nodePath {
 		path.items = append(path.items, right.items...)
 	} else {
 		right.stages, right.filter = append(right.stages, right.filter...), nil
 		path.items = append(path.items, right)
 	}
-	for _, step := range path.items {
+	for _, step := range path.items[fresh:] {
 		switch step.kind {
 		case nodeNumber:
 			return nil, syntax("S0213", step.pos, step.text, step.text)
@@ -179,6 +217,8 @@ func (r *resolver) dot(n *node) (*node, error) {
 		case nodeString:
 			step.kind = nodeName
 		}
+	}
+	for _, step := range path.items[max(fresh-1, 0):] { // [] may have come after the last step
 		path.keepSingleton = path.keepSingleton || step.keepArray
 	}
 	first, last := path.items[0], path.items[len(path.items)-1]
@@ -201,7 +241,7 @@ func (r *resolver) filter(n *node) (*node, error) {
 		return nil, err
 	}
 	step := last(left)
-	if left.group != nil || step.group != nil {
+	if step.group != nil {
 		return nil, syntax("S0209", n.pos, "[")
 	}
 	test, err := r.node(n.right)
@@ -236,7 +276,8 @@ func (r *resolver) group(n *node) (*node, error) {
 	if left.group != nil {
 		return nil, syntax("S0210", n.pos, "{")
 	}
-	if err := r.pairs(left, n.right); err != nil {
+	// What % means inside of a group cannot be known: it is undefined there.
+	if err := r.pairs(&node{}, n.right); err != nil {
 		return nil, err
 	}
 	left.group = n.right
@@ -278,6 +319,7 @@ func (r *resolver) focus(n *node) (*node, error) {
 	if step.kind == nodeSort {
 		return nil, syntax("S0216", n.pos, "@")
 	}
+	step.keepArray = step.keepArray || n.keepArray
 	step.focus = n.right.text
 	step.tuple = true
 	return left, nil

@@ -128,6 +128,18 @@ func (d *dict) at(i int) (string, value) {
 	return d.keys[i], d.values[i]
 }
 
+// all returns the values as a slice that must not be changed.
+func (d *dict) all() []value {
+	if d.own {
+		return d.values
+	}
+	values := make([]value, d.len())
+	for i := range values {
+		_, values[i] = d.at(i)
+	}
+	return values
+}
+
 func (d *dict) get(key string) value {
 	if !d.own {
 		v, _ := d.source.Get(key)
@@ -367,6 +379,8 @@ func (ev *evaluator) truthAt(v value, depth int) (bool, error) {
 		return false, nil
 	case objectKind:
 		return v.dict().len() > 0, nil
+	case functionKind:
+		return true, nil // although $boolean of a function is false
 	default:
 		return false, nil
 	}
@@ -449,9 +463,5 @@ func joined(a, b value) value {
 	left, right := a.items(), b.items()
 	items := make([]value, 0, len(left)+len(right))
 	items = append(append(items, left...), right...)
-	out := &list{items: items}
-	if a.kind != arrayKind {
-		out.sequence = true
-	}
-	return arrayOf(out)
+	return plain(items)
 }
