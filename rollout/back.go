@@ -256,7 +256,7 @@ func (d *decider) stayDrifted() bool {
 	for i, s := range d.sights {
 		t := &d.s.Targets[i]
 		t.Drifted = t.Drifted || s == drifted
-		if t.Drifted && s != atWish {
+		if t.Drifted && s != atWish && s != unread {
 			t.ConfirmedAt = time.Time{}
 		}
 		stays = stays || t.Drifted && d.now.Before(t.ConfirmedAt.Add(d.p.Settle)) || t.Drifted && t.ConfirmedAt.IsZero()
@@ -337,7 +337,7 @@ func (d *decider) overwrite() {
 func (d *decider) leaveDrifted() {
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
-		if t.Drifted {
+		if t.Drifted && !t.Seen.Same(t.Wish) {
 			t.Left = fmt.Sprintf("%s stays as somebody else left it: %s", d.p.Targets[i], describe(t.Seen))
 		}
 	}

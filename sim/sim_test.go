@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	worlds = flag.Int("worlds", envInt("CROSSFADE_SIM_WORLDS", 10_000), "how many worlds to run; also $CROSSFADE_SIM_WORLDS")
+	worlds = flag.Int("worlds", envInt("CROSSFADE_SIM_WORLDS", usual), "how many worlds to run; also $CROSSFADE_SIM_WORLDS")
 	seed   = flag.Uint64("seed", 0, "run this world only and tell its story")
 	first  = flag.Uint64("first", 1, "the first world's seed")
 )
