@@ -212,7 +212,7 @@ func (w *world) watchEnd() {
 func (w *world) watchTargetEnd(rec controller.Record, i int) {
 	ts, s := rec.Status.Targets[i], w.services[slices.IndexFunc(w.services, func(s *service) bool { return s.arn == rec.Status.Targets[i].Alias })]
 	last := s.current()
-	if ts.Stable == ts.Canary || s.gone || last.person && last.at.After(w.endedAt[rec.ID].Add(-w.faults.lag-2*w.slowest)) {
+	if ts.Stable == ts.Canary || s.gone || last.person && last.at.After(w.endedAt[rec.ID].Add(-w.faults.lag-8*w.slowest)) { // a look is several calls
 		return
 	}
 	share := last.routing.Share(ts.Canary)
