@@ -51,7 +51,7 @@ versions to one of them: the newer with --finish, the older with --revert.`,
 	o.aws.flags(cmd)
 	cmd.Flags().BoolVar(&o.finish, "finish", false, "everything to the newer version")
 	cmd.Flags().BoolVar(&o.revert, "revert", false, "everything to the older version")
-	cmd.Flags().StringVarP(&o.reason, "reason", "r", "", "why, for the history and whoever reads it later")
+	cmd.Flags().StringVarP(&o.reason, "reason", "r", "", "`WHY`, for the history and whoever reads it later")
 	restoreFlags(cmd, &o.carry)
 	return cmd
 }

@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 )
 
@@ -26,9 +31,9 @@ type awsOptions struct {
 }
 
 func (o *awsOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.endpoint, "endpoint-url", "", "address of the AWS API, such as that of crossfade local (default: AWS_ENDPOINT_URL)")
-	cmd.Flags().StringVar(&o.region, "region", "", "AWS region (default: AWS_REGION or the profile's)")
-	cmd.Flags().StringVar(&o.profile, "profile", "", "profile of the AWS configuration files (default: AWS_PROFILE)")
+	cmd.Flags().StringVar(&o.endpoint, "endpoint-url", "", "`ADDRESS` of the AWS API, such as that of crossfade local (default: AWS_ENDPOINT_URL)")
+	cmd.Flags().StringVar(&o.region, "region", "", "AWS `REGION` (default: AWS_REGION or the profile's)")
+	cmd.Flags().StringVar(&o.profile, "profile", "", "`PROFILE` of the AWS configuration files (default: AWS_PROFILE)")
 }
 
 // imdsPatience is how long a machine that may or may not be in AWS is asked for
@@ -105,19 +110,69 @@ func credentialsFailure(err error) error {
 	}}
 }
 
-// rootCause shortens the SDK's chain to what a person can act on.
+// rootCause shortens the SDK's chain to what a person can act on. The last
+// source that the SDK asks is the machine's instance role, so an error from
+// there means that no other source had anything.
 func rootCause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		var network net.Error
-		if errors.As(inner, &network) {
-			return errors.New("none in the environment, the profile or the container, and this machine has no instance role")
-		}
+	if text := err.Error(); strings.Contains(text, "IMDS") || strings.Contains(text, "ec2imds") {
+		return errors.New("none in the environment, the profile or the container, and this machine has no instance role")
+	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner
 	}
+	return err
+}
+
+// reachPatience bounds the first call. Who cannot reach STS may still reach
+// Step Functions, through an endpoint in a private network, and is not held up.
+const reachPatience = 3 * time.Second
+
+// reach finds out, with one call and without a second try, what would make every
+// call fail: nobody listens, there is no network, or the credentials are refused.
+// Everything else is for the calls that matter to tell.
+func reach(ctx context.Context, cfg aws.Config) error {
+	limited, cancel := context.WithTimeout(ctx, reachPatience)
+	defer cancel()
+	client := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = aws.NopRetryer{} })
+	_, err := client.GetCallerIdentity(limited, &sts.GetCallerIdentityInput{})
+	var api smithy.APIError
+	var unknown *net.DNSError
+	where := "AWS in " + cfg.Region
+	if cfg.BaseEndpoint != nil {
+		where = *cfg.BaseEndpoint
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		next := []string{"is the address right? --endpoint-url, AWS_ENDPOINT_URL or the profile's endpoint_url says it"}
+		if cfg.BaseEndpoint != nil && isLoopback(where) {
+			next = []string{"crossfade local --listen " + strings.TrimPrefix(where, "http://") + " serves there", "to use AWS itself, unset AWS_ENDPOINT_URL"}
+		}
+		return &failure{code: ExitError, err: fmt.Errorf("nobody listens at %s", where), next: next}
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return &failure{code: ExitError, err: fmt.Errorf("%s cannot be reached: there is no address for %s", where, unknown.Name), next: []string{
+			"is there a network? is the region right (--region)?",
+			"to try without AWS: crossfade local, then --endpoint-url http://127.0.0.1:4566",
+		}}
+	case errors.As(err, &api) && slices.Contains(refusedCredentials, api.ErrorCode()):
+		return &failure{code: ExitError, err: fmt.Errorf("AWS does not take the credentials: %s: %s", api.ErrorCode(), api.ErrorMessage()), next: []string{
+			"aws sso login, or new keys in the environment or the profile",
+		}}
+	default:
+		return nil
+	}
+}
+
+// refusedCredentials are the codes that services answer to credentials that are
+// old, unknown or mistyped.
+//
+// Source: STS API Reference, Common Error Types.
+var refusedCredentials = []string{
+	"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException",
+	"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "RequestExpired",
 }
 
 func checkEndpoint(endpoint string) error {

@@ -45,6 +45,7 @@ func (env *Env) report(err error) Exit {
 	return f.code
 }
 
+// newRoot makes the command line.
 func newRoot(env *Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "crossfade",
@@ -64,7 +65,7 @@ New here? Type crossfade demo: it needs nothing and touches nothing.`,
 			return unknownCommand(cmd, args[0])
 		},
 	}
-	root.CompletionOptions.HiddenDefaultCmd = false
+	cobra.EnableCommandSorting = false // they are listed in the order in which one needs them
 	root.PersistentFlags().BoolVar(&env.noColor, "no-color", false, "no colours (also: NO_COLOR, TERM=dumb)")
 	root.PersistentFlags().BoolVar(&env.ascii, "ascii", false, "only ASCII characters (default where the locale is not UTF-8)")
 	root.SetFlagErrorFunc(flagError)

@@ -49,7 +49,7 @@ machine, and nothing remains.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "", "also answer AWS requests at this address, to look at it meanwhile")
+	f.StringVar(&o.listen, "listen", "", "also answer AWS requests at this `ADDRESS`, to look at it meanwhile")
 	f.BoolVar(&o.fast, "fast", false, "in a few seconds, for pipelines")
 	f.BoolVar(&o.plain, "plain", false, "one sentence for each event, also on a terminal")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all draws, to see the same orders again (default: random)")

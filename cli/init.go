@@ -42,7 +42,7 @@ minutes, unless the flags say otherwise.`,
 	o.plan.flags(cmd)
 	o.store.flags(cmd)
 	o.aws.flags(cmd)
-	cmd.Flags().StringVar(&o.file, "file", "", "file to write; - for standard output (default: NAME.yaml)")
+	cmd.Flags().StringVar(&o.file, "file", "", "`FILE` to write; - for standard output (default: NAME.yaml)")
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "do not look at the account")
 	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite the file")
 	return cmd

@@ -142,14 +142,6 @@ func (m liveModel) press(key tea.KeyPressMsg) liveModel {
 		return m
 	}
 	switch name {
-	case "p":
-		m.question = question{order: rollout.Pause, open: true}
-	case "r":
-		m.question = question{order: rollout.Resume, open: true}
-	case "n":
-		m.question = question{order: m.nextOrder(), open: true}
-	case "a":
-		m.question = question{order: rollout.Abort, open: true}
 	case "w":
 		m.showWhy = !m.showWhy
 	case "q":
@@ -158,6 +150,12 @@ func (m liveModel) press(key tea.KeyPressMsg) liveModel {
 			return m
 		}
 		m.question = question{open: true}
+	default:
+		for _, order := range possible(m.scene.Status) {
+			if orderKeys[order].Key == name {
+				m.question = question{order: order, open: true}
+			}
+		}
 	}
 	return m
 }
@@ -185,6 +183,9 @@ func (m liveModel) reply(key tea.KeyPressMsg) liveModel {
 	}
 	if m.question.order == "" {
 		choice := map[string]string{"r": interruptRevert, "p": interruptPause, "d": interruptDetach}[name]
+		if m.scene.Status.Phase == rollout.RollingBack && choice != interruptDetach {
+			choice = "" // it goes back already
+		}
 		if choice != "" {
 			m.ask(ask{kind: askInterrupt, reason: choice})
 			m.question = question{}
@@ -210,15 +211,6 @@ func (m liveModel) reply(key tea.KeyPressMsg) liveModel {
 	return m
 }
 
-// nextOrder is what "n" means now: to approve what waits for approval, or to
-// skip the rest of the step.
-func (m liveModel) nextOrder() rollout.OrderKind {
-	if m.scene.Status.Hold == rollout.HoldApproval {
-		return rollout.Approve
-	}
-	return rollout.Skip
-}
-
 // keys are those that do something now.
 func (m liveModel) keys() []view.Key {
 	st := m.scene.Status
@@ -228,20 +220,46 @@ func (m liveModel) keys() []view.Key {
 		return []view.Key{why, leave}
 	}
 	var keys []view.Key
-	switch st.Phase {
-	case rollout.Paused, rollout.Holding:
-		keys = append(keys, view.Key{Key: "r", Does: "resume"})
-	case rollout.Pending, rollout.Progressing:
-		keys = append(keys, view.Key{Key: "p", Does: "pause"})
-	}
-	if st.Phase != rollout.RollingBack {
-		next := "next step"
-		if m.nextOrder() == rollout.Approve {
-			next = "approve"
-		}
-		keys = append(keys, view.Key{Key: "n", Does: next}, view.Key{Key: "a", Does: "abort"})
+	for _, order := range possible(st) {
+		keys = append(keys, orderKeys[order])
 	}
 	return append(keys, why, leave)
+}
+
+// orderKeys are the keys that give orders.
+var orderKeys = map[rollout.OrderKind]view.Key{
+	rollout.Pause:   {Key: "p", Does: "pause"},
+	rollout.Resume:  {Key: "r", Does: "resume"},
+	rollout.Skip:    {Key: "n", Does: "next step"},
+	rollout.Approve: {Key: "n", Does: "approve"},
+	rollout.Abort:   {Key: "a", Does: "abort"},
+}
+
+// possible are the orders worth offering now; whether one is followed is
+// [rollout.Decide]'s business. To promote, which skips everything, is not a
+// single key away.
+func possible(st rollout.Status) []rollout.OrderKind {
+	switch st.Phase {
+	case rollout.Pending:
+		return []rollout.OrderKind{rollout.Pause, rollout.Abort}
+	case rollout.Progressing:
+		return []rollout.OrderKind{rollout.Pause, rollout.Skip, rollout.Abort}
+	case rollout.Paused:
+		return []rollout.OrderKind{rollout.Resume, rollout.Abort}
+	case rollout.Holding:
+		switch st.Hold {
+		case rollout.HoldUnknown:
+			return []rollout.OrderKind{rollout.Pause, rollout.Skip, rollout.Abort}
+		case rollout.HoldApproval:
+			return []rollout.OrderKind{rollout.Pause, rollout.Approve, rollout.Abort}
+		case rollout.HoldGone:
+			return []rollout.OrderKind{rollout.Abort}
+		default:
+			return []rollout.OrderKind{rollout.Resume, rollout.Abort}
+		}
+	default:
+		return nil
+	}
 }
 
 // View draws the scene.
@@ -274,6 +292,9 @@ func (m liveModel) render() string {
 
 // prompt is the question with what its answer would cause.
 func (m liveModel) prompt() string {
+	if m.question.order == "" && m.scene.Status.Phase == rollout.RollingBack {
+		return "The traffic is being taken back, by this process. d: leave that undone, Esc: stay until it is back"
+	}
 	if m.question.order == "" {
 		return "Only this process looks after the rollout. r: revert to the old version, p: pause and leave, d: leave it as it is, Esc: stay"
 	}

@@ -143,3 +143,37 @@ func TestAWatcherLeavesWithoutAQuestion(t *testing.T) {
 		ty.wantAsked(ask{kind: askLeave})
 	}
 }
+
+func TestWhatTheKeysOfferIsNotRefused(t *testing.T) {
+	p := plan.Plan{
+		Name: "orders", Targets: []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod"}},
+		Steps: []plan.Step{{Weight: 1000, For: time.Hour, Approval: true}, {Weight: plan.Full}}, Deadline: 24 * time.Hour, UnknownFor: time.Hour, Look: time.Second,
+	}
+	holds := []rollout.HoldCause{rollout.HoldUnknown, rollout.HoldApproval, rollout.HoldDrift, rollout.HoldAtZero, rollout.HoldGone}
+	states := []rollout.Status{tenPercent(rollout.Progressing), tenPercent(rollout.Paused)}
+	for _, h := range holds {
+		st := tenPercent(rollout.Holding)
+		st.Hold = h
+		states = append(states, st)
+	}
+	for _, st := range states {
+		seen := rollout.Routing{Stable: "7", Canary: "8", Weight: 1000}
+		if st.Hold == rollout.HoldAtZero {
+			seen = rollout.Routing{Stable: "7"}
+		}
+		st.LookedAt = noon.Add(59 * time.Minute)
+		st.Targets[0].Alias, st.Targets[0].Wish, st.Targets[0].Before, st.Targets[0].WishAt = "arn", seen, seen, noon
+		for _, order := range possible(st) {
+			world := rollout.World{
+				Targets: []rollout.SeenTarget{{Routing: seen, Gone: st.Hold == rollout.HoldGone}},
+				Orders:  []rollout.Order{{Number: 1, Kind: order, By: "ada", Reason: "because"}},
+			}
+			d := rollout.Decide(p, st, world, noon.Add(time.Hour))
+			for _, e := range d.Events {
+				if e.Kind == "refused" {
+					t.Errorf("%s %s: %s is offered and refused: %s", st.Phase, st.Hold, order, e.Text)
+				}
+			}
+		}
+	}
+}

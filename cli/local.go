@@ -23,6 +23,7 @@ type localOptions struct {
 	dir         string
 	allowRemote bool
 	quiet       bool
+	verbose     bool
 	seed        uint64
 }
 
@@ -49,10 +50,12 @@ therefore listens on this machine only, unless --allow-remote says otherwise.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "address to listen on; port 0 takes a free one")
-	f.StringVar(&o.dir, "data", "", "directory to keep the state in (default: memory)")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "`ADDRESS` to listen on; port 0 takes a free one")
+	f.StringVar(&o.dir, "data", "", "`DIR` to keep the state in (default: memory)")
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "listen also where other machines can reach it, without authentication")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not tell what happens")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell also what was only read")
+	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all draws, to see the same run again (default: random)")
 	return cmd
 }
@@ -78,7 +81,7 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 		where = "in " + o.dir
 	}
 	o.greet(env, "http://"+listener.Addr().String(), where)
-	err = serve(ctx, env, listener, cloud, log, o.quiet)
+	err = serve(ctx, env, listener, cloud, newRequestLog(cloud.Handler(), log, o.verbose))
 	if err := errors.Join(err, cloud.Close()); err != nil {
 		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", err)}
 	}
@@ -101,16 +104,11 @@ export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # keeps start-sync-execution on t
 `, endpoint, where, endpoint)
 }
 
-// serve answers requests and drives the cloud until ctx ends.
-func serve(ctx context.Context, env *Env, listener net.Listener, cloud *localcloud.Cloud, log *slog.Logger, quiet bool) error {
+// serve answers requests, tells of them, and drives the cloud until ctx ends.
+func serve(ctx context.Context, env *Env, listener net.Listener, cloud *localcloud.Cloud, requests *requestLog) error {
 	group, ctx := errgroup.WithContext(ctx)
-	handler := cloud.Handler()
-	if !quiet {
-		requests := newRequestLog(handler, log)
-		handler = requests
-		group.Go(func() error { requests.run(ctx, env.Clock); return nil })
-	}
-	group.Go(func() error { return answer(ctx, listener, handler) })
+	group.Go(func() error { return answer(ctx, listener, requests) })
+	group.Go(func() error { requests.run(ctx, env.Clock); return nil })
 	group.Go(func() error {
 		if err := cloud.Run(ctx); !errors.Is(err, context.Canceled) {
 			return err

@@ -79,7 +79,7 @@ the history.
 		},
 	}
 	o.store.flags(cmd)
-	cmd.Flags().StringVarP(&o.reason, "reason", "r", "", "why, for the history and whoever reads it later")
+	cmd.Flags().StringVarP(&o.reason, "reason", "r", "", "`WHY`, for the history and whoever reads it later")
 	cmd.Flags().DurationVar(&o.wait, "wait", orderWait, "how long to wait until it was followed; 0 does not wait")
 	if kind == rollout.Abort || kind == rollout.Resume {
 		o.aws.flags(cmd)
@@ -196,6 +196,9 @@ func (o orderOptions) await(ctx context.Context, env *Env, store controller.Stor
 		for _, e := range events {
 			seen = e.Number
 			fmt.Fprintln(env.Stdout, env.style().EventLine(e.Event, env.Clock.Now()))
+			if e.Kind == "refused" && e.Reason == o.reason {
+				return exit(ExitRefused)
+			}
 		}
 		followed := rec.Status.Orders >= number
 		if followed && (o.kind != rollout.Abort || rec.Status.Phase.Ended()) {

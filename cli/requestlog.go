@@ -18,10 +18,12 @@ import (
 )
 
 // A requestLog tells once a second what was asked of an endpoint: thousands of
-// calls are one sentence, and a single one is told within a second.
+// calls are one sentence, and a single one is told within a second. Reads that
+// were answered are only told when reads is set: a deployer makes one a second.
 type requestLog struct {
-	next http.Handler
-	log  *slog.Logger
+	next  http.Handler
+	log   *slog.Logger
+	reads bool
 
 	mu    sync.Mutex
 	calls map[call]int
@@ -33,8 +35,8 @@ type call struct {
 	problem   string // the error's name; empty for an answer
 }
 
-func newRequestLog(next http.Handler, log *slog.Logger) *requestLog {
-	return &requestLog{next: next, log: log, calls: make(map[call]int)}
+func newRequestLog(next http.Handler, log *slog.Logger, reads bool) *requestLog {
+	return &requestLog{next: next, log: log, reads: reads, calls: make(map[call]int)}
 }
 
 // ServeHTTP lets the request through and notes it.
@@ -74,6 +76,9 @@ func (l *requestLog) tell() {
 	l.mu.Unlock()
 	var sentences []string
 	for c, n := range calls {
+		if !l.reads && c.problem == "" && isRead(c.operation) {
+			continue
+		}
 		text := c.operation
 		if n > 1 {
 			text += fmt.Sprintf(": %s calls", view.Count(n))
@@ -87,6 +92,16 @@ func (l *requestLog) tell() {
 	for _, s := range sentences {
 		l.log.Info(s)
 	}
+}
+
+// isRead says whether an operation changes nothing, by AWS's own naming.
+func isRead(operation string) bool {
+	for _, verb := range []string{"Describe", "List", "Get"} {
+		if strings.HasPrefix(operation, verb) {
+			return true
+		}
+	}
+	return false
 }
 
 // operationOf finds an operation's name where each of AWS's protocols has it.

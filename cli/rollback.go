@@ -49,8 +49,8 @@ already go on.`,
 	o.alias.flags(cmd)
 	o.store.flags(cmd)
 	o.aws.flags(cmd)
-	cmd.Flags().StringVar(&o.to, "to", "", "version to go to (default: the last verified one)")
-	cmd.Flags().StringVarP(&o.reason, "reason", "r", "", "why, for the history and whoever reads it later")
+	cmd.Flags().StringVar(&o.to, "to", "", "`VERSION` to go to (default: the last verified one)")
+	cmd.Flags().StringVarP(&o.reason, "reason", "r", "", "`WHY`, for the history and whoever reads it later")
 	restoreFlags(cmd, &o.carry)
 	return cmd
 }

@@ -8,21 +8,23 @@ import (
 	"github.com/crossfade-dev/crossfade/rollout"
 )
 
-// whyLines are the reasons of a rollout's last decision, one a line: the
-// sentence, then each check with its verdict, its numbers and what would change
-// it.
+// whyLines are the reasons of a rollout's last decision: the sentence, then each
+// check with its verdict, its numbers, its rule and what would change it.
 func whyLines(rec controller.Record, now time.Time) []string {
 	e := rollout.Explain(rec.Plan, rec.Status, now)
 	out := []string{e.Sentence}
 	for _, f := range e.Checks {
-		line := fmt.Sprintf("%s is %s: %s", f.Check, f.Verdict, f.Why)
+		name := f.Check
+		if f.Target != "" {
+			name += " of " + f.Target
+		}
+		out = append(out, fmt.Sprintf("%s is %s: %s", name, f.Verdict, f.Why))
 		if f.Rule != "" {
-			line += "; it wants " + f.Rule
+			out = append(out, "    rule: "+f.Rule)
 		}
 		if f.Flip != "" {
-			line += "; " + f.Flip
+			out = append(out, "    would change it: "+f.Flip)
 		}
-		out = append(out, line)
 	}
 	switch {
 	case e.Next != "" && !e.NextAt.IsZero():

@@ -34,10 +34,13 @@ type session struct {
 }
 
 // openSession opens the store and the account, and proves that there are
-// credentials.
+// credentials and that the account can be reached.
 func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) (*session, error) {
 	cfg, err := ao.load(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := reach(ctx, cfg); err != nil {
 		return nil, err
 	}
 	store, err := so.open(ctx, env)

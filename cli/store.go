@@ -22,7 +22,7 @@ type storeOptions struct {
 }
 
 func (o *storeOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.path, "store", "", "file that remembers rollouts (default: in $CROSSFADE_HOME, or the state directory of this user)")
+	cmd.Flags().StringVar(&o.path, "store", "", "`FILE` that remembers rollouts (default: in $CROSSFADE_HOME, or the state directory of this user)")
 }
 
 // file returns the store's path: $CROSSFADE_HOME, or the place that the XDG Base

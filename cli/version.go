@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -18,7 +17,11 @@ func newVersion(env *Env) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
 			return env.print(out, b, func() []string {
-				return []string{fmt.Sprintf("crossfade %s (%s, %s)", b.Version, b.Commit, b.Go)}
+				text := "crossfade " + b.Version
+				if b.Commit != "" {
+					text += " (" + b.Commit + ")"
+				}
+				return []string{text + ", " + b.Go}
 			})
 		},
 	}
@@ -28,13 +31,13 @@ func newVersion(env *Env) *cobra.Command {
 
 type build struct {
 	Version string `json:"version"`
-	Commit  string `json:"commit"`
+	Commit  string `json:"commit,omitempty"`
 	Go      string `json:"go"`
 }
 
 // readBuild takes what the Go tool noted in the program.
 func readBuild() build {
-	b := build{Version: "unknown", Commit: "unknown", Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
+	b := build{Version: "unknown", Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

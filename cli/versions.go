@@ -23,8 +23,8 @@ type versionsOptions struct {
 type keepFlags struct{ plan.Keep }
 
 func (k *keepFlags) flags(cmd *cobra.Command, versions int) {
-	cmd.Flags().IntVar(&k.Versions, "keep-versions", versions, "leave the newest so many")
-	cmd.Flags().IntVar(&k.Verified, "keep-verified", plan.DefaultKeep.Verified, "leave the last so many verified ones")
+	cmd.Flags().IntVar(&k.Versions, "keep-versions", versions, "leave the newest `N`")
+	cmd.Flags().IntVar(&k.Verified, "keep-verified", plan.DefaultKeep.Verified, "leave the last `N` verified ones")
 }
 
 // defaultKeepVersions is how many versions prune leaves when nothing is said.
