@@ -1,0 +1,88 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+)
+
+// A Part is one metric's evidence and its weight in the whole.
+type Part struct {
+	Value  float64 // 0 or above
+	Weight float64 // above 0
+}
+
+// Average joins the evidence of several metrics into one value with the same
+// guarantee, however they depend on each other. Weights are fixed before the
+// start; they need not sum to 1. Without parts there is no evidence: 1.
+//
+// Reaching 1/α with the average is never later than reaching 1/(α·weight) with
+// the metric alone, which is what correcting by Bonferroni would ask for.
+func Average(parts ...Part) float64 {
+	sum, weights := 0.0, 0.0
+	for _, p := range parts {
+		sum += p.Weight * min(p.Value, ceiling)
+		weights += p.Weight
+	}
+	if weights == 0 {
+		return 1
+	}
+	return sum / weights
+}
+
+// Condemns tells whether evidence suffices to roll back when at most a share
+// alpha, in (0, 1), of the good releases may be rolled back, ever.
+func Condemns(value, alpha float64) bool { return value >= 1/alpha }
+
+// Paired tests pairs of probes, one of each version: an even coin decides which
+// of the two a failure belongs to. The value multiplies the evidence of the
+// traffic that follows; it is 1 when nothing failed.
+func Paired(l Label, pairs, canaryFailed, stableFailed int) float64 {
+	l.Onset = Onset{AtStart: 1}
+	w := l.Begin()
+	l.Add(&w, Block{
+		Low: 0.5, High: 0.5,
+		Canary: Outcomes{Requests: pairs, Failed: canaryFailed},
+		Stable: Outcomes{Requests: pairs, Failed: stableFailed},
+	})
+	return l.Value(w)
+}
+
+// Information is what one request of the new version is expected to tell, in nats,
+// at a share w of the traffic, when it fails with probability canary and the old
+// version with stable: the growth of the best bet (Wald 1945). It is 0 at a share
+// of 0 or 1 and largest, as a share goes to 0, at the divergence of the two.
+func Information(w, canary, stable float64) float64 {
+	if w <= 0 || w >= 1 {
+		return 0
+	}
+	mix := w*canary + (1-w)*stable
+	return divergence(canary, mix) + (1-w)/w*divergence(stable, mix)
+}
+
+// divergence is that of Kullback and Leibler between two coins, in nats.
+func divergence(p, q float64) float64 {
+	term := func(p, q float64) float64 {
+		if p == 0 {
+			return 0
+		}
+		return p * math.Log(p/q)
+	}
+	return term(p, q) + term(1-p, 1-q)
+}
+
+// Limit is the least number of requests of the new version, in expectation, after
+// which any test can tell a version that fails with probability canary from one
+// that fails with stable, with at most alpha false rollbacks and miss missed ones,
+// even if it knew both rates (Wald 1945). It is infinite when they are equal.
+func Limit(canary, stable, alpha, miss float64) (float64, error) {
+	for _, p := range []float64{canary, stable} {
+		if !(p >= 0 && p <= 1) {
+			return 0, fmt.Errorf("probability %v is not in [0, 1]", p)
+		}
+	}
+	d := divergence(canary, stable)
+	if math.IsInf(d, 1) {
+		return (1 - miss) / canary, nil
+	}
+	return divergence(1-miss, alpha) / d, nil
+}

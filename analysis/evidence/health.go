@@ -1,0 +1,87 @@
+package evidence
+
+import "math"
+
+// The rates at which the health bound bets, and the share of its stake on each.
+var healthBets = [5]struct{ rate, prior float64 }{{.1, .1}, {.3, .15}, {1, .15}, {3, .1}, {10, .5}}
+
+// Health knows which excess of failures over the old version is ruled out. It is
+// an e-process against "the new version's rate is at least the old version's plus
+// d" for every d at once, and needs only sums. Its zero value is the beginning.
+//
+// For a bet a, n requests and x failures of the new version, y of the old one,
+// and ρ = w/(1−w) at the smallest share w in force, it multiplies by
+//
+//	exp(−a·x + y·ln(1 + ρ(1−e⁻ᵃ)) + d·(1−e⁻ᵃ)·n)
+//
+// Source: the method of Howard, Ramdas, McAuliffe and Sekhon, for a difference.
+type Health struct {
+	Requests int `json:"requests"` // of the new version
+	Failed   int `json:"failed"`
+	// Stable sums, for each bet, what the old version's failures say, in nats.
+	Stable [5]float64 `json:"stable"`
+}
+
+// Add takes in a block. Blocks in which the old version had no traffic do not
+// count: there was nothing to compare with.
+func (h *Health) Add(b Block) {
+	if b.High >= 1 {
+		return
+	}
+	h.Requests += b.Canary.Requests
+	h.Failed += b.Canary.Failed
+	if b.Stable.Failed == 0 || b.Low <= 0 {
+		return
+	}
+	odds := b.Low / (1 - b.Low)
+	for i, bet := range healthBets {
+		h.Stable[i] += float64(b.Stable.Failed) * math.Log1p(-odds*math.Expm1(-bet.rate))
+	}
+}
+
+// Excluded returns the smallest excess of the new version's rate of failures over
+// the old one's that is ruled out at level beta, in (0, 1): larger ones are, too.
+// It is 1 as long as nothing is. The chance that the true excess is ever ruled
+// out is at most beta. After n requests without a failure it is about 3.7/n for
+// a beta of 0.05.
+func (h Health) Excluded(beta float64) float64 {
+	want := -math.Log(beta)
+	value, slope := h.log(1)
+	if value < want {
+		return 1
+	}
+	// The logarithm is convex and rising in the excess, so Newton's steps from
+	// the right approach from the right and never jump over.
+	d := 1.0
+	for range 60 {
+		step := (value - want) / slope
+		if next := d - step; next > 0 {
+			d = next
+		} else {
+			return 0
+		}
+		if step <= 1e-9*d {
+			break
+		}
+		value, slope = h.log(d)
+	}
+	return d
+}
+
+// log is the logarithm of the e-process against an excess, and its slope.
+func (h Health) log(d float64) (value, slope float64) {
+	var logs, slopes [5]float64
+	top := math.Inf(-1)
+	for i, bet := range healthBets {
+		slopes[i] = -math.Expm1(-bet.rate) * float64(h.Requests)
+		logs[i] = math.Log(bet.prior) - bet.rate*float64(h.Failed) + h.Stable[i] + d*slopes[i]
+		top = max(top, logs[i])
+	}
+	sum := 0.0
+	for i, l := range logs {
+		share := math.Exp(l - top)
+		sum += share
+		slope += share * slopes[i]
+	}
+	return top + math.Log(sum), slope / sum
+}

@@ -1,0 +1,177 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+)
+
+// A Ladder tests whether the new version is slower than the old one. Thresholds
+// divide durations into classes, from the fastest to the slowest; what is tested
+// is which version served a request of each class.
+//
+// For a share w of the traffic, a bet that the new version has rₖ times as many
+// requests in class k (rising with k) multiplies by
+//
+//	∏ (rₖ if the new version served it, else 1) / Dₖ,  Dₖ = 1 + w(rₖ−1)
+//
+// over all requests. If the new version's durations are stochastically no longer
+// than the old version's in every instant its expectation is at most 1, for any
+// course of those: rₖ/Dₖ rises with k. With an excess of up to εⱼ tolerated
+// beyond threshold j the expectation of one request is at most
+//
+//	1 + Σ εⱼ·(f(rⱼ) − f(rⱼ₋₁)),  f(r) = w·r/Dᵣ
+//
+// by which each request is divided. For one threshold and no tolerance this is
+// the growth-optimal test of two Bernoulli streams (Turner, Ly and Grünwald); it
+// uses what fast requests say, which a count of slow ones alone does not.
+//
+// Where the share was not constant each Dₖ is taken at the end of the range where
+// it is larger, so no request counts for more than it should.
+type Ladder struct {
+	// Tolerated are the excesses εⱼ in [0, 1), one for each threshold.
+	Tolerated []float64 `json:"tolerated"`
+	Bets      []Shape   `json:"bets"`
+	Onset     Onset     `json:"onset"`
+}
+
+// A Shape is a bet on how the new version's durations are distributed.
+type Shape struct {
+	// Ratios are, for each class from the fastest on, how many times as many
+	// requests of the new version are in it; above 0, and never falling.
+	Ratios []float64 `json:"ratios"`
+	Prior  float64   `json:"prior"` // the share of the stake; all of them sum to 1
+}
+
+// Quantiles are the shares of the old version's requests that were faster than
+// the thresholds of [DefaultLadder]: the median, and what nine of ten, and 99 of
+// a hundred, stay below.
+var Quantiles = [3]float64{0.5, 0.9, 0.99}
+
+// DefaultLadder returns a test with thresholds at [Quantiles] of the old version's
+// history. It tolerates that 3, 2 and 1 of a hundred requests more than before
+// are slower than the three: the first requests of a new version often are, as
+// its processes start. The bets are on durations that are longer by a factor, in
+// units of the spread of their logarithm, and on requests that hang.
+func DefaultLadder() Ladder {
+	tolerated := []float64{0.03, 0.02, 0.01}
+	l := Ladder{Tolerated: tolerated, Onset: DefaultOnset}
+	for _, s := range []struct{ shift, prior float64 }{{0.4, 0.2}, {0.8, 0.3}, {1.4, 0.2}, {2.5, 0.1}} {
+		l.Bets = append(l.Bets, shape(s.prior, tolerated, func(j int) float64 {
+			return upper(math.Sqrt2*math.Erfinv(2*Quantiles[j]-1) - s.shift)
+		}))
+	}
+	for _, s := range []struct{ hanging, prior float64 }{{0.1, 0.1}, {0.5, 0.1}} {
+		l.Bets = append(l.Bets, shape(s.prior, tolerated, func(j int) float64 {
+			return 1 - Quantiles[j]*(1-s.hanging)
+		}))
+	}
+	return l
+}
+
+// upper is the chance that a standard normal variable exceeds z.
+func upper(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }
+
+// shape makes a bet of the shares slower than each threshold, against the worst
+// distribution that is tolerated.
+func shape(prior float64, tolerated []float64, slower func(threshold int) float64) Shape {
+	s := Shape{Prior: prior, Ratios: make([]float64, len(tolerated)+1)}
+	above, aboveTolerated, floor := 1.0, 1.0, 0.0
+	for k := range s.Ratios {
+		next, nextTolerated := 0.0, 0.0
+		if k < len(tolerated) {
+			next, nextTolerated = slower(k), 1-Quantiles[k]+tolerated[k]
+		}
+		floor = max(floor, (above-next)/(aboveTolerated-nextTolerated))
+		s.Ratios[k] = floor
+		above, aboveTolerated = next, nextTolerated
+	}
+	return s
+}
+
+// Check says what is wrong with the rule, if anything.
+func (l Ladder) Check() error {
+	for _, e := range l.Tolerated {
+		if !(e >= 0 && e < 1) {
+			return fmt.Errorf("tolerated excess %v is not in [0, 1)", e)
+		}
+	}
+	priors := make([]float64, len(l.Bets))
+	for i, b := range l.Bets {
+		priors[i] = b.Prior
+		if len(b.Ratios) != len(l.Tolerated)+1 {
+			return fmt.Errorf("a bet on %d classes, but %d thresholds make %d", len(b.Ratios), len(l.Tolerated), len(l.Tolerated)+1)
+		}
+		for k, r := range b.Ratios {
+			if !(r > 0) || math.IsInf(r, 0) || k > 0 && r < b.Ratios[k-1] {
+				return fmt.Errorf("the ratios %v are not above 0 and rising", b.Ratios)
+			}
+		}
+	}
+	return checkStakes(priors, l.Onset)
+}
+
+// Begin returns the wealth before anything is known; its value is 1.
+func (l Ladder) Begin() Wealth { return l.Onset.begin(len(l.Bets)) }
+
+// steady is the largest change of the share within a block that a ladder bets on.
+// Every request of the block pays for not knowing the share, and where it changed
+// by more they pay more than they tell.
+const steady = 0.005
+
+// Add lets the wealth bet on a block. A block in which one of the versions had
+// all of the traffic is neutral, and so is one in which the share changed much.
+func (l Ladder) Add(w *Wealth, b Block) {
+	l.Onset.place(w, b.Seconds)
+	if !b.compared() || b.High-b.Low > steady || b.Canary.Timed+b.Stable.Timed == 0 {
+		return
+	}
+	for i, bet := range l.Bets {
+		w.multiply(i, l.log(bet.Ratios, b))
+	}
+}
+
+// log is the logarithm of what a block multiplies a bet by.
+func (l Ladder) log(ratios []float64, b Block) float64 {
+	log, tolerated, before := 0.0, 0.0, 0.0
+	for k, r := range ratios {
+		share := b.High
+		if r < 1 {
+			share = b.Low
+		}
+		canary, stable := b.Canary.class(k), b.Stable.class(k)
+		if canary > 0 {
+			log += float64(canary) * math.Log(r)
+		}
+		if n := canary + stable; n > 0 {
+			log -= float64(n) * math.Log1p(share*(r-1))
+		}
+		if k > 0 {
+			tolerated += l.Tolerated[k-1] * max(0, b.High*r/(1+b.High*(r-1))-before)
+		}
+		before = b.Low * r / (1 + b.Low*(r-1))
+	}
+	return log - float64(b.Canary.Timed+b.Stable.Timed)*math.Log1p(tolerated)
+}
+
+// class is how many requests are slower than threshold k−1 but not than k.
+func (o Outcomes) class(k int) int {
+	slower := func(j int) int {
+		if j < len(o.Slower) {
+			return o.Slower[j]
+		}
+		return 0
+	}
+	if k == 0 {
+		return o.Timed - slower(0)
+	}
+	return slower(k-1) - slower(k)
+}
+
+// Value is how many times its stake the wealth is worth, 0 or above.
+func (l Ladder) Value(w Wealth) float64 {
+	value := w.Tail
+	for i, bet := range l.Bets {
+		value += bet.Prior * w.Placed[i]
+	}
+	return min(value, ceiling)
+}
