@@ -19,6 +19,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -123,7 +124,8 @@ func (j *Journal) open(options Options) error {
 	}
 	// The exclusive lock keeps other processes out for as long as this one
 	// lives, and goes with it however it dies.
-	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(j.dir, FileName))+
+	path := url.URL{Path: filepath.ToSlash(filepath.Join(j.dir, FileName))}
+	db, err := sql.Open("sqlite", "file:"+path.EscapedPath()+
 		"?_pragma=busy_timeout(0)&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	if err != nil {
 		return err

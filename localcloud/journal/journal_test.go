@@ -102,6 +102,16 @@ func TestADirectoryInUseIsRefused(t *testing.T) {
 	}
 }
 
+func TestADirectoryMayHaveAnyName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "what? 100% #1 & é", "inner")
+	if err := open(t, dir, journal.Options{}).Put("k", "a", []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, journal.FileName)); err != nil {
+		t.Errorf("the database is somewhere else: %v", err)
+	}
+}
+
 func TestADirectoryOfANewerProgramIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	j, err := journal.Open(dir, journal.Options{})

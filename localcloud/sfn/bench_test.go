@@ -70,20 +70,25 @@ func BenchmarkStartExecution(b *testing.B) {
 	}
 }
 
-// BenchmarkWaitingExecutions measures the memory of an execution that waits.
-func BenchmarkWaitingExecutions(b *testing.B) {
-	c := newCloud(b)
-	arn := c.create("waiting", waitAnHour)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	b.ResetTimer()
-	for range b.N {
-		c.begin(arn)
+// BenchmarkMemory measures what an execution takes that waits, and one that has
+// ended.
+func BenchmarkMemory(b *testing.B) {
+	for what, definition := range map[string]string{"waiting": waitAnHour, "ended": passDefinition("")} {
+		b.Run(what, func(b *testing.B) {
+			c := newCloud(b)
+			arn := c.create("measured", definition)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			b.ResetTimer()
+			for range b.N {
+				c.begin(arn)
+			}
+			b.StopTimer()
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(b.N), "bytes/execution")
+			runtime.KeepAlive(c)
+		})
 	}
-	b.StopTimer()
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(b.N), "bytes/execution")
-	runtime.KeepAlive(c)
 }

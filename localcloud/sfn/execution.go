@@ -36,8 +36,9 @@ type execution struct {
 	timer timer // of timers
 
 	mu      sync.Mutex
-	state   *machine.Execution
-	history []machine.HistoryEvent
+	state   *machine.Execution // nil after success, unless it had map runs
+	output  string             // after success
+	history chronicle
 	last    time.Time // of the last step; time does not go back for an execution
 	stopped time.Time // zero while running
 	tasks   map[machine.TaskID]*task
@@ -179,10 +180,10 @@ type result struct {
 // result returns how the execution ended, with what it said or without. x.mu is
 // held.
 func (x *execution) result(data bool) result {
-	if x.state.Status == machine.StatusSucceeded {
+	if x.status.Load() == machine.StatusSucceeded {
 		r := result{details: included(data)}
 		if data {
-			r.output = &x.state.OutputText
+			r.output = &x.output
 		}
 		return r
 	}

@@ -47,11 +47,12 @@ func (s *Service) getExecutionHistory(ctx context.Context, in *sfnapi.GetExecuti
 func (x *execution) savedHistory() []machine.HistoryEvent {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	n := len(x.history)
+	events := x.history.all()
+	n := len(events)
 	if x.unsaved != nil {
 		n -= len(x.unsaved.events)
 	}
-	return x.history[:n:n]
+	return events[:n:n]
 }
 
 var notTruncated = false

@@ -48,6 +48,9 @@ func (s *Service) listMapRuns(ctx context.Context, in *sfnapi.ListMapRunsInput) 
 func (x *execution) mapRuns() []machine.MapRun {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.state == nil {
+		return nil
+	}
 	return x.state.MapRuns()
 }
 

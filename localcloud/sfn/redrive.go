@@ -37,7 +37,7 @@ func (x *execution) notRedrivable(now time.Time) string {
 		return "State machine is in DELETING status"
 	case status == string(machine.StatusRunning) || status == string(machine.StatusSucceeded):
 		return "Execution is " + status + " and cannot be redriven"
-	case len(x.history) >= redriveMaxEvents:
+	case x.history.len() >= redriveMaxEvents:
 		return "Execution history event limit exceeded"
 	case now.Sub(x.started) >= maxDuration:
 		return "Execution has exceeded the max execution time"

@@ -227,9 +227,6 @@ func (r *restoring) execution(key string, value []byte) error {
 		redrives: rec.Redrives, redriven: rec.Redriven, redriveTokens: rec.RedriveTokens,
 		state: rec.State,
 	}
-	if x.state == nil {
-		x.state = &machine.Execution{Status: rec.Status}
-	}
 	if p := rec.Parent; p != nil {
 		x.parent = &parent{arn: p.ARN, task: p.Task, pattern: p.Pattern}
 	}
@@ -280,18 +277,19 @@ func (r *restoring) finish(string, []byte) error {
 			return fmt.Errorf("execution %s has %d parts of its history, want %d", x.arn, len(parts), x.chunks)
 		}
 		for _, part := range parts {
-			x.history = append(x.history, part.Events...)
+			x.history.append(part.Events)
 		}
-		x.history = slices.Clip(x.history)
-		if len(x.history) == 0 {
+		events := x.history.all()
+		if len(events) == 0 {
 			return fmt.Errorf("execution %s has no history", x.arn)
 		}
-		x.input = x.history[0].Details.Input
-		x.indexMapRuns(x.history)
+		x.input = events[0].Details.Input
+		x.indexMapRuns(events)
 		if !x.running() {
-			if last := x.history[len(x.history)-1]; x.state.OutputText == "" && last.Details != nil {
-				x.state.OutputText = last.Details.Output
+			if last := events[len(events)-1]; last.Details != nil {
+				x.output = last.Details.Output
 			}
+			x.history.pack()
 			continue
 		}
 		x.machine.runs.open.Add(1)

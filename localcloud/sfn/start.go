@@ -79,7 +79,7 @@ func (s *Service) startSyncExecution(ctx context.Context, in *sfnapi.StartSyncEx
 		Name:            &x.name,
 		StartDate:       x.started,
 		StopDate:        x.stopped,
-		Status:          string(x.state.Status),
+		Status:          x.shownStatus(),
 		TraceHeader:     x.trace,
 		InputDetails:    included(data),
 		Output:          r.output,
@@ -222,16 +222,35 @@ func (s *Service) begin(x *execution) ([]func(), error) {
 		}
 	}
 	x.machine.runs.open.Add(1)
+	if x.machine.control.Load().deleting {
+		// Whoever deletes marks it first and then counts, as this counts first
+		// and then looks: one of the two sees the other.
+		s.unbegin(x)
+		return nil, x.machine.deletingError()
+	}
 	after, err := s.step(x, machine.Begin{}, x.started)
-	if err != nil { // not acknowledged, so it never was
-		x.unsaved = nil
-		s.timers.set(x, time.Time{})
-		x.status.Store(machine.StatusAborted)
-		x.machine.runs.open.Add(-1)
-		x.machine.runs.drop(x)
+	if err != nil {
+		s.unbegin(x)
 		return nil, err
 	}
 	return after, nil
+}
+
+// unbegin takes back an execution whose start was not acknowledged. x.mu is held.
+func (s *Service) unbegin(x *execution) {
+	x.unsaved = nil
+	s.timers.set(x, time.Time{})
+	x.status.Store(machine.StatusAborted)
+	x.machine.runs.drop(x)
+	s.closed(x.machine)
+}
+
+// closed counts an execution that runs no more, and has a deletion finished that
+// waited for it.
+func (s *Service) closed(m *stateMachine) {
+	if m.runs.open.Add(-1) == 0 && m.control.Load().deleting {
+		s.calls.submit(func() { s.lastEnded(m) })
+	}
 }
 
 // alreadyThere says that an execution of that name came first.

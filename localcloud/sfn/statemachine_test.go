@@ -2,8 +2,10 @@ package sfn
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
 )
 
@@ -316,5 +318,33 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 	}
 	if d := got.Diagnostics[0]; d.Code != "SCHEMA_VALIDATION_FAILED" || *d.Location != "/" || d.Severity != "ERROR" || d.Message != "These fields are required: [States, StartAt]" {
 		t.Errorf("diagnostic %+v", d)
+	}
+}
+
+func TestADeletionAmongStartsLeavesNothingBehind(t *testing.T) {
+	for range 20 {
+		c := newCloud(t)
+		arn := c.create("contested", passDefinition(""))
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 20 {
+					_, err := c.startExecution(c.ctx, &sfnapi.StartExecutionInput{StateMachineArn: arn})
+					if err != nil && !isGone(err) && !wire.IsCode(err, "StateMachineDeleting") {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Go(func() {
+			if _, err := c.deleteStateMachine(c.ctx, &sfnapi.DeleteStateMachineInput{StateMachineArn: arn}); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		c.pass(0)
+		if _, err := c.describeStateMachine(c.ctx, &sfnapi.DescribeStateMachineInput{StateMachineArn: arn}); !isGone(err) {
+			t.Fatalf("after the last start: %v, want it to be gone", err)
+		}
 	}
 }

@@ -81,7 +81,7 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 		s.timers.set(x, result.Wake)
 		return after, nil
 	}
-	x.history = append(x.history, result.History...)
+	x.history.append(result.History)
 	s.closeTask(x, ev)
 	if x.state.Status != machine.StatusRunning {
 		x.stopped = now
@@ -92,7 +92,7 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 }
 
 // begun says whether the first step was taken.
-func (x *execution) begun() bool { return len(x.history) > 0 }
+func (x *execution) begun() bool { return x.history.len() > 0 }
 
 // settle saves the step that waits for it, and then acts upon it. x.mu is held.
 func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
@@ -157,10 +157,8 @@ func (s *Service) finish(x *execution) []func() {
 		x.done = nil
 	}
 	m := x.machine
+	s.closed(m)
 	var after []func()
-	if m.runs.open.Add(-1) == 0 && m.control.Load() != nil && m.control.Load().deleting {
-		after = append(after, func() { s.calls.submit(func() { s.lastEnded(m) }) })
-	}
 	if x.parent != nil {
 		after = append(after, func() { s.calls.submit(func() { s.childEnded(x) }) })
 	}
@@ -174,11 +172,16 @@ func (s *Service) finish(x *execution) []func() {
 // succeed may be redriven, and keeps its state.
 func (x *execution) settleMemory() {
 	x.tasks = nil
-	if x.state.Status == machine.StatusSucceeded && len(x.state.MapRuns()) == 0 {
-		x.state = &machine.Execution{Status: x.state.Status, OutputText: x.state.OutputText, EventCount: x.state.EventCount}
+	if x.state.Status == machine.StatusSucceeded {
+		x.output = x.state.OutputText
+		if len(x.state.MapRuns()) == 0 {
+			x.state = nil
+		}
 	}
 	if x.machine.kind == asl.Express {
-		x.history = nil
+		x.history = chronicle{}
+	} else {
+		x.history.pack()
 	}
 }
 
