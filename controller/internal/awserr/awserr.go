@@ -5,6 +5,7 @@ package awserr
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/aws/smithy-go"
@@ -45,6 +46,12 @@ func Wrap(operation string, err error) error {
 	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
+		// There was no answer. What people can act on is the network's own
+		// error, inside the SDK's account of its attempts.
+		var sent *url.Error
+		if errors.As(err, &sent) {
+			err = sent.Err
+		}
 		return fmt.Errorf("%s: %w", operation, err)
 	}
 	for _, k := range kinds {
