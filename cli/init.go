@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func (o initOptions) run(cmd *cobra.Command, env *Env) error {
 			return err
 		}
 	}
-	text := plan.Marshal(p)
+	text := append(bytes.TrimRight(plan.Marshal(p), "\n"), '\n')
 	if o.file == "-" {
 		_, err := env.Stdout.Write(text)
 		return err

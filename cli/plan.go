@@ -120,6 +120,8 @@ func changeOf(t plan.Target, r controller.Resolved) string {
 		release = "releases version " + r.Version
 	case r.Upload:
 		release = "uploads " + t.Definition + t.Code + " and publishes it"
+	case t.Definition+t.Code != "":
+		release = "publishes what is there, which is " + t.Definition + t.Code
 	}
 	if !r.Exists {
 		return fmt.Sprintf("%s: does not exist yet; %s and creates it with all traffic there", name, release)

@@ -1,8 +1,6 @@
 package view
 
-import (
-	"charm.land/lipgloss/v2"
-)
+import "strings"
 
 // summaryEvents is how many of the last events a summary has.
 const summaryEvents = 5
@@ -22,7 +20,9 @@ func (s Style) Summary(sc Scene, width int) []string {
 	}
 	if len(sc.Events) > 0 {
 		lines = append(lines, "")
-		lines = append(lines, s.eventLines(sc, max(width, lipgloss.Width("00:00:00 ")), summaryEvents)...)
+	}
+	for _, e := range sc.Events[max(0, len(sc.Events)-summaryEvents):] {
+		lines = append(lines, strings.Split(s.Wrap(s.EventLine(e, sc.Now), width), "\n")...)
 	}
 	return lines
 }

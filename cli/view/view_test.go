@@ -126,6 +126,13 @@ func TestScreenAt80By24(t *testing.T) {
 	}
 }
 
+func TestASummaryBreaksSentencesInsteadOfCuttingThem(t *testing.T) {
+	sc := scene()
+	sc.Events[1].Text = strings.Repeat("a long sentence that goes on, ", 6) + "to its end"
+	lines := Style{}.Summary(sc, 80)
+	golden(t, "summary.txt", strings.Join(lines, "\n"))
+}
+
 func TestAScreenNeverExceedsItsTerminal(t *testing.T) {
 	many := scene()
 	for i := range 30 {
