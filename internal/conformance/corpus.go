@@ -107,6 +107,8 @@ type Step struct {
 	StateMachineAliasArn   string `json:"stateMachineAliasArn"`
 	StateMachineVersionArn string `json:"stateMachineVersionArn"`
 	Status                 string `json:"status"`
+	FunctionName           string `json:"FunctionName"`
+	Function               string `json:"function"`
 
 	Match    any    `json:"match"`
 	Actual   any    `json:"actual"`
@@ -129,6 +131,7 @@ type Expect struct {
 // ExpectError is what was recorded of an error; empty fields were not.
 type ExpectError struct {
 	Code           string         `json:"code"`
+	TypeAnyOf      []string       `json:"type_any_of"`
 	Message        *string        `json:"message"`
 	MessageMatches string         `json:"message_matches"`
 	HTTPStatus     int            `json:"http_status"`

@@ -1,11 +1,15 @@
 package conformance
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +98,7 @@ func (a *answers) reference(ref string) (any, error) {
 		return nil, err
 	}
 	for _, op := range parts[1:] {
-		if v, err = operate(v, op); err != nil {
+		if v, err = a.operate(v, op); err != nil {
 			return nil, fmt.Errorf("@{%s}: %w", ref, err)
 		}
 	}
@@ -111,6 +115,10 @@ func (a *answers) root(name string) (any, bool) {
 		return Account, true
 	case "region":
 		return Region, true
+	case "secondary_account_id":
+		return SecondaryAccount, true
+	case "secondary_region":
+		return SecondaryRegion, true
 	case "now":
 		return a.now.UTC().Format("2006-01-02T15:04:05.000Z"), true
 	}
@@ -119,8 +127,11 @@ func (a *answers) root(name string) (any, bool) {
 
 // Account and Region are where cases are replayed.
 const (
-	Account = "123456789012"
+	Account = "210987654321"
 	Region  = "eu-central-1"
+
+	SecondaryAccount = "321098765432"
+	SecondaryRegion  = "eu-west-1"
 )
 
 func (a *answers) path(path string) (any, error) {
@@ -145,6 +156,11 @@ func walk(v any, path string) (any, error) {
 		switch {
 		case strings.HasPrefix(path, ".$full"):
 			path = path[len(".$full"):]
+			if merged, ok := v.(map[string]any); ok {
+				merged = maps.Clone(merged)
+				delete(merged, "ResponseMetadata") // every page had its own
+				v = merged
+			}
 			continue
 		case strings.HasPrefix(path, `["`):
 			end := strings.Index(path, `"]`)
@@ -154,6 +170,9 @@ func walk(v any, path string) (any, error) {
 			key, path = path[2:end], path[end+2:]
 		case strings.HasPrefix(path, "[*]"):
 			list, ok := v.([]any)
+			if merged, isObject := v.(map[string]any); isObject {
+				list, ok = []any{merged}, true // all pages of a paginated step in one
+			}
 			if !ok {
 				return nil, fmt.Errorf("[*] on %T", v)
 			}
@@ -206,7 +225,7 @@ func walk(v any, path string) (any, error) {
 	return v, nil
 }
 
-func operate(v any, op string) (any, error) {
+func (a *answers) operate(v any, op string) (any, error) {
 	name, path := op, ""
 	if i := strings.IndexAny(op, ".["); i > 0 && strings.HasPrefix(op, "json") {
 		name, path = op[:i], op[i:]
@@ -217,6 +236,13 @@ func operate(v any, op string) (any, error) {
 		arg, err := url.PathUnescape(f)
 		if err != nil {
 			return nil, err
+		}
+		if ref, ok := strings.CutPrefix(arg, "@"); ok {
+			other, err := a.path(ref)
+			if err != nil {
+				return nil, err
+			}
+			arg = text(other)
 		}
 		args[i] = arg
 	}
@@ -339,6 +365,35 @@ func slice(v any, args []string) (any, error) {
 	return nil, fmt.Errorf("slice of %T", v)
 }
 
+// zip returns an archive of files, which is the same for the same files.
+func (a *answers) zip(files map[string]any) ([]byte, error) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		content, err := a.resolve(files[name])
+		if err != nil {
+			return nil, err
+		}
+		header := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		header.SetMode(0o755)
+		f, err := w.CreateHeader(header)
+		if err != nil {
+			return nil, err
+		}
+		raw := []byte(text(content))
+		if special, _ := files[name].(map[string]any); special != nil && special["$concat"] == nil {
+			if raw, err = base64.StdEncoding.DecodeString(text(content)); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := f.Write(raw); err != nil {
+			return nil, err
+		}
+	}
+	err := w.Close()
+	return b.Bytes(), err
+}
+
 // special evaluates {"$time": …} and the like. ok is false for plain objects.
 func (a *answers) special(v map[string]any) (value any, ok bool, err error) {
 	if len(v) != 1 {
@@ -373,7 +428,12 @@ func (a *answers) special(v map[string]any) (value any, ok bool, err error) {
 			}
 			return b.String(), true, nil
 		case "$bytes":
-			return base64.StdEncoding.EncodeToString([]byte(text(x))), true, nil
+			r, err := a.resolve(x)
+			return base64.StdEncoding.EncodeToString([]byte(text(r))), true, err
+		case "$zip":
+			files, _ := x.(map[string]any)
+			archive, err := a.zip(files)
+			return base64.StdEncoding.EncodeToString(archive), true, err
 		case "$base64":
 			return x, true, nil
 		}

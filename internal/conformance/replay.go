@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -38,6 +39,11 @@ type Caller interface {
 	Pass(ctx context.Context, d time.Duration) error
 	// Now is the cloud's time.
 	Now() time.Time
+}
+
+// A Traveller is a Caller that can call from another account or region.
+type Traveller interface {
+	CallFrom(ctx context.Context, account, region, service, operation, protocol string, params map[string]any) (Answer, error)
 }
 
 // polls is how often a wait or a retried step looks, a second apart.
@@ -106,8 +112,9 @@ func (r *replayer) step(ctx context.Context, s *Step) error {
 }
 
 func (r *replayer) call(ctx context.Context, s *Step) error {
-	if s.Client != nil {
-		return fmt.Errorf("calls with other credentials are not replayed")
+	account, region, err := r.credentials(s)
+	if err != nil {
+		return err
 	}
 	params, err := r.answers.resolve(any(s.Params))
 	if err != nil {
@@ -115,7 +122,7 @@ func (r *replayer) call(ctx context.Context, s *Step) error {
 	}
 	input, _ := params.(map[string]any)
 	for try := 0; ; try++ {
-		answer, err := r.caller.Call(ctx, s.Service, s.Operation, r.c.Protocol, input)
+		answer, err := r.pages(ctx, s, account, region, input)
 		if err != nil {
 			return err
 		}
@@ -147,6 +154,71 @@ func (r *replayer) call(ctx context.Context, s *Step) error {
 	}
 }
 
+// credentials returns the account and the region that a step is called from.
+func (r *replayer) credentials(s *Step) (account, region string, err error) {
+	client, _ := s.Client.(string)
+	_, travels := r.caller.(Traveller)
+	where, isRegion := strings.CutPrefix(client, "region:")
+	switch {
+	case s.Client == nil:
+		return Account, Region, nil
+	case travels && isRegion:
+		v, err := r.answers.resolveText(where)
+		return Account, text(v), err
+	case travels && client == "secondary_account":
+		return SecondaryAccount, Region, nil
+	}
+	return "", "", fmt.Errorf("calls with other credentials are not replayed")
+}
+
+// pageTokens are the members by which an answer leads to the next page, and
+// those that take them.
+var pageTokens = map[string]string{"NextMarker": "Marker", "NextToken": "NextToken", "nextToken": "nextToken"}
+
+// pages calls an operation; of a paginated one it calls every page, and returns
+// their lists joined.
+func (r *replayer) pages(ctx context.Context, s *Step, account, region string, input map[string]any) (Answer, error) {
+	call := func(in map[string]any) (Answer, error) {
+		if s.Client != nil {
+			return r.caller.(Traveller).CallFrom(ctx, account, region, s.Service, s.Operation, r.c.Protocol, in)
+		}
+		return r.caller.Call(ctx, s.Service, s.Operation, r.c.Protocol, in)
+	}
+	if !s.Paginate {
+		return call(input)
+	}
+	in := maps.Clone(input)
+	if config, ok := in["PaginationConfig"].(map[string]any); ok {
+		delete(in, "PaginationConfig")
+		if size, ok := config["PageSize"]; ok && s.Service == "lambda" {
+			in["MaxItems"] = size
+		}
+	}
+	all, err := call(in)
+	for page := all; err == nil && page.Error == nil; {
+		more := false
+		for out, token := range pageTokens {
+			if v, ok := page.Response[out]; ok {
+				in[token], more = v, true
+				delete(all.Response, out)
+			}
+		}
+		if !more {
+			break
+		}
+		if page, err = call(in); err != nil || page.Error != nil {
+			return page, err
+		}
+		for k, v := range page.Response {
+			if list, ok := v.([]any); ok {
+				before, _ := all.Response[k].([]any)
+				all.Response[k] = slices.Concat(before, list)
+			}
+		}
+	}
+	return all, err
+}
+
 // checksHold tries the relations that follow a step which is to be polled and
 // whose answer was not recorded.
 func (r *replayer) checksHold(s *Step, answer Answer) bool {
@@ -162,7 +234,10 @@ func (r *replayer) checksHold(s *Step, answer Answer) bool {
 
 func (r *replayer) remember(s *Step, answer Answer) {
 	if answer.Error != nil {
-		r.answers.byStep[s.ID] = map[string]any{"$error": map[string]any{"Code": answer.Error.Code, "Message": answer.Error.Message}}
+		failed := map[string]any{"Code": answer.Error.Code, "Message": answer.Error.Message}
+		r.answers.byStep[s.ID] = map[string]any{"$error": map[string]any{
+			"Code": answer.Error.Code, "Message": answer.Error.Message, "Error": failed,
+		}}
 		return
 	}
 	seen := map[string]any{"ResponseMetadata": map[string]any{
@@ -203,6 +278,11 @@ func (r *replayer) compare(s *Step, answer Answer) string {
 	for _, k := range e.Adjusted {
 		list, _ := want[k].([]any)
 		all, _ := got[k].([]any)
+		if object, ok := got[k].(map[string]any); ok { // recorded was what members it has
+			for name := range object {
+				all = append(all, name)
+			}
+		}
 		if d := r.contains(k, list, all); d != "" {
 			return d
 		}
@@ -232,6 +312,9 @@ func (r *replayer) compareError(want *ExpectError, answer Answer) string {
 	if want.ClientSide || answer.Error.ClientSide {
 		return "" // another SDK may see another text
 	}
+	if len(want.TypeAnyOf) > 0 && !slices.Contains(want.TypeAnyOf, answer.Error.Code) {
+		return fmt.Sprintf("want one of the errors %v, got %s: %s", want.TypeAnyOf, answer.Error.Code, answer.Error.Message)
+	}
 	if want.Code != "" && want.Code != answer.Error.Code {
 		return fmt.Sprintf("want the error %s, got %s: %s", want.Code, answer.Error.Code, answer.Error.Message)
 	}
@@ -243,7 +326,8 @@ func (r *replayer) compareError(want *ExpectError, answer Answer) string {
 	}
 	if want.MessageMatches != "" {
 		re, err := regexp.Compile(want.MessageMatches)
-		if err != nil || !re.MatchString(answer.Error.Message) {
+		// SDKs show the code in front of the message.
+		if err != nil || !re.MatchString(answer.Error.Code+": "+answer.Error.Message) {
 			return fmt.Sprintf("want a message like %q, got %q", want.MessageMatches, answer.Error.Message)
 		}
 		return ""

@@ -28,6 +28,7 @@ type unifier struct {
 // from before do not show them, all recordings from after do.
 var addedLater = map[string]time.Time{
 	"encryptionConfiguration": time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC),
+	"LoggingConfig":           time.Date(2023, 11, 16, 0, 0, 0, 0, time.UTC),
 }
 
 type replacement struct{ value, token string }

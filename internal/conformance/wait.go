@@ -68,8 +68,10 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 		}
 	}
 	switch s.Wait {
-	case "sleep", "function_active":
+	case "sleep":
 		return func(context.Context) (bool, error) { return true, nil }, nil
+	case "function_active", "function_updated", "waiter:function_exists", "waiter:function_active_v2", "waiter:function_updated_v2", "waiter:published_version_active":
+		return r.functionReady(s)
 	case "execution_terminated":
 		return status("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"), nil
 	case "execution_success":
@@ -95,4 +97,28 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 		return listed("ListStateMachineAliases", "stateMachineAliases", "stateMachineAliasArn", arns["stateMachineAliasArn"], s.Wait == "state_machine_alias_is_created"), nil
 	}
 	return nil, fmt.Errorf("waits of this kind are not replayed")
+}
+
+// functionReady waits until a function, or a version of one, is there and neither
+// being created nor updated.
+func (r *replayer) functionReady(s *Step) (func(context.Context) (bool, error), error) {
+	params := map[string]any{}
+	if name := s.FunctionName + s.Function; name != "" {
+		params["FunctionName"] = name
+	}
+	for k, v := range s.Params {
+		params[k] = v
+	}
+	resolved, err := r.answers.resolve(params)
+	if err != nil {
+		return nil, err
+	}
+	in, _ := resolved.(map[string]any)
+	return func(ctx context.Context) (bool, error) {
+		answer, err := r.caller.Call(ctx, "lambda", "GetFunctionConfiguration", "", in)
+		if err != nil || answer.Error != nil {
+			return false, err
+		}
+		return text(answer.Response["State"]) == "Active" && text(answer.Response["LastUpdateStatus"]) == "Successful", nil
+	}, nil
 }

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
@@ -69,6 +70,32 @@ func (s *Service) getProvisionedConcurrencyConfig(ctx context.Context, in *lambd
 		return nil, err
 	}
 	return nil, user(lambdaapi.NewProvisionedConcurrencyConfigNotFoundException("No Provisioned Concurrency Config found for this function"))
+}
+
+func (s *Service) putProvisionedConcurrencyConfig(ctx context.Context, in *lambdaapi.PutProvisionedConcurrencyConfigRequest) (*lambdaapi.PutProvisionedConcurrencyConfigResponse, error) {
+	err := s.provisionable(ctx, in.FunctionName, in.Qualifier)
+	if in.Qualifier == latest {
+		err = invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, c, _, err := s.find(ctx, in.FunctionName, &in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	want, unreserved := int(in.ProvisionedConcurrentExecutions), s.concurrency-f.space.reserved(nil)
+	switch {
+	case c.reserved != nil && want > *c.reserved:
+		return nil, invalid("Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function")
+	case c.reserved == nil && want > unreserved:
+		return nil, lambdaapi.NewInvalidParameterValueException(fmt.Sprintf(
+			"Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [%d].", unreserved))
+	case c.reserved == nil && unreserved-want < minUnreserved:
+		return nil, lambdaapi.NewInvalidParameterValueException(fmt.Sprintf(
+			"Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved))
+	}
+	return nil, absent("provisioned concurrency")
 }
 
 func (s *Service) deleteProvisionedConcurrencyConfig(ctx context.Context, in *lambdaapi.DeleteProvisionedConcurrencyConfigRequest) (*wire.Nothing, error) {

@@ -20,6 +20,9 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 	if err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(in.FunctionName, "arn:") && !strings.Contains(in.FunctionName, ":function:") {
+		return nil, validation("Value '" + in.FunctionName + "' at 'functionName' failed to satisfy constraint: Member must name a function")
+	}
 	if len(r.name) > maxName {
 		return nil, invalid(fmt.Sprintf("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint:"+
 			" Member must have length less than or equal to %d", r.name, maxName))

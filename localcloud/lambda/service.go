@@ -204,6 +204,7 @@ func (s *Service) API() wire.API {
 		wire.Op(lambdaapi.ListFunctionUrlConfigs, s.listFunctionURLConfigs),
 		wire.Op(lambdaapi.ListEventSourceMappings, s.listEventSourceMappings),
 		wire.Op(lambdaapi.GetProvisionedConcurrencyConfig, s.getProvisionedConcurrencyConfig),
+		wire.Op(lambdaapi.PutProvisionedConcurrencyConfig, s.putProvisionedConcurrencyConfig),
 		wire.Op(lambdaapi.ListProvisionedConcurrencyConfigs, s.listProvisionedConcurrencyConfigs),
 		wire.Op(lambdaapi.DeleteProvisionedConcurrencyConfig, s.deleteProvisionedConcurrencyConfig),
 	}}
