@@ -200,7 +200,7 @@ func (d *decider) holdAtZero(why string) {
 	d.actions = nil
 	d.noteFrom()
 	d.enter(Holding, why)
-	d.s.Hold, d.s.Step, d.s.StepSince, d.s.Promoted = HoldAtZero, -1, time.Time{}, false
+	d.s.Hold, d.s.Step, d.s.StepSince, d.s.FullSince, d.s.Promoted = HoldAtZero, -1, time.Time{}, time.Time{}, false
 	d.announce("held")
 	d.stayAtZero()
 }
@@ -313,6 +313,9 @@ func (d *decider) adopt() {
 	}
 	d.enter(Progressing, "")
 	d.s.Step, d.s.StepSince, d.s.Approved, d.s.Skipped = step, time.Time{}, false, false
+	if step < d.last() {
+		d.s.FullSince = time.Time{}
+	}
 	d.reached()
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/analysis"
@@ -135,10 +136,8 @@ func (d *decider) refuseResume() string {
 			return "the traffic is still being taken back"
 		case d.now.Before(d.s.StepSince.Add(d.p.Settle)):
 			return "the traffic was taken back only just now"
-		case d.verdict == analysis.Unhealthy:
-			return d.whyUnhealthy()
 		}
-		return ""
+		return d.standingHarm()
 	case d.s.Hold == HoldUnknown:
 		return "it waits for a verdict by itself (" + d.s.Why + "); skip goes on without one"
 	case d.s.Hold == HoldApproval:
@@ -148,6 +147,18 @@ func (d *decider) refuseResume() string {
 	default:
 		return "it is neither paused nor held"
 	}
+}
+
+// standingHarm returns what would refuse a new start: a check that is still bad.
+// What was counted and measured until now is left behind by a new start.
+func (d *decider) standingHarm() string {
+	for _, c := range d.p.Checks {
+		i := slices.IndexFunc(d.s.Findings, func(f analysis.Finding) bool { return f.Check == c.Name })
+		if (c.Alarm != "" || c.HTTP != nil) && i >= 0 && d.s.Findings[i].Verdict == analysis.Unhealthy {
+			return d.s.Findings[i].Why
+		}
+	}
+	return ""
 }
 
 // refuseForward refuses to promote or to skip.

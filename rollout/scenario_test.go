@@ -40,6 +40,7 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //	at 2m clock -1h                   the clock is set
 //	at 2m away 10m                    nobody looks for so long
 //	at 2m traffic 0 0% 0%
+//	at 2m recount orders:prod         outcomes are counted from here
 //	until 2h                          stop at the latest
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -313,6 +314,9 @@ func (m *model) happen(line string) (away time.Duration, err error) {
 		alias().gone = true
 	case "back":
 		alias().gone = false
+	case "recount":
+		a := alias()
+		a.canaryN, a.canaryX, a.stableN, a.stableX = 0, 0, 0, 0
 	case "counts":
 		alias().countsProblem = reason
 	case "clock":

@@ -87,7 +87,11 @@ func holding(p plan.Plan, s Status, now time.Time) string {
 	case HoldUnhealthy:
 		return fmt.Sprintf(" at %s, holding: %s; promote goes on all the same, abort takes everything back%s", at, s.Why, giveUpIn(p, s, now))
 	case HoldAtZero:
-		return fmt.Sprintf(": everything is on %s and waits for a person: %s; resume starts again, abort ends it%s", stables(s), s.Why, giveUpIn(p, s, now))
+		where := "everything is on "
+		if s.StepSince.IsZero() {
+			where = "everything goes back to "
+		}
+		return fmt.Sprintf(": %s%s and a person has to say what next: %s; resume starts again, abort ends it%s", where, stables(s), s.Why, giveUpIn(p, s, now))
 	case HoldDrift:
 		return fmt.Sprintf(", holding: %s; crossfade resume %s overwrites it, crossfade abort %s leaves it%s", s.Why, p.Name, p.Name, giveUpIn(p, s, now))
 	case HoldGone:
