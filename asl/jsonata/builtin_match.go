@@ -29,9 +29,6 @@ func (c *callContext) matchObject(s string, found []match) (value, error) {
 		return value{}, nil
 	}
 	m := found[0]
-	if m.start == m.end {
-		return value{}, fault("D1004", -1, "", value{})
-	}
 	if err := c.alloc(8 + len(m.groups)); err != nil {
 		return value{}, err
 	}
@@ -45,9 +42,23 @@ func (c *callContext) matchObject(s string, found []match) (value, error) {
 	d.set("end", number(float64(unitsBefore(s, m.end))))
 	d.set("groups", plain(groups))
 	d.set("next", funcOf(&function{native: func(c *callContext, _ []value) (value, error) {
+		if err := checkEmpty(s, found[:min(2, len(found))]); err != nil {
+			return value{}, err
+		}
 		return c.matchObject(s, found[1:])
 	}}))
 	return objectOf(d), nil
+}
+
+// checkEmpty refuses matches of nothing. Only the first may be that, and only
+// where no other can follow: at the end of the text.
+func checkEmpty(s string, found []match) error {
+	for i, m := range found {
+		if m.start == m.end && (i > 0 || m.end < len(s)) {
+			return fault("D1004", -1, "", value{})
+		}
+	}
+	return nil
 }
 
 // unitsBefore returns how many UTF-16 units stand before a byte of s, which is
@@ -81,17 +92,18 @@ func byteAt(s string, units float64) int {
 // found returns the matches of a matcher in s: of a regular expression, or of a
 // function that answers as one. At most limit, all if it is negative.
 func (c *callContext) found(matcher value, s string, limit int) ([]match, error) {
+	if limit == 0 {
+		return nil, nil
+	}
 	if re := matcher.function().regex; re != nil {
-		matches, err := re.find(c.evaluator, s, limit)
-		if err != nil {
-			return nil, err
+		matches, err := re.find(c.evaluator, s, limit+min(max(limit, 0), 1)) // the one after the last may be empty
+		if err == nil {
+			err = checkEmpty(s, matches)
 		}
-		for _, m := range matches {
-			if m.start == m.end {
-				return nil, fault("D1004", -1, "", value{})
-			}
+		if limit > 0 && len(matches) > limit {
+			matches = matches[:limit]
 		}
-		return matches, nil
+		return matches, err
 	}
 	var matches []match
 	next, args := matcher, []value{text(s)}
@@ -199,6 +211,10 @@ func fnContains(c *callContext, args []value) (value, error) {
 		return value{}, err
 	}
 	if args[1].kind == functionKind {
+		if re := args[1].function().regex; re != nil {
+			found, err := re.find(c.evaluator, args[0].str, 1)
+			return boolean(len(found) > 0), err
+		}
 		found, err := c.found(args[1], args[0].str, 1)
 		return boolean(len(found) > 0), err
 	}

@@ -51,6 +51,9 @@ func (ev *evaluator) path(n *node, input value, f *frame) (value, error) {
 		switch {
 		case i == 0 && step.constructs:
 			current, err = ev.eval(step, current, f)
+			if current.kind != arrayKind && len(n.items) > 1 {
+				current = sequenceOf(current.items())
+			}
 		case isBound:
 			bound, err = ev.boundStep(step, current, bound, started, f)
 			started = true

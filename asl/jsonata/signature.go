@@ -169,7 +169,12 @@ func (s *signature) apply(args []value, input value) ([]value, error) {
 			continue
 		}
 		for range to - from {
-			arg := args[next]
+			// A parameter that was left out counts as one argument, so that
+			// they may run out here.
+			var arg value
+			if next < len(args) {
+				arg = args[next]
+			}
 			next++
 			if p.array {
 				var err error
