@@ -11,6 +11,7 @@ import (
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/asl/machine"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
 )
 
@@ -124,12 +125,11 @@ func (s *Service) listActivities(ctx context.Context, in *sfnapi.ListActivitiesI
 }
 
 func (s *Service) deleteActivity(ctx context.Context, in *sfnapi.DeleteActivityInput) (*sfnapi.DeleteActivityOutput, error) {
-	if _, err := parseResource(in.ActivityArn, kindActivity); err != nil {
-		return nil, err
-	}
 	a, err := s.activityAt(ctx, in.ActivityArn)
-	if err != nil {
+	if wire.IsCode(err, "ActivityDoesNotExist") {
 		return nil, nil // deleting what is not there is no error, as AWS has it
+	} else if err != nil {
+		return nil, err
 	}
 	if err := s.save(journal.Record{Kind: recordActivity, Key: a.arn, Delete: true}); err != nil {
 		return nil, err

@@ -70,11 +70,9 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	if d == nil {
 		d = &machine.Details{}
 	}
-	details := func(there bool) *sfnapi.HistoryEventExecutionDataDetails {
-		if !data || !there {
-			return nil
-		}
-		return &sfnapi.HistoryEventExecutionDataDetails{Truncated: &notTruncated}
+	var details *sfnapi.HistoryEventExecutionDataDetails
+	if data {
+		details = &sfnapi.HistoryEventExecutionDataDetails{Truncated: &notTruncated}
 	}
 	payload := func(text string) *string {
 		if !data {
@@ -85,11 +83,11 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	switch e.Type {
 	case machine.EventExecutionStarted:
 		out.ExecutionStartedEventDetails = &sfnapi.ExecutionStartedEventDetails{
-			Input: payload(d.Input), InputDetails: details(true), RoleArn: optional(d.RoleARN),
+			Input: payload(d.Input), InputDetails: details, RoleArn: optional(d.RoleARN),
 			StateMachineAliasArn: optional(d.StateMachineAliasARN), StateMachineVersionArn: optional(d.StateMachineVersionARN),
 		}
 	case machine.EventExecutionSucceeded:
-		out.ExecutionSucceededEventDetails = &sfnapi.ExecutionSucceededEventDetails{Output: payload(d.Output), OutputDetails: details(true)}
+		out.ExecutionSucceededEventDetails = &sfnapi.ExecutionSucceededEventDetails{Output: payload(d.Output), OutputDetails: details}
 	case machine.EventExecutionFailed:
 		out.ExecutionFailedEventDetails = &sfnapi.ExecutionFailedEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventExecutionAborted:
@@ -103,12 +101,12 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 		machine.EventParallelStateEntered, machine.EventPassStateEntered, machine.EventSucceedStateEntered,
 		machine.EventTaskStateEntered, machine.EventWaitStateEntered:
 		out.StateEnteredEventDetails = &sfnapi.StateEnteredEventDetails{
-			Name: d.Name, Input: payload(d.Input), InputDetails: details(true),
+			Name: d.Name, Input: payload(d.Input), InputDetails: details,
 		}
 	case machine.EventChoiceStateExited, machine.EventMapStateExited, machine.EventParallelStateExited,
 		machine.EventPassStateExited, machine.EventSucceedStateExited, machine.EventTaskStateExited,
 		machine.EventWaitStateExited:
-		out.StateExitedEventDetails = exited(d, payload(d.Output), details(true), data)
+		out.StateExitedEventDetails = exited(d, payload(d.Output), details, data)
 	case machine.EventTaskScheduled:
 		out.TaskScheduledEventDetails = &sfnapi.TaskScheduledEventDetails{
 			ResourceType: d.ResourceType, Resource: d.Resource, Region: d.Region, Parameters: d.Parameters,
@@ -120,18 +118,18 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	case machine.EventTaskStartFailed:
 		out.TaskStartFailedEventDetails = &sfnapi.TaskStartFailedEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Error: d.Error, Cause: d.Cause}
 	case machine.EventTaskSubmitted:
-		out.TaskSubmittedEventDetails = &sfnapi.TaskSubmittedEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Output: payload(d.Output), OutputDetails: details(true)}
+		out.TaskSubmittedEventDetails = &sfnapi.TaskSubmittedEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Output: payload(d.Output), OutputDetails: details}
 	case machine.EventTaskSubmitFailed:
 		out.TaskSubmitFailedEventDetails = &sfnapi.TaskSubmitFailedEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Error: d.Error, Cause: d.Cause}
 	case machine.EventTaskSucceeded:
-		out.TaskSucceededEventDetails = &sfnapi.TaskSucceededEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Output: payload(d.Output), OutputDetails: details(true)}
+		out.TaskSucceededEventDetails = &sfnapi.TaskSucceededEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Output: payload(d.Output), OutputDetails: details}
 	case machine.EventTaskFailed:
 		out.TaskFailedEventDetails = &sfnapi.TaskFailedEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Error: d.Error, Cause: d.Cause}
 	case machine.EventTaskTimedOut:
 		out.TaskTimedOutEventDetails = &sfnapi.TaskTimedOutEventDetails{ResourceType: d.ResourceType, Resource: d.Resource, Error: d.Error, Cause: d.Cause}
 	case machine.EventLambdaFunctionScheduled:
 		out.LambdaFunctionScheduledEventDetails = &sfnapi.LambdaFunctionScheduledEventDetails{
-			Resource: d.Resource, Input: payload(d.Input), InputDetails: details(true),
+			Resource: d.Resource, Input: payload(d.Input), InputDetails: details,
 			TimeoutInSeconds: positive(d.TimeoutInSeconds), TaskCredentials: credentials(d),
 		}
 	case machine.EventLambdaFunctionScheduleFailed:
@@ -139,14 +137,14 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	case machine.EventLambdaFunctionStartFailed:
 		out.LambdaFunctionStartFailedEventDetails = &sfnapi.LambdaFunctionStartFailedEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventLambdaFunctionSucceeded:
-		out.LambdaFunctionSucceededEventDetails = &sfnapi.LambdaFunctionSucceededEventDetails{Output: payload(d.Output), OutputDetails: details(true)}
+		out.LambdaFunctionSucceededEventDetails = &sfnapi.LambdaFunctionSucceededEventDetails{Output: payload(d.Output), OutputDetails: details}
 	case machine.EventLambdaFunctionFailed:
 		out.LambdaFunctionFailedEventDetails = &sfnapi.LambdaFunctionFailedEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventLambdaFunctionTimedOut:
 		out.LambdaFunctionTimedOutEventDetails = &sfnapi.LambdaFunctionTimedOutEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventActivityScheduled:
 		out.ActivityScheduledEventDetails = &sfnapi.ActivityScheduledEventDetails{
-			Resource: d.Resource, Input: payload(d.Input), InputDetails: details(true),
+			Resource: d.Resource, Input: payload(d.Input), InputDetails: details,
 			TimeoutInSeconds: positive(d.TimeoutInSeconds), HeartbeatInSeconds: positive(d.HeartbeatInSeconds),
 		}
 	case machine.EventActivityScheduleFailed:
@@ -154,7 +152,7 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	case machine.EventActivityStarted:
 		out.ActivityStartedEventDetails = &sfnapi.ActivityStartedEventDetails{WorkerName: optional(d.WorkerName)}
 	case machine.EventActivitySucceeded:
-		out.ActivitySucceededEventDetails = &sfnapi.ActivitySucceededEventDetails{Output: payload(d.Output), OutputDetails: details(true)}
+		out.ActivitySucceededEventDetails = &sfnapi.ActivitySucceededEventDetails{Output: payload(d.Output), OutputDetails: details}
 	case machine.EventActivityFailed:
 		out.ActivityFailedEventDetails = &sfnapi.ActivityFailedEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventActivityTimedOut:

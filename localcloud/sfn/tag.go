@@ -2,6 +2,7 @@ package sfn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,8 +89,8 @@ func (s *Service) changeTags(ctx context.Context, text string, f func(old []tag)
 
 func (s *Service) tagResource(ctx context.Context, in *sfnapi.TagResourceInput) (*sfnapi.TagResourceOutput, error) {
 	err := s.changeTags(ctx, in.ResourceArn, func(old []tag) ([]tag, error) { return mergeTags(old, in.Tags) })
-	if wire.IsCode(err, "TooManyTags") {
-		err = sfnapi.NewTooManyTags(err.(*wire.Error).Message).With("resourceName", in.ResourceArn)
+	if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == "TooManyTags" {
+		return nil, e.With("resourceName", in.ResourceArn)
 	}
 	return nil, err
 }

@@ -207,26 +207,26 @@ var contextFields = map[string][]string{
 
 // readContext checks a context object that a test is given.
 func readContext(text string, state asl.State) (jsonvalue.Value, error) {
-	invalid := func(format string, args ...any) (jsonvalue.Value, error) {
-		return jsonvalue.Value{}, sfnapi.NewValidationException("Invalid Context object provided: " + fmt.Sprintf(format, args...))
+	invalid := func(format string, args ...any) error {
+		return sfnapi.NewValidationException("Invalid Context object provided: " + fmt.Sprintf(format, args...))
 	}
 	v, err := jsonvalue.Parse(text)
 	if err != nil || v.Kind() != jsonvalue.KindObject {
-		return invalid("Context object must be a JSON object")
+		return v, invalid("Context object must be a JSON object")
 	}
 	for part, fields := range v.Members() {
 		allowed, known := contextFields[part]
 		switch {
 		case part == "Map":
-			return invalid("'Map' field is not supported when mocking a Context object")
+			return v, invalid("'Map' field is not supported when mocking a Context object")
 		case !known:
-			return invalid("Field '%s' is not allowed", part)
+			return v, invalid("Field '%s' is not allowed", part)
 		case fields.Kind() != jsonvalue.KindObject:
-			return invalid("%s must be an object", part)
+			return v, invalid("%s must be an object", part)
 		}
 		if part == "Task" {
 			if t, ok := state.(*asl.Task); !ok || t.Resource.Pattern == asl.RequestResponse {
-				return invalid("Context object contains 'Task' when state is not a Task state with a '.sync' or '.waitForTaskToken' service integration pattern")
+				return v, invalid("Context object contains 'Task' when state is not a Task state with a '.sync' or '.waitForTaskToken' service integration pattern")
 			}
 		}
 		for field, value := range fields.Members() {
@@ -239,9 +239,9 @@ func readContext(text string, state asl.State) (jsonvalue.Value, error) {
 			}
 			switch {
 			case !slices.Contains(allowed, field):
-				return invalid("Field '%s' is not allowed", field)
+				return v, invalid("Field '%s' is not allowed", field)
 			case value.Kind() != want:
-				return invalid("%s.%s must be a %s", part, field, want)
+				return v, invalid("%s.%s must be a %s", part, field, want)
 			}
 		}
 	}
