@@ -5,8 +5,6 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 )
 
 func fnString(c *callContext, args []value) (value, error) {
@@ -322,12 +320,4 @@ func hexDigit(c byte) int {
 	default:
 		return -1
 	}
-}
-
-// wellFormed joins halves of surrogate pairs that came to stand side by side.
-func wellFormed(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return jsonvalue.String(s).Str()
 }
