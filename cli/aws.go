@@ -54,7 +54,7 @@ func (o awsOptions) load(ctx context.Context) (aws.Config, error) {
 			})
 		}),
 		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 2 * time.Second })
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Second })
 		}),
 	}
 	if o.profile != "" {

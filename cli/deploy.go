@@ -15,6 +15,7 @@ import (
 	"github.com/crossfade-dev/crossfade/cli/view"
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
 )
 
 type deployOptions struct {
@@ -233,12 +234,31 @@ func (env *Env) isDead(owner string) bool {
 // carryOut carries a rollout out until it has ended or was left, and returns the
 // exit code as an error.
 func (s *session) carryOut(ctx context.Context, id string, o carryOptions) error {
-	d := s.env.display(o.json, o.plain, true)
-	c := &carrier{session: s, id: id, display: d, onInterrupt: o.onInterrupt}
-	status, err := c.carry(ctx)
-	d.close()
+	status, err := s.carryToEnd(ctx, id, o)
 	if err != nil {
 		return err
+	}
+	return exit(exitOf(status))
+}
+
+// carryToEnd carries a rollout out and returns how it ended; an error says that
+// it did not.
+func (s *session) carryToEnd(ctx context.Context, id string, o carryOptions) (rollout.Status, error) {
+	d := s.env.display(o.json, o.plain, true)
+	defer d.close()
+	c := &carrier{session: s, id: id, display: d, onInterrupt: o.onInterrupt}
+	return c.carry(ctx)
+}
+
+// takeBack carries a rollout out that was told to take its traffic back: having
+// done so is success.
+func (s *session) takeBack(ctx context.Context, id string, o carryOptions) error {
+	status, err := s.carryToEnd(ctx, id, o)
+	if err != nil {
+		return err
+	}
+	if status.Phase == rollout.RolledBack || status.Phase == rollout.Aborted {
+		return nil
 	}
 	return exit(exitOf(status))
 }

@@ -170,11 +170,10 @@ func (o orderOptions) takeUp(ctx context.Context, env *Env, rec controller.Recor
 	if err := s.adoptOwner(ctx, rec); err != nil {
 		return err
 	}
-	err = s.carryOut(ctx, rec.ID, o.carry)
 	if o.kind == rollout.Abort {
-		return restored(err)
+		return s.takeBack(ctx, rec.ID, o.carry)
 	}
-	return err
+	return s.carryOut(ctx, rec.ID, o.carry)
 }
 
 // await waits until whoever carries the rollout has followed an order, and shows

@@ -91,16 +91,7 @@ func (s *session) restore(ctx context.Context, rec controller.Record, err error,
 	case err != nil:
 		return err
 	}
-	return restored(s.carryOut(ctx, rec.ID, o))
-}
-
-// restored takes "all traffic is back" for what was wanted.
-func restored(err error) error {
-	var f *failure
-	if errors.As(err, &f) && f.err == nil && (f.code == ExitAborted || f.code == ExitRolledBack) {
-		return nil
-	}
-	return err
+	return s.takeBack(ctx, rec.ID, o)
 }
 
 // abortOpen aborts the rollout that is open on an alias, in whichever process
@@ -128,5 +119,5 @@ func (s *session) abortOpen(ctx context.Context, id, reason string, o carryOptio
 	if err := s.adoptOwner(ctx, rec); err != nil {
 		return err
 	}
-	return restored(s.carryOut(ctx, id, o))
+	return s.takeBack(ctx, id, o)
 }

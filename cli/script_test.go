@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -51,6 +53,7 @@ func testEnv(t *testing.T) *Env {
 // commands:
 //
 //	cloud            a local cloud in the test's process; AWS_ENDPOINT_URL points to it
+//	network down|up  pull the cable to that cloud, and put it back
 //	traffic ALIAS N  N executions a second through an alias, until the script ends
 //	await TEXT CMD…  run a command until its output matches; for what comes to be
 //	                 in another process
@@ -81,6 +84,7 @@ func TestScripts(t *testing.T) {
 			"await":   await,
 			"occupy":  occupy,
 			"signal":  sendSignal,
+			"network": network,
 		},
 	})
 }
@@ -94,8 +98,11 @@ func startCloud(ts *testscript.TestScript, neg bool, args []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = cloud.Run(ctx) })
-	server := httptest.NewServer(cloud.Handler())
+	cable := &cable{next: cloud.Handler()}
+	server := httptest.NewServer(cable)
+	cables.Store(server.URL, cable)
 	ts.Defer(func() {
+		cables.Delete(server.URL)
 		server.CloseClientConnections()
 		server.Close()
 		cancel()
@@ -106,6 +113,31 @@ func startCloud(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("AWS_REGION", "us-east-1")
 	ts.Setenv("AWS_ACCESS_KEY_ID", "test")
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+}
+
+// A cable between a cloud and the rest of the world can be pulled: requests are
+// then cut off without an answer.
+type cable struct {
+	next   http.Handler
+	pulled atomic.Bool
+}
+
+// cables are those in use, by address.
+var cables sync.Map
+
+func (c *cable) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c.pulled.Load() {
+		panic(http.ErrAbortHandler)
+	}
+	c.next.ServeHTTP(w, r)
+}
+
+func network(ts *testscript.TestScript, neg bool, args []string) {
+	c, ok := cables.Load(ts.Getenv("AWS_ENDPOINT_URL"))
+	if neg || len(args) != 1 || !ok {
+		ts.Fatalf("usage: network up|down, after cloud")
+	}
+	c.(*cable).pulled.Store(args[0] == "down")
 }
 
 func startTraffic(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,11 @@ const (
 // wider. What matters most stays longest when there is little room: the
 // sentence, the bar, the keys, then the events, the checks, the staircase.
 func (s Style) Screen(sc Scene, width, height int) string {
-	top := s.top(sc, width)
+	top := s.top(sc, width, 2)
+	if lipgloss.Width(s.Text(sc.Sentence)) <= width {
+		// Room for a second line is kept, so that the picture stands still.
+		top = slices.Insert(top, 2, "")
+	}
 	bottom := s.bottom(sc, width)
 	room := height - len(top) - len(bottom)
 
@@ -75,9 +80,9 @@ func (s Style) Screen(sc Scene, width, height int) string {
 	return strings.Join(lines, "\n")
 }
 
-// top is the title, the sentence, a bar for each of the first three targets,
-// and the notes.
-func (s Style) top(sc Scene, width int) []string {
+// top is the title, the sentence in at most so many lines, a bar for each of the
+// first three targets, and the notes.
+func (s Style) top(sc Scene, width, sentence int) []string {
 	name := s.Kind(kindOf(sc.Plan)) + " " + Name(sc.Plan)
 	if sc.Title != "" {
 		name = sc.Title + "  " + name
@@ -85,11 +90,7 @@ func (s Style) top(sc Scene, width int) []string {
 	phase := s.Phase(sc.Status.Phase)
 	left := s.Strong(s.Text(name)) + s.Faint("  "+sc.ID)
 	lines := []string{s.Pad(left, max(width-lipgloss.Width(phase)-1, 0)) + " " + phase}
-	sentence := s.wrap(s.Text(sc.Sentence), width, 2)
-	if len(sentence) < 2 {
-		sentence = append(sentence, "")
-	}
-	lines = append(lines, sentence...)
+	lines = append(lines, s.wrap(s.Text(sc.Sentence), width, sentence)...)
 	for i, t := range sc.Status.Targets {
 		if i == 3 {
 			break
