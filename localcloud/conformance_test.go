@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +22,7 @@ var (
 )
 
 // families are the parts of the corpus that the local cloud is held to so far.
-var families = []string{"api", "api-cloudwatch"}
+var families = []string{"api", "api-cloudwatch", "asl"}
 
 // served are the services that a case may need.
 var served = []string{"stepfunctions", "cloudwatch", "sts", "iam"}
@@ -40,69 +38,36 @@ func TestTheLocalCloudAnswersAsAWSDid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	agreed := readAgreed(t)
-	var now []string
+	r := &report{agreed: readAgreed(t)}
 	for _, family := range families {
 		cases, err := conformance.Load(dir, family)
 		if err != nil {
 			t.Fatal(err)
 		}
-		groups := map[string]*tally{}
 		for _, c := range cases {
-			if *onlyCase != "" && !strings.Contains(c.ID, *onlyCase) {
-				continue
-			}
-			g := groups[c.Group()]
-			if g == nil {
-				g = &tally{}
-				groups[c.Group()] = g
-			}
-			if missing := lacking(c); len(missing) > 0 {
-				g.skipped++
-				continue
-			}
-			err := replay(t, c)
-			switch {
-			case err == nil:
-				g.agrees++
-				now = append(now, c.ID)
-			case slices.Contains(agreed, c.ID):
-				t.Errorf("%s agreed before: %v", c.ID, err)
-			default:
-				g.differs++
-			}
-			if err != nil && (*onlyCase != "" || testing.Verbose()) {
-				t.Logf("differs: %s: %v", c.ID, err)
-			}
+			r.note(t, c.ID, c.Needs(), func() error { return replay(t, c) })
 		}
-		for _, name := range slices.Sorted(mapKeys(groups)) {
-			g := groups[name]
-			fmt.Printf("recorded cases of %-48s %3d agree, %3d differ, %3d need a service that is not here\n", name+":", g.agrees, g.differs, g.skipped)
-		}
-	}
-	if *update && *onlyCase == "" {
-		slices.Sort(now)
-		if err := os.WriteFile(agreedFile, []byte(strings.Join(now, "\n")+"\n"), 0o644); err != nil {
+		runs, err := conformance.LoadRuns(dir, family)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-type tally struct{ agrees, differs, skipped int }
-
-func mapKeys(m map[string]*tally) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
+		for _, c := range runs {
+			needs := slices.Clone(c.OtherServices)
+			if len(c.Needs.Lambda) > 0 {
+				needs = append(needs, "lambda")
 			}
+			r.note(t, c.ID, needs, func() error { return replayRuns(t, &c) })
 		}
 	}
+	r.print()
+	if *update && *onlyCase == "" {
+		r.write(t)
+	}
 }
 
-func lacking(c conformance.Case) []string {
+func lacking(needs []string) []string {
 	var missing []string
-	for _, s := range c.Needs() {
+	for _, s := range needs {
 		if !slices.Contains(served, s) {
 			missing = append(missing, s)
 		}

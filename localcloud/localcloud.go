@@ -48,6 +48,7 @@ type Cloud struct {
 	log       *slog.Logger
 	server    *wire.Server
 	journal   *journal.Journal // nil in memory
+	states    *sfn.Service     // nil until it is open
 	processes []process
 }
 
@@ -106,6 +107,7 @@ func (c *Cloud) join(config Config) error {
 	if err != nil {
 		return err
 	}
+	c.states = states
 	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf}, states.API(), monitoring.API(), sessions.API(), roles.API())
 	operations.server = c.server
 	c.processes = []process{
@@ -176,9 +178,12 @@ func (c *Cloud) Processes() []clock.Process {
 	return out
 }
 
-// Close lets go of the cloud's directory. What was acknowledged is on disk
-// whether or not Close is called.
+// Close ends what still runs and lets go of the cloud's directory. What was
+// acknowledged is on disk whether or not Close is called.
 func (c *Cloud) Close() error {
+	if c.states != nil {
+		c.states.Close()
+	}
 	if c.journal == nil {
 		return nil
 	}
