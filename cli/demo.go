@@ -136,14 +136,14 @@ func (o demoOptions) inCloud(ctx context.Context, env *Env, cloud *localcloud.Cl
 	d.traffic = newTraffic(d.stage, env.Clock, d.pace.perSecond, o.seed)
 	running.Go(func() { d.traffic.run(ctx) })
 
-	d.display = env.display(false, o.plain, false)
+	d.display = env.display(false, o.plain, false, "")
 	releases, err := d.play(ctx)
 	d.display.close()
 	if err != nil {
 		return err
 	}
 	for _, line := range d.summary(releases) {
-		fmt.Fprintln(env.Stdout, line)
+		fmt.Fprintln(env.Stdout, env.style().Wrap(line, env.width()))
 	}
 	return expected(releases)
 }
@@ -175,7 +175,7 @@ func (d *demo) release(ctx context.Context, title, version string) (release, err
 	p, err := plan.New(plan.Spec{
 		Targets: []plan.Target{{Kind: plan.StateMachine, Name: demoMachine, Alias: demoAliasName, Definition: definitionFile(version)}},
 		Canary:  d.pace.canary, Soak: d.pace.soak, Look: "200ms", Settle: "200ms",
-		Alarms: []string{demoAlarm}, MaxFailures: "5%/10",
+		Alarms: []string{demoAlarm}, MaxFailures: "5%/20",
 	})
 	if err != nil {
 		return release{}, err
@@ -225,7 +225,7 @@ func (d *demo) summary(releases []release) []string {
 		})
 	}
 	out := []string{""}
-	out = append(out, style.Table([]string{"release", "outcome", "served by the new one", "bad", "took"}, rows, d.env.width())...)
+	out = append(out, style.Table([]string{"release", "outcome", "executions", "bad", "took"}, rows, d.env.width())...)
 	if bad := releases[len(releases)-1]; bad.bad > 0 {
 		out = append(out, "", style.Strong(style.Text(fmt.Sprintf("%s of %s; %s from the first one until version %s had everything again.",
 			plural(bad.bad, "bad execution"), view.Count(d.traffic.started()), view.Duration(backAfter(bad)), bad.status.Targets[0].Stable))))

@@ -28,6 +28,7 @@ type deployOptions struct {
 // carryOptions are the flags of every command that carries a rollout out.
 type carryOptions struct {
 	onInterrupt string
+	said        bool // onInterrupt was given: do not ask
 	json        bool
 	plain       bool
 }
@@ -44,6 +45,7 @@ func (o *carryOptions) check(cmd *cobra.Command) error {
 	if !slices.Contains([]string{interruptRevert, interruptPause, interruptDetach}, o.onInterrupt) {
 		return usage(cmd, "--on-interrupt %q is not one of revert, pause, detach", o.onInterrupt)
 	}
+	o.said = cmd.Flags().Changed("on-interrupt")
 	return nil
 }
 
@@ -244,7 +246,11 @@ func (s *session) carryOut(ctx context.Context, id string, o carryOptions) error
 // carryToEnd carries a rollout out and returns how it ended; an error says that
 // it did not.
 func (s *session) carryToEnd(ctx context.Context, id string, o carryOptions) (rollout.Status, error) {
-	d := s.env.display(o.json, o.plain, true)
+	said := ""
+	if o.said {
+		said = o.onInterrupt
+	}
+	d := s.env.display(o.json, o.plain, true, said)
 	defer d.close()
 	c := &carrier{session: s, id: id, display: d, onInterrupt: o.onInterrupt}
 	return c.carry(ctx)

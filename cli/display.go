@@ -95,14 +95,15 @@ func (j *jsonLines) asks() <-chan ask { return nil }
 func (j *jsonLines) close()           {}
 
 // display chooses how to show rollouts on standard output. owned says whether
-// this process carries them out, so that leaving means something.
-func (env *Env) display(asJSON, plainLines, owned bool) display {
+// this process carries them out, so that leaving means something, and
+// onInterrupt what leaving does; empty where the reader is to be asked.
+func (env *Env) display(asJSON, plainLines, owned bool, onInterrupt string) display {
 	switch {
 	case asJSON:
 		return &jsonLines{out: env.Stdout, talk: env.say}
 	case plainLines || !env.live():
 		return &lines{out: env.Stdout, style: env.style(), width: env.width(), clock: env.Clock}
 	default:
-		return newLive(env, owned)
+		return newLive(env, owned, onInterrupt)
 	}
 }

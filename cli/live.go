@@ -17,19 +17,29 @@ import (
 
 // live is the display that is redrawn. It draws on the terminal's other screen
 // and, when it is closed, leaves the sentences on the usual one.
+//
+// Nothing that it is told waits for the terminal: one that is stopped, or slow,
+// must not keep anybody from looking after an alias.
 type live struct {
 	env     *Env
 	program *tea.Program
 	wanted  chan ask
-	done    chan struct{}
+	scenes  chan view.Scene // the newest one
+	notices chan string
+	done    chan struct{} // closed when the program has ended
 
 	mu   sync.Mutex
 	told []string // for the usual screen
 }
 
-func newLive(env *Env, owned bool) *live {
-	l := &live{env: env, wanted: make(chan ask, 8), done: make(chan struct{})}
-	m := liveModel{style: env.style(), now: env.Clock.Now, owned: owned, ask: l.ask}
+// newLive starts drawing. owned says that leaving would leave the rollout alone;
+// onInterrupt, if not empty, says what to do then without asking.
+func newLive(env *Env, owned bool, onInterrupt string) *live {
+	l := &live{
+		env: env, wanted: make(chan ask, 8), done: make(chan struct{}),
+		scenes: make(chan view.Scene, 1), notices: make(chan string, 8),
+	}
+	m := liveModel{style: env.style(), now: env.Clock.Now, owned: owned, onInterrupt: onInterrupt, ask: l.ask}
 	l.program = tea.NewProgram(m, tea.WithInput(env.Stdin), tea.WithOutput(env.Stdout), tea.WithoutSignalHandler())
 	go func() {
 		defer close(l.done)
@@ -37,7 +47,22 @@ func newLive(env *Env, owned bool) *live {
 		// rollout hears of it through SIGHUP.
 		_, _ = l.program.Run()
 	}()
+	go l.forward()
 	return l
+}
+
+// forward gives the program what it is told, as fast as it takes it.
+func (l *live) forward() {
+	for {
+		select {
+		case <-l.done:
+			return
+		case sc := <-l.scenes:
+			l.program.Send(sc)
+		case n := <-l.notices:
+			l.program.Send(noticeMsg(n))
+		}
+	}
 }
 
 func (l *live) ask(a ask) {
@@ -57,11 +82,23 @@ func (l *live) tell(line string) {
 	l.told = append(l.told, line)
 }
 
-func (l *live) show(sc view.Scene) { l.program.Send(sc) }
+func (l *live) show(sc view.Scene) {
+	select {
+	case <-l.scenes: // one that was not drawn yet and is old now
+	default:
+	}
+	select {
+	case l.scenes <- sc:
+	default: // a newer one is there
+	}
+}
 
 func (l *live) say(text string) {
 	l.tell(l.env.style().Text(text))
-	l.program.Send(noticeMsg(text))
+	select {
+	case l.notices <- text:
+	default: // it is told on the usual screen in the end
+	}
 }
 
 func (l *live) asks() <-chan ask { return l.wanted }
@@ -85,10 +122,12 @@ type (
 
 // liveModel is what the terminal shows and what the keys do.
 type liveModel struct {
-	style view.Style
-	now   func() time.Time
-	owned bool
-	ask   func(ask)
+	style       view.Style
+	now         func() time.Time
+	owned       bool
+	onInterrupt string // what Ctrl-C does; empty: ask
+	interrupted bool
+	ask         func(ask)
 
 	scene         view.Scene
 	width, height int
@@ -161,13 +200,16 @@ func (m liveModel) press(key tea.KeyPressMsg) liveModel {
 }
 
 // interrupt is Ctrl-C: the first asks what to do about a rollout that nobody
-// else carries, the second leaves.
+// else carries, or does what was said beforehand; the second leaves.
 func (m liveModel) interrupt() liveModel {
 	switch {
 	case !m.owned || m.scene.Status.Phase.Ended():
 		m.ask(ask{kind: askLeave})
-	case m.question.open && m.question.order == "":
+	case m.interrupted, m.question.open && m.question.order == "":
 		m.ask(ask{kind: askDie})
+	case m.onInterrupt != "":
+		m.interrupted = true
+		m.ask(ask{kind: askInterrupt, reason: m.onInterrupt})
 	default:
 		m.question = question{open: true}
 	}
@@ -187,6 +229,7 @@ func (m liveModel) reply(key tea.KeyPressMsg) liveModel {
 			choice = "" // it goes back already
 		}
 		if choice != "" {
+			m.interrupted = true
 			m.ask(ask{kind: askInterrupt, reason: choice})
 			m.question = question{}
 		}
@@ -273,11 +316,11 @@ func (m liveModel) render() string {
 	if m.width == 0 || m.height == 0 {
 		return ""
 	}
+	if m.scene.Status.Phase == "" { // nothing to see yet
+		return m.style.Wrap(m.style.Text("starting ...\n\n"+m.notice), m.width)
+	}
 	sc := m.scene
 	sc.Keys = m.keys()
-	if sc.Status.Phase == "" {
-		sc.Keys = nil
-	}
 	if !m.showWhy {
 		sc.Why = nil
 	}

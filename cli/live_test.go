@@ -136,6 +136,13 @@ func TestLeavingARolloutOffersToRevertPauseOrDetach(t *testing.T) {
 	}
 }
 
+func TestCtrlCDoesWhatWasSaidBeforehandWithoutAsking(t *testing.T) {
+	ty := newTypist(t, true, tenPercent(rollout.Progressing))
+	ty.model.onInterrupt = interruptPause
+	ty.types("ctrl+c", "ctrl+c")
+	ty.wantAsked(ask{kind: askInterrupt, reason: interruptPause}, ask{kind: askDie})
+}
+
 func TestAWatcherLeavesWithoutAQuestion(t *testing.T) {
 	for _, key := range []string{"q", "ctrl+c"} {
 		ty := newTypist(t, false, tenPercent(rollout.Progressing))

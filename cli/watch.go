@@ -81,7 +81,7 @@ func (o watchOptions) run(ctx context.Context, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
-	d := env.display(o.json, o.plain, false)
+	d := env.display(o.json, o.plain, false, "")
 	err = o.follow(ctx, env, store, rec.ID, d)
 	d.close()
 	return err
