@@ -74,18 +74,6 @@ type decider struct {
 	notes   []Note
 }
 
-// A sight is what a look at one target comes to.
-type sight int
-
-const (
-	unread  sight = iota // it could not be read
-	gone                 // there is no such alias
-	atWish               // it does what was asked for
-	pending              // it still does what it did before
-	stale                // it did what was asked for; an old answer
-	drifted              // it does something else
-)
-
 // last is the index of the step at Full.
 func (d *decider) last() int { return len(d.p.Steps) - 1 }
 
@@ -127,132 +115,6 @@ func (d *decider) keepTime() {
 	}
 }
 
-// see takes in what the aliases do.
-func (d *decider) see() {
-	d.sights = make([]sight, len(d.s.Targets))
-	for i := range d.s.Targets {
-		t, seen := &d.s.Targets[i], d.seen(i)
-		switch {
-		case seen.Gone:
-			d.sights[i] = gone
-		case seen.Problem != "":
-			d.sights[i] = unread
-		default:
-			t.Seen, t.SeenAt = t.oriented(seen.Routing), d.now
-			d.sights[i] = d.classify(t)
-		}
-	}
-}
-
-// seen is what the world says about a target.
-func (d *decider) seen(i int) SeenTarget {
-	if i >= len(d.w.Targets) {
-		return SeenTarget{Problem: "nobody looked at it"}
-	}
-	return d.w.Targets[i]
-}
-
-// classify compares what was just read of a target with what was asked for.
-// Within the settle window after the wish was first seen, an alias may still
-// answer with the routing before it; later that is somebody's doing.
-func (d *decider) classify(t *TargetStatus) sight {
-	switch {
-	case t.Seen.Same(t.Wish):
-		if t.ConfirmedAt.IsZero() {
-			t.ConfirmedAt = d.now
-		}
-		return atWish
-	case t.Drifted:
-		return drifted
-	case t.Seen.Same(t.Before) && t.ConfirmedAt.IsZero():
-		return pending
-	case t.Seen.Same(t.Before) && d.now.Before(t.ConfirmedAt.Add(d.p.Settle)):
-		return stale
-	default:
-		return drifted
-	}
-}
-
-// judge makes the findings and the verdict.
-func (d *decider) judge() {
-	if d.s.Phase == RollingBack {
-		return // the findings that led here stay, to explain it
-	}
-	d.s.Findings = nil
-	for _, c := range d.p.Checks {
-		e := analysis.Evidence{Now: d.now, From: d.s.Started, Since: d.s.StepSince}
-		switch {
-		case c.Alarm != "":
-			if a, ok := d.w.Alarms[c.Alarm]; ok {
-				e.Alarm = &a
-			}
-			e.Accepted = d.s.Accepted[c.Alarm]
-			if d.s.Phase == Pending && e.Alarm != nil && slices.Contains(d.p.AcceptAlarms, c.Alarm) {
-				e.Accepted = e.Alarm.Since // as of now, see accept
-			}
-		case c.Metric != nil:
-			if series, ok := d.w.Metrics[c.Name]; ok {
-				e.Series = &series
-			}
-		case c.HTTP != nil:
-			if probe, ok := d.w.Probes[c.Name]; ok {
-				e.Probe = &probe
-			}
-		case c.Rate != nil:
-			d.judgeRate(c, e)
-			continue
-		}
-		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
-	}
-	d.verdict = analysis.Combine(d.s.Findings)
-	d.trouble = d.findTrouble()
-}
-
-// judgeRate judges a check for each target that moves.
-func (d *decider) judgeRate(c plan.Check, e analysis.Evidence) {
-	for i, t := range d.s.Targets {
-		if t.Stable == "" || t.Stable == t.Canary {
-			continue
-		}
-		e.Target, e.Base = d.p.Targets[i].String(), t.Base
-		e.Canary, e.Stable = d.seen(i).Canary, d.seen(i).Stable
-		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
-	}
-}
-
-// findTrouble returns why the world cannot be judged; empty when it can.
-func (d *decider) findTrouble() string {
-	for i := range d.s.Targets {
-		if d.sights[i] == unread {
-			return fmt.Sprintf("%s is not readable (%s)", d.p.Targets[i], d.seen(i).Problem)
-		}
-	}
-	for _, f := range d.s.Findings {
-		if f.Trouble {
-			return f.Why
-		}
-	}
-	return ""
-}
-
-// tellFindings tells people about checks that turned bad, and about the end of
-// that, unless the state's own sentence says so.
-func (d *decider) tellFindings(before []analysis.Finding) {
-	for _, f := range d.s.Findings {
-		if f.Why == d.s.Why {
-			continue
-		}
-		i := slices.IndexFunc(before, func(b analysis.Finding) bool { return b.Check == f.Check && b.Target == f.Target })
-		was := analysis.Finding{Verdict: analysis.Unknown}
-		if i >= 0 {
-			was = before[i]
-		}
-		if (f.Verdict == analysis.Unhealthy) != (was.Verdict == analysis.Unhealthy) {
-			d.tell("finding", fmt.Sprintf("%s: %s", f.Verdict, f.Why))
-		}
-	}
-}
-
 // carryOn takes a rollout further that has begun and does not go back.
 func (d *decider) carryOn() {
 	if d.s.Hold == HoldAtZero {
@@ -287,49 +149,6 @@ func (d *decider) carryOn() {
 		return
 	}
 	d.advance()
-}
-
-// react does what the plan says about harm. It says whether that is all for
-// this look.
-func (d *decider) react() bool {
-	why := d.whyUnhealthy()
-	switch d.p.OnUnhealthy {
-	case plan.RollBack:
-		d.goBack(BackUnhealthy, why)
-	case plan.HoldAtZero:
-		d.holdAtZero(why)
-	case plan.Hold:
-		if d.s.Promoted && d.s.Step < d.last() {
-			return false // a person has seen it and goes on
-		}
-		if d.s.Hold != HoldUnhealthy {
-			d.hold(HoldUnhealthy, why)
-		}
-		d.s.Why = why
-		d.reached()
-		d.overdue()
-	default:
-		panic("rollout: reaction " + string(d.p.OnUnhealthy))
-	}
-	return true
-}
-
-// whyUnhealthy returns the proof of harm.
-func (d *decider) whyUnhealthy() string {
-	var whys []string
-	for _, f := range d.s.Findings {
-		if f.Verdict == analysis.Unhealthy {
-			whys = append(whys, f.Why)
-		}
-	}
-	switch len(whys) {
-	case 0:
-		return "something is unhealthy"
-	case 1:
-		return whys[0]
-	default:
-		return fmt.Sprintf("%s, and %d more", whys[0], len(whys)-1)
-	}
 }
 
 // deadline is when the rollout has to have got somewhere: to Full from its
@@ -414,19 +233,6 @@ func (d *decider) progress() {
 	if d.verdict == analysis.Unknown {
 		d.s.Why = d.whyUnknown()
 	}
-}
-
-// whyUnknown returns what is missing for a verdict.
-func (d *decider) whyUnknown() string {
-	if d.trouble != "" {
-		return d.trouble
-	}
-	for _, f := range d.s.Findings {
-		if f.Verdict == analysis.Unknown {
-			return f.Why
-		}
-	}
-	return "there is no verdict"
 }
 
 // reached says whether every target was just seen at its wish, and notes since
@@ -579,65 +385,6 @@ func (d *decider) end(phase Phase, why string) {
 	d.enter(phase, why)
 	d.s.Ended = d.now
 	d.announce("ended")
-}
-
-// hold makes the rollout wait for something.
-func (d *decider) hold(cause HoldCause, why string) {
-	since := d.s.UnknownSince
-	if since.IsZero() {
-		since = d.now
-	}
-	d.enter(Holding, why)
-	d.s.Hold = cause
-	if cause == HoldUnknown || cause == HoldGone {
-		d.s.UnknownSince = since
-	}
-	d.announce("held")
-}
-
-// holdTrouble holds because something cannot be read. A single look that failed
-// is not worth a word: it does not advance, and the next one is soon.
-func (d *decider) holdTrouble() {
-	if d.s.Phase == Progressing && d.s.UnknownSince.IsZero() {
-		d.s.UnknownSince, d.s.Why = d.now, d.trouble
-		return
-	}
-	d.holdUnknown(d.trouble)
-}
-
-// holdUnknown holds for want of a verdict, and does what the plan says when that
-// takes too long.
-func (d *decider) holdUnknown(why string) {
-	if d.s.Hold != HoldUnknown {
-		d.hold(HoldUnknown, why)
-		return
-	}
-	d.s.Why = why
-	if d.now.Before(d.s.UnknownSince.Add(d.p.UnknownFor)) {
-		return
-	}
-	long := fmt.Sprintf("no verdict for %s: %s", span(d.p.UnknownFor), why)
-	switch {
-	case d.s.StepSince.IsZero():
-		d.goBack(BackStuck, why)
-	case d.p.OnUnknown == plan.RollBack:
-		d.goBack(BackUnknown, long)
-	case d.p.OnUnknown == plan.HoldAtZero:
-		d.holdAtZero(long)
-	case !d.s.FullSince.IsZero():
-		d.giveUp("it has all of the traffic, but is not verified: " + long)
-	}
-}
-
-// holdGone holds because an alias does not exist any more.
-func (d *decider) holdGone(i int) {
-	if d.s.Hold != HoldGone {
-		d.hold(HoldGone, goneText(d.p.Targets[i]))
-		return
-	}
-	if !d.now.Before(d.s.UnknownSince.Add(d.p.UnknownFor)) {
-		d.goBack(BackStuck, d.s.Why)
-	}
 }
 
 // nextLook is when to look again at the latest.
