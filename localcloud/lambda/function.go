@@ -167,9 +167,12 @@ func (s *Service) updated(f *function, old *version, edit func(v *version) error
 	return &v, nil
 }
 
-// replaced has the runtime let go of what an update replaced, once it settled.
+// replaced lets go of what an update replaced, once it has settled.
 func (s *Service) replaced(v *version) {
-	s.timers.set(v.settles, func() { s.retire(v.before) })
+	s.timers.set(v.settles, func() {
+		s.retire(v.before)
+		s.dropUnused()
+	})
 }
 
 func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFunctionCodeRequest) (*lambdaapi.FunctionConfiguration, error) {
@@ -241,7 +244,6 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 	}
 	if !dry {
 		s.replaced(f.control.Load().latest)
-		s.dropUnused()
 	}
 	return f.describe(shown, f.shownARN(shown), s.now(), false), nil
 }

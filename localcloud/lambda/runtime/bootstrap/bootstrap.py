@@ -2,7 +2,8 @@
 
 It keeps the contract that AWS gives to handlers (context object, shapes of
 errors, lines in the log) and speaks the Runtime API over one connection, with
-no module that costs time to import. It needs Python 3.6 or newer.
+no module that costs time to import. It needs Python 3.6 or newer, and the
+directory of the layers as its argument.
 """
 
 import importlib
@@ -100,7 +101,9 @@ class Connection(object):
         return part
 
     def gone(self):
-        """Ends the process: without its cloud a function has nothing to do."""
+        """Ends the process and its children: without its cloud a function has nothing to do."""
+        if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), 9)
         os._exit(1)
 
 
@@ -235,8 +238,7 @@ class StdoutHandler(logging.Handler):
 
 
 def stamp(seconds):
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return whole if JSON_LOGS and seconds is None else "%s.%03dZ" % (whole, int(seconds * 1000) % 1000)
+    return "%s.%03dZ" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)), int(seconds * 1000) % 1000)
 
 
 def set_up_logging():
@@ -271,11 +273,18 @@ def frames(trace):
     return found
 
 
-def error_of(error, trace, request_id):
-    """Returns an error as AWS answers it, with its members in AWS's order."""
+def error_of(error, own, request_id):
+    """Returns an error as AWS answers it, with its members in AWS's order.
+
+    own is how many frames of this file the stack begins with. They say nothing
+    to whoever wrote the function.
+    """
     if isinstance(error, Fault):
         kind, message, lines = error.kind, error.message, error.trace
     else:
+        trace = error.__traceback__
+        while own and trace and trace.tb_next:
+            trace, own = trace.tb_next, own - 1
         kind, message, lines = type(error).__name__, str(error), frames(trace)
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": lines}
 
@@ -385,8 +394,7 @@ def handle(handler, headers, body):
         except Exception as e:
             raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % e)
     except Exception as e:
-        trace = e.__traceback__
-        error = error_of(e, trace and trace.tb_next, request_id)
+        error = error_of(e, 1, request_id)
         log_error(error)
         flush()
         return "/invocation/%s/error" % request_id, dump(error), error["errorType"]
@@ -403,18 +411,18 @@ def main():
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     connection = Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    layers = os.path.join(sys.argv[1], "python")
+    version = "python%d.%d" % sys.version_info[:2]
     own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [ROOT] + [p for p in sys.path if p and os.path.abspath(p) != own]
-    sys.modules["bootstrap"] = sys.modules.pop("__main__")
+    sys.path[:] = [ROOT, os.path.join(layers, "lib", version, "site-packages"), layers] + [
+        p for p in sys.path if p and os.path.abspath(p) != own]
+    del sys.argv[1:]
     set_up_logging()
     process = os.getpid()
     try:
         handler = load(os.environ["_HANDLER"])
     except Exception as e:
-        error = error_of(e, e.__traceback__ and e.__traceback__.tb_next, "")
-        if not isinstance(e, Fault):
-            # The frames of load itself say nothing to whoever wrote the function.
-            error["stackTrace"] = frames(e.__traceback__.tb_next.tb_next or e.__traceback__)
+        error = error_of(e, 2, "")
         log_error(error)
         flush()
         connection.exchange(connection.post("/init/error", dump(error), error["errorType"]))
