@@ -27,6 +27,11 @@ const (
 // something.
 const orderPoll = 500 * time.Millisecond
 
+// deliberate is how much later than the one before a signal must come to be
+// another one. Programs that end others, such as timeout(1), send theirs to a
+// process and to its group, so that it comes twice at once.
+const deliberate = 500 * time.Millisecond
+
 // A carrier carries out one rollout in this process until it has ended or was
 // left, shows it, and does what people ask.
 type carrier struct {
@@ -47,6 +52,8 @@ type carrier struct {
 	failing time.Time // since when the store does not work; zero while it does
 	told    string    // the last trouble that was told
 	broken  bool      // an interrupt has come
+	signal  os.Signal // that came last, and when
+	sent    time.Time
 	pausing bool      // leave as soon as it is paused
 }
 
@@ -103,7 +110,7 @@ func (c *carrier) carry(ctx context.Context) (rollout.Status, error) {
 		case a := <-c.display.asks():
 			done, err = c.asked(ctx, a)
 		case s := <-signalled:
-			done, err = c.interrupted(ctx, s.String())
+			done, err = c.interrupted(ctx, s)
 		}
 		if done || err != nil {
 			return c.rec.Status, err
@@ -276,12 +283,24 @@ func (c *carrier) asked(ctx context.Context, a ask) (done bool, err error) {
 	}
 }
 
-// interrupted follows a signal: the first as was chosen, the second at once.
-func (c *carrier) interrupted(ctx context.Context, name string) (done bool, err error) {
-	if c.broken {
-		return false, c.die(ctx)
+// interrupted follows a signal: the first as was chosen, and the same one again
+// at once. Another one is no second thought: pipelines that are cancelled send
+// an interrupt, then an end, and kill in the end; until then there is time to
+// take the traffic back.
+func (c *carrier) interrupted(ctx context.Context, s os.Signal) (done bool, err error) {
+	now := c.env.Clock.Now()
+	again := s == c.signal && now.Sub(c.sent) >= deliberate
+	if s != c.signal || again {
+		c.signal, c.sent = s, now
 	}
-	return c.interrupt(ctx, c.onInterrupt, "signal: "+name)
+	switch {
+	case c.broken && again:
+		return false, c.die(ctx)
+	case c.broken:
+		return false, nil
+	default:
+		return c.interrupt(ctx, c.onInterrupt, "signal: "+s.String())
+	}
 }
 
 func (c *carrier) interrupt(ctx context.Context, how, reason string) (done bool, err error) {
