@@ -47,14 +47,13 @@ type carrier struct {
 	events  []rollout.Event
 	last    int64 // number of the last event
 	looking bool
-	again   bool      // look again at once: something was ordered meanwhile
-	due     time.Time // when to look next
-	failing time.Time // since when the store does not work; zero while it does
-	told    string    // the last trouble that was told
-	broken  bool      // an interrupt has come
-	signal  os.Signal // that came last, and when
-	sent    time.Time
-	pausing bool      // leave as soon as it is paused
+	again   bool                    // look again at once: something was ordered meanwhile
+	due     time.Time               // when to look next
+	failing time.Time               // since when the store does not work; zero while it does
+	told    string                  // the last trouble that was told
+	broken  bool                    // an interrupt has come
+	sent    map[os.Signal]time.Time // when each came first
+	pausing bool                    // leave as soon as it is paused
 }
 
 // looked is what one look brought.
@@ -289,10 +288,14 @@ func (c *carrier) asked(ctx context.Context, a ask) (done bool, err error) {
 // take the traffic back.
 func (c *carrier) interrupted(ctx context.Context, s os.Signal) (done bool, err error) {
 	now := c.env.Clock.Now()
-	again := s == c.signal && now.Sub(c.sent) >= deliberate
-	if s != c.signal || again {
-		c.signal, c.sent = s, now
+	if c.sent == nil {
+		c.sent = make(map[os.Signal]time.Time)
 	}
+	first, again := c.sent[s]
+	if !again {
+		c.sent[s] = now
+	}
+	again = again && now.Sub(first) >= deliberate
 	switch {
 	case c.broken && again:
 		return false, c.die(ctx)
