@@ -19,6 +19,9 @@ type trouble struct {
 	told     time.Time       // when an event last said so
 }
 
+// maxBackoff is the longest wait between two attempts.
+const maxBackoff = 30 * time.Second
+
 // act does one thing that was decided and saved. What fails is remembered for
 // the next look, which asks again.
 func (c *Controller) act(ctx context.Context, h *held, a rollout.Action) {
@@ -35,7 +38,7 @@ func (c *Controller) act(ctx context.Context, h *held, a rollout.Action) {
 func (c *Controller) shift(ctx context.Context, h *held, a rollout.Shift) {
 	t := &h.trouble[a.Target]
 	now := c.cfg.Clock.Now()
-	if t.to == a.To && now.Before(t.until) {
+	if wait := t.until.Sub(now); t.to == a.To && wait > 0 && wait <= maxBackoff { // more: the clock was set back
 		return
 	}
 	left := c.left(h, now)
@@ -84,7 +87,7 @@ func (c *Controller) backoff(failures int, err error, back bool) time.Duration {
 	case errors.Is(err, ErrConflict):
 		most = time.Second // the next look sees what the alias does instead
 	case errors.Is(err, ErrThrottled), errors.Is(err, ErrDenied):
-		first, most = time.Second, 30*time.Second
+		first, most = time.Second, maxBackoff
 	}
 	if back {
 		most = min(most, 3*time.Second)

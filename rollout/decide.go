@@ -167,6 +167,8 @@ func (d *decider) overdue() bool {
 	}
 	why := fmt.Sprintf("the deadline of %s passed", span(d.p.Deadline))
 	switch {
+	case !d.s.FullSince.IsZero() && d.s.Hold == HoldDrift:
+		d.giveUp("the soak found no end: " + d.s.Why)
 	case !d.s.FullSince.IsZero():
 		d.giveUp("it has all of the traffic, but its soak found no end: " + d.s.Why)
 	case d.s.Hold == HoldUnhealthy:
