@@ -62,6 +62,9 @@ type looked struct {
 	err      error
 }
 
+// leavePatience is how long leaving waits for a look that is under way.
+const leavePatience = 3 * time.Second
+
 // signals are those that ask a carrier to leave: Ctrl-C, an end from outside, a
 // terminal that closed.
 var signals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
@@ -340,8 +343,15 @@ func (c *carrier) leave(ctx context.Context) error {
 	if c.rec.Status.Phase.Ended() {
 		return nil
 	}
-	if err := c.ctl.Detach(ctx, c.id); err != nil {
-		c.display.say(err.Error())
+	detached := make(chan error, 1)
+	go func() { detached <- c.ctl.Detach(ctx, c.id) }()
+	select {
+	case err := <-detached:
+		if err != nil {
+			c.display.say(err.Error())
+		}
+	case <-c.env.Clock.After(leavePatience):
+		// A look that hangs keeps the lease; it ends by itself.
 	}
 	return &failure{
 		code: ExitWaiting,

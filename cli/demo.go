@@ -116,7 +116,7 @@ func (o demoOptions) inCloud(ctx context.Context, env *Env, cloud *localcloud.Cl
 	defer cancel()
 	running.Go(func() { _ = cloud.Run(ctx) }) // ends with ctx, and says only that
 	if o.listen != "" {
-		listener, err := listen(o.listen, false)
+		listener, err := listen(ctx, o.listen, false)
 		if err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func (s *session) openOn(ctx context.Context, p plan.Plan) (controller.Record, b
 	for _, t := range p.Targets {
 		alias, err := s.aliasOf(ctx, t)
 		if err != nil {
-			return controller.Record{}, false, nil // Start says better what is wrong with it
+			continue // Start says better what is wrong with it
 		}
 		for _, r := range records {
 			if slices.Contains(r.Aliases(), alias) {

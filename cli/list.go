@@ -40,7 +40,7 @@ func (o listOptions) run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer shut(store)
 	records, err := store.List(ctx, controller.Filter{Open: o.open, Limit: o.limit})
 	if err != nil {
 		return err

@@ -63,11 +63,11 @@ therefore listens on this machine only, unless --allow-remote says otherwise.`,
 func (o localOptions) run(ctx context.Context, env *Env) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	listener, err := listen(o.listen, o.allowRemote)
+	listener, err := listen(ctx, o.listen, o.allowRemote)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer shut(listener)
 	log := slog.New(slog.DiscardHandler)
 	if !o.quiet {
 		log = slog.New(newSentences(env.Stderr, env.errStyle(), env.Clock))
@@ -143,7 +143,7 @@ func answer(ctx context.Context, listener net.Listener, handler http.Handler) er
 
 // listen opens an address, if it is one that only this machine reaches or
 // others are allowed.
-func listen(address string, allowRemote bool) (net.Listener, error) {
+func listen(ctx context.Context, address string, allowRemote bool) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, &failure{code: ExitUsage, err: fmt.Errorf("--listen %q is not an address", address), next: []string{
@@ -155,7 +155,7 @@ func listen(address string, allowRemote bool) (net.Listener, error) {
 			"listen on 127.0.0.1:" + port + ", or say --allow-remote if the network is yours",
 		}}
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, &failure{code: ExitError, err: fmt.Errorf("%s is in use: something listens there already", address), next: []string{

@@ -105,7 +105,7 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer shut(store)
 	rec, err := find(ctx, store, name)
 	if err != nil {
 		return err

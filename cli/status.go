@@ -39,7 +39,7 @@ func (o statusOptions) run(ctx context.Context, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer shut(store)
 	rec, err := find(ctx, store, name)
 	if err != nil {
 		return err

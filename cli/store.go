@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,10 @@ func (o storeOptions) open(ctx context.Context, env *Env) (*sqlitestore.Store, e
 	}
 	return store, nil
 }
+
+// shut closes what holds nothing that could be lost: each write to a store was
+// committed by its own transaction.
+func shut(c io.Closer) { _ = c.Close() }
 
 func storeFailure(path string, err error) error {
 	return &failure{code: ExitError, err: fmt.Errorf("remember rollouts in %s: %w", path, err), next: []string{
@@ -146,7 +151,7 @@ func completeRollout(env *Env, o *storeOptions) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		defer store.Close()
+		defer shut(store)
 		records, err := store.List(cmd.Context(), controller.Filter{Limit: 50})
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError

@@ -47,7 +47,7 @@ func (o whyOptions) run(ctx context.Context, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer shut(store)
 	rec, err := find(ctx, store, name)
 	if err != nil {
 		return err
