@@ -70,7 +70,11 @@ func (j *journal) event(at time.Time, message string) []lambda.LogEvent {
 
 // platform returns an entry that AWS writes into a log of JSON.
 func (j *journal) platform(at time.Time, kind string, record map[string]any) []lambda.LogEvent {
-	text, err := json.Marshal(map[string]any{"time": timestamp(at), "type": "platform." + kind, "record": record})
+	text, err := json.Marshal(struct {
+		Time   string         `json:"time"`
+		Type   string         `json:"type"`
+		Record map[string]any `json:"record"`
+	}{timestamp(at), "platform." + kind, record})
 	if err != nil {
 		panic("runtime: a record of the log that is no JSON: " + err.Error())
 	}
@@ -84,7 +88,8 @@ func (j *journal) initStart(at time.Time) {
 	name := j.version.Runtime
 	sum := sha256.Sum256([]byte(name))
 	// The same name as in the configuration's RuntimeVersionConfig.
-	arn := "arn:aws:lambda:" + j.version.Region + "::runtime:" + hex.EncodeToString(sum[:])
+	partition, _, _ := strings.Cut(strings.TrimPrefix(j.version.FunctionARN, "arn:"), ":")
+	arn := "arn:" + partition + ":lambda:" + j.version.Region + "::runtime:" + hex.EncodeToString(sum[:])
 	version := strings.Replace(runtimeVersion(name), ".x", "", 1)
 	if j.json() {
 		j.write(j.platform(at, "initStart", map[string]any{

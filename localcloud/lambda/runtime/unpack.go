@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 )
@@ -175,6 +176,10 @@ func writeEntry(root *os.Root, local string, f *zip.File, left *budget) (err err
 		return err
 	}
 	defer from.Close()
+	// A process that is forked while a program is open for writing keeps it open
+	// until it execs, and a program that is open for writing cannot be run.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	// Writable for now; setReadOnly takes that back.
 	to, err := root.OpenFile(local, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode().Perm()&0o555|0o600)
 	if err != nil {

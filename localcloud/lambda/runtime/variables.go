@@ -2,12 +2,11 @@ package runtime
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 )
 
 // places says where a process finds things. In a sandbox these are AWS's names.
@@ -122,8 +121,8 @@ func joinPath(parts ...string) string {
 	return strings.Join(parts, string(filepath.ListSeparator))
 }
 
-// command returns what to run, in the places of the environment. task and opt
-// are where this process sees the code and the layers.
+// command returns what to run, by the names of at; nil when the function brings
+// no program.
 func (e *environment) command(at places) []string {
 	v := e.version
 	var command []string
@@ -148,12 +147,7 @@ func (e *environment) command(at places) []string {
 	return command
 }
 
-// startError words the reason why a program could not be started as AWS does.
-func startError(err error, command []string) invocationError {
-	if command == nil {
-		return invocationError{kind: "Runtime.InvalidEntrypoint", text: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
-	}
-	return invocationError{kind: "Runtime.InvalidEntrypoint", text: err.Error()}
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
-
-var _ = lambda.MaxPayload
