@@ -2,7 +2,7 @@ package plan
 
 import "encoding/json"
 
-//go:generate go test -run=TestTheSchemaFileIsCurrent -update .
+//go:generate go test -run=TestThePublishedFilesAreCurrent -update .
 
 // Schema returns the JSON Schema (draft 2020-12) of plan files. It is made from
 // the same tables as the reader; what only the reader knows, such as that

@@ -14,25 +14,25 @@ import (
 	"github.com/crossfade-dev/crossfade/plan"
 )
 
-var update = flag.Bool("update", false, "rewrite the published schema")
+var update = flag.Bool("update", false, "rewrite the published schema and reference")
 
-const schemaFile = "../docs/reference/plan.schema.json"
-
-func TestTheSchemaFileIsCurrent(t *testing.T) {
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(schemaFile), 0o755); err != nil {
+func TestThePublishedFilesAreCurrent(t *testing.T) {
+	for file, want := range map[string][]byte{
+		"../docs/reference/plan.schema.json": plan.Schema(),
+		"../docs/reference/plan.md":          plan.Reference(),
+	} {
+		if *update {
+			if err := os.WriteFile(file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(schemaFile, plan.Schema(), 0o644); err != nil {
-			t.Fatal(err)
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the tables say: go generate ./plan", file)
 		}
-	}
-	got, err := os.ReadFile(schemaFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, plan.Schema()) {
-		t.Errorf("%s is not what the tables say: go generate ./plan", schemaFile)
 	}
 }
 
