@@ -13,6 +13,9 @@ type API struct {
 	// MaxBody is the size of the largest request body in bytes; 0 means 1 MiB,
 	// which is what AWS's JSON and query services take.
 	MaxBody int64
+	// MaxStream is the size of the largest streamed payload in bytes; 0 means
+	// 5 GiB, which is what S3 takes at once.
+	MaxStream int64
 }
 
 // A Row is one implemented operation; Op makes it.

@@ -25,8 +25,19 @@ func (s *Server) Call(ctx context.Context, service, operation string, params []b
 	if p == nil {
 		return []byte("{}"), nil
 	}
+	if p.shape.Payload != "" && p.payload().plan.stream {
+		if v, ok := p.payload().get(out); ok {
+			if e := v.Addr().Interface().(*Stream).collect(maxCollected); e != nil {
+				return nil, e
+			}
+		}
+	}
 	return jsonStyle{integration: true}.appendJSON(nil, p, out), nil
 }
+
+// maxCollected bounds a stream that becomes a value, well above what a state
+// machine can hold.
+const maxCollected = 1 << 20
 
 // Has says whether Call knows the operation of the service, and whether the
 // service is there at all.

@@ -45,12 +45,21 @@ func (t memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		in.Header = http.Header{}
 	}
 	w := &memoryWriter{header: make(http.Header, 4)}
-	t.handler.ServeHTTP(w, in)
+	if !t.serve(w, in) {
+		return nil, io.ErrUnexpectedEOF
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if w.status == 0 {
 		w.status = http.StatusOK
+	}
+	for name, values := range w.header {
+		// What arrives over a socket has names in this form.
+		if c := http.CanonicalHeaderKey(name); c != name {
+			delete(w.header, name)
+			w.header[c] = values
+		}
 	}
 	return &http.Response{
 		Status:        strconv.Itoa(w.status) + " " + http.StatusText(w.status),
@@ -63,6 +72,21 @@ func (t memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		ContentLength: int64(len(w.body)),
 		Request:       r,
 	}, nil
+}
+
+// serve calls the handler; it returns false if that gave up in the middle of its
+// answer, as handlers of net/http do by panicking.
+func (t memory) serve(w http.ResponseWriter, r *http.Request) (ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler {
+				panic(p)
+			}
+			ok = false
+		}
+	}()
+	t.handler.ServeHTTP(w, r)
+	return true
 }
 
 // A memoryWriter keeps an answer.

@@ -4,7 +4,7 @@
 // A service describes itself as an [API]: its [Service], which is generated from
 // the model, and one [Row] per operation that it implements. A [Server] answers
 // the requests of many APIs at one endpoint, in whichever protocol they come:
-// awsJson 1.0 and 1.1, query, restJson1 and rpc-v2-cbor.
+// awsJson 1.0 and 1.1, query, restJson1, restXml and rpc-v2-cbor.
 //
 //	func (s *States) API() wire.API {
 //		return wire.API{Service: &sfnapi.Service, Rows: []wire.Row{
@@ -44,9 +44,11 @@
 // a browser sends for a page of another origin is refused, since no signature
 // keeps such pages away from a server on their reader's machine.
 //
-// Of restXml the package knows no more than that S3 speaks it: a request that no
+// restXml is here as S3 speaks it. A bucket may be in the path or in the host;
+// payloads are streams ([Stream]), freed from aws-chunked framing and checked
+// against the hash that was signed; errors have S3's shape, and a request that no
 // other service claims is refused in S3's words.
 package wire
 
-//go:generate go run ../../internal/gen/awsapi -models ../../models -out . sfnapi=stepfunctions cloudwatchapi=cloudwatch stsapi=sts iamapi=iam lambdaapi=lambda logsapi=logs
+//go:generate go run ../../internal/gen/awsapi -models ../../models -out . sfnapi=stepfunctions cloudwatchapi=cloudwatch stsapi=sts iamapi=iam lambdaapi=lambda logsapi=logs s3api=s3
 //go:generate go run ../../internal/gen/awsapi -models testdata -out internal gardenapi=garden

@@ -226,7 +226,7 @@ func TestAnswersByteForByte(t *testing.T) {
 		{
 			"nothing that a service answers", ask{method: "PUT", url: "/bucket/key"},
 			501, map[string]string{"Content-Type": "application/xml"},
-			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>The local cloud has no service that answers PUT /bucket/key.</Message><Resource>/bucket/key</Resource><RequestId>" + fixedID + "</RequestId></Error>",
+			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NotImplemented</Code><Message>The local cloud has no service that answers PUT /bucket/key.</Message><Resource>/bucket/key</Resource><RequestId>1111111122224333</RequestId><HostId>MTExMTExMTEtMjIyMi00MzMzLTg0NDQtNTU1NTU1NTU1NTU1MTExMTExMTEtMjIyMi00MzMzLTg0NDQtNTU1NTU1NTU1NTU1</HostId></Error>",
 		},
 		{
 			"Lambda without Lambda", ask{method: "GET", url: "/2015-03-31/functions"},

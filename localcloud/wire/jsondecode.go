@@ -453,7 +453,7 @@ func (d *jsonDecoder) timestamp(p *plan, v reflect.Value) *Error {
 
 func (d *jsonDecoder) blob(p *plan, v reflect.Value) *Error {
 	if d.integration {
-		return d.integrationBlob(v)
+		return d.integrationBlob(p, v)
 	}
 	if d.peek() != '"' {
 		return d.mismatch(p.kind)
@@ -472,19 +472,27 @@ func (d *jsonDecoder) blob(p *plan, v reflect.Value) *Error {
 }
 
 // integrationBlob takes a text for its own bytes and anything else for its JSON.
-func (d *jsonDecoder) integrationBlob(v reflect.Value) *Error {
+func (d *jsonDecoder) integrationBlob(p *plan, v reflect.Value) *Error {
 	if d.peek() == '"' {
 		text, err := d.str()
 		if err != nil {
 			return err
 		}
-		v.SetBytes(append([]byte{}, text...))
+		setBlob(p, v, append([]byte{}, text...))
 		return nil
 	}
 	start := d.pos
 	if err := d.skip(); err != nil {
 		return err
 	}
-	v.SetBytes(append([]byte{}, d.data[start:d.pos]...))
+	setBlob(p, v, append([]byte{}, d.data[start:d.pos]...))
 	return nil
+}
+
+func setBlob(p *plan, v reflect.Value, b []byte) {
+	if p.stream {
+		v.Set(reflect.ValueOf(*NewStream(b)))
+		return
+	}
+	v.SetBytes(b)
 }

@@ -92,6 +92,9 @@ func (st jsonStyle) appendJSON(b []byte, p *plan, v reflect.Value) []byte {
 		}
 		return appendJSONTime(b, v, format)
 	case Blob:
+		if p.stream {
+			return appendJSONString(b, string(v.Addr().Interface().(*Stream).collected))
+		}
 		if st.integration {
 			return appendJSONString(b, string(v.Bytes()))
 		}

@@ -26,6 +26,8 @@ type plan struct {
 	// absence only the decoder can see.
 	required uint64
 
+	stream bool // a blob that a *Stream holds
+
 	match func(string) bool // nil without pattern
 	// checked says that the shape or something in it has a constraint.
 	checked bool
@@ -51,6 +53,7 @@ type memberPlan struct {
 var (
 	timeType   = reflect.TypeFor[time.Time]()
 	stringType = reflect.TypeFor[string]()
+	streamType = reflect.TypeFor[Stream]()
 )
 
 // A planner makes the plans of one service.
@@ -120,7 +123,8 @@ func (pl *planner) make(index int, typ reflect.Type) *plan {
 	case Timestamp:
 		want(typ == timeType)
 	case Blob:
-		want(typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Uint8)
+		p.stream = typ == streamType
+		want(p.stream || typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Uint8)
 	default:
 		panic(fmt.Sprintf("wire: shape %s of %s has the unknown kind %d", s.Name, pl.service.ID, s.Kind))
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -330,9 +331,8 @@ func (p *plan) payload() *memberPlan {
 	panic("wire: " + p.shape.Name + " has no member " + p.shape.Payload)
 }
 
-// encodeRest returns the status and the body of an answer of restJson1 and sets
-// its headers.
-func encodeRest(b []byte, h http.Header, p *plan, v reflect.Value, status int) (int, []byte) {
+// bindHeaders sets the headers of an answer, and returns its status.
+func bindHeaders(h http.Header, p *plan, v reflect.Value, status int) int {
 	for i := range p.members {
 		m := &p.members[i]
 		if m.Location == Body {
@@ -348,10 +348,7 @@ func encodeRest(b []byte, h http.Header, p *plan, v reflect.Value, status int) (
 				status = code
 			}
 		case Header:
-			format := m.TimeFormat
-			if format == "" {
-				format = formatRFC822
-			}
+			format := cmp.Or(m.TimeFormat, m.plan.shape.TimeFormat, formatRFC822)
 			if m.plan.kind == List {
 				texts := make([]string, mv.Len())
 				for i := range texts {
@@ -363,10 +360,18 @@ func encodeRest(b []byte, h http.Header, p *plan, v reflect.Value, status int) (
 			}
 		case Headers:
 			for _, k := range sortedKeys(mv) {
-				h.Set(m.wire+k, mv.MapIndex(reflect.ValueOf(k)).String())
+				// Not in Go's form: the SDKs of some languages show the name as it came.
+				h[m.wire+k] = []string{mv.MapIndex(reflect.ValueOf(k)).String()}
 			}
 		}
 	}
+	return status
+}
+
+// encodeRest returns the status and the body of an answer of restJson1 and sets
+// its headers.
+func encodeRest(b []byte, h http.Header, p *plan, v reflect.Value, status int) (int, []byte) {
+	status = bindHeaders(h, p, v, status)
 	if status == http.StatusNoContent || status == http.StatusNotModified {
 		return status, b
 	}

@@ -24,11 +24,15 @@ type exchange struct {
 	body     []byte
 
 	buffer *bytes.Buffer // behind body
+
+	payload *Stream // the input of a restXml service
+	sends   *Stream // the output, when it is one
 }
 
 // find decides which operation the request is for and in which protocol it
 // speaks. The order is: rpc-v2-cbor by its header or path, awsJson by its target,
-// a form with an Action, a path of a rest service, and S3 for all the rest.
+// the scope of a restXml service, a form with an Action, a path of a restJson1
+// service, and S3 for all the rest.
 func (s *Server) find(x *exchange) *Error {
 	r := x.request
 	target := headerValue(r, "X-Amz-Target")
@@ -52,6 +56,11 @@ func (s *Server) find(x *exchange) *Error {
 			x.protocol = JSON11
 		}
 		return s.pick(x, svc, prefix, op)
+	}
+	for _, svc := range s.services {
+		if x.scope == svc.SigningName && svc.speaks(RestXML) {
+			return s.findXML(x, svc)
+		}
 	}
 	if text, ok, err := s.formText(x); ok || err != nil {
 		x.protocol = Query
@@ -225,6 +234,13 @@ func (s *Server) findPath(x *exchange) *Error {
 		return &Error{Code: "UnknownOperationException", Message: x.service.ID + " has no operation at " + r.Method + " " + r.URL.Path + ".", Status: http.StatusNotFound}
 	case isDatedPath(parts):
 		x.protocol = RestJSON
+	case x.scope == "":
+		// Who does not sign reads a link to an object, or opens one.
+		for _, svc := range s.services {
+			if svc.speaks(RestXML) {
+				return s.findXML(x, svc)
+			}
+		}
 	}
 	return &Error{
 		Code:    "NotImplemented",
@@ -317,6 +333,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 func bodyError(err error) *Error {
+	if e, ok := asWireError(err); ok {
+		return e
+	}
 	if errors.Is(err, errTooLarge) {
 		return &Error{Code: "RequestEntityTooLargeException", QueryCode: "RequestEntityTooLarge", Message: "The request body is too large.", Status: http.StatusRequestEntityTooLarge}
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -29,6 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["X-Amzn-Requestid"] = []string{id}
 
+	defer x.endStream()
 	status, body, failure := 0, []byte(nil), refuseBrowsers(r)
 	if failure == nil {
 		status, body, failure = s.answer(&x, h, answer.AvailableBuffer())
@@ -37,10 +39,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status, body = x.fail(h, answer.AvailableBuffer(), failure)
 	}
 	answer.Write(body)
-	if x.protocol == CBOR {
+	switch x.protocol {
+	case CBOR:
 		h["Smithy-Protocol"] = []string{"rpc-v2-cbor"}
+	case RestXML:
+		h["X-Amz-Request-Id"] = []string{s3RequestID(id)}
+		h["X-Amz-Id-2"] = []string{s3HostID(id)}
 	}
-	if status != http.StatusNoContent && status != http.StatusNotModified {
+	// What is streamed, or only would be, has told its length.
+	said := failure == nil && x.protocol == RestXML && h["Content-Length"] != nil
+	if status != http.StatusNoContent && status != http.StatusNotModified && !said {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	s.log(&x, status, failure)
@@ -48,6 +56,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(body) > 0 && r.Method != http.MethodHead {
 		// The client is gone if this fails; nobody is left to be told.
 		_, _ = w.Write(body)
+	}
+	if x.sends != nil && r.Method != http.MethodHead {
+		if _, err := io.Copy(w, x.sends); err != nil {
+			// Too late for an error: the client must see that bytes are missing.
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+func (x *exchange) endStream() {
+	if x.sends != nil {
+		_ = x.sends.Close() // it was read only
 	}
 }
 
@@ -93,8 +113,13 @@ func (s *Server) answer(x *exchange, h http.Header, b []byte) (status int, body 
 	if e := s.find(x); e != nil {
 		return 0, nil, e
 	}
-	if e := x.readBody(x.service.maxBody); e != nil {
-		return 0, nil, e
+	if x.protocol == RestXML {
+		x.unframe()
+	}
+	if x.protocol != RestXML || !x.op.streams() {
+		if e := x.readBody(x.service.maxBody); e != nil {
+			return 0, nil, e
+		}
 	}
 	in, missing, e := x.decode()
 	if e != nil {
@@ -131,6 +156,8 @@ func (x *exchange) decode() (in reflect.Value, missing []string, err *Error) {
 		missing = d.missing
 	case RestJSON:
 		missing, err = decodeRest(p, v, x.request, x.labels, x.body)
+	case RestXML:
+		missing, err = decodeRestXML(p, v, x)
 	default:
 		panic("wire: nothing decodes " + x.protocol.String())
 	}
@@ -157,12 +184,15 @@ func (x *exchange) encode(h http.Header, b []byte, out reflect.Value) (status in
 	case Query:
 		setType(h, typeXML)
 		return status, queryAnswer(b, x.service.Service, x.op.Operation, p, out, x.caller.RequestID)
-	case RestJSON:
+	case RestJSON, RestXML:
 		if x.op.Status != 0 {
 			status = x.op.Status
 		}
 		if p == nil {
 			return status, b
+		}
+		if x.protocol == RestXML {
+			return x.encodeRestXML(b, h, p, out, status)
 		}
 		return encodeRest(b, h, p, out, status)
 	default:
@@ -210,7 +240,10 @@ func (x *exchange) fail(h http.Header, b []byte, e *Error) (status int, body []b
 		h["X-Amzn-Errortype"] = []string{e.Code}
 		return status, f.appendJSON(b, false)
 	default:
+		if status == http.StatusNotModified {
+			return status, b
+		}
 		setType(h, typeS3)
-		return status, s3Failure(b, e, x.request.URL.Path, x.caller.RequestID)
+		return status, s3Failure(b, e, f.appendXML, x.request.URL.Path, x.caller.RequestID)
 	}
 }

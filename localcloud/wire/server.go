@@ -20,6 +20,9 @@ type Config struct {
 	// AccountOf returns the account that an access key was made for, or "" if
 	// it is not known. It is asked for keys that are not an account's number.
 	AccountOf func(accessKey string) string
+	// Hosts are names under which the server is reached, without port; the name
+	// of a bucket may stand before one, with a dot. Nil means "localhost".
+	Hosts []string
 	// NewID returns a fresh request id, a UUID; nil means a random one.
 	NewID func() string
 	// Log takes the failures of operations that are no *Error, and one line per
@@ -40,8 +43,11 @@ type service struct {
 	*Service
 	planner *planner
 	ops     map[string]*boundOp
-	routes  []route // of the rest protocols
 	maxBody int64
+
+	routes    []route // of restJson1
+	xmlRoutes []xmlRoute
+	maxStream int64
 }
 
 // A boundOp is an operation of the model, with its row if it has one.
@@ -79,6 +85,9 @@ func NewServer(config Config, apis ...API) *Server {
 	if config.NewID == nil {
 		config.NewID = randomID
 	}
+	if config.Hosts == nil {
+		config.Hosts = []string{"localhost"}
+	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
@@ -99,10 +108,13 @@ func newService(api API) *service {
 		Service: api.Service,
 		planner: newPlanner(api.Service),
 		ops:     make(map[string]*boundOp, len(api.Service.Operations)),
-		maxBody: api.MaxBody,
+		maxBody: api.MaxBody, maxStream: api.MaxStream,
 	}
 	if svc.maxBody == 0 {
 		svc.maxBody = 1 << 20
+	}
+	if svc.maxStream == 0 {
+		svc.maxStream = 5 << 30
 	}
 	ordered := make([]*boundOp, len(api.Service.Operations))
 	for i := range api.Service.Operations {
@@ -123,6 +135,9 @@ func newService(api API) *service {
 	}
 	if svc.speaks(RestJSON) {
 		svc.routes = routes(ordered)
+	}
+	if svc.speaks(RestXML) {
+		svc.xmlRoutes = xmlRoutes(ordered)
 	}
 	return svc
 }

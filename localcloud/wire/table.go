@@ -71,7 +71,7 @@ func (s *Service) errorShape(name string) *ErrorShape {
 // A Protocol is one of AWS's ways to put requests and answers into bytes.
 type Protocol uint8
 
-// The protocols. RestXML is known to the router only.
+// The protocols.
 const (
 	JSON10   Protocol = iota + 1 // awsJson1.0
 	JSON11                       // awsJson1.1
@@ -114,8 +114,12 @@ type Operation struct {
 	Method, URI string
 	// Status is the HTTP status of success; 0 means 200.
 	Status int
-	// ResultWrapper is the XML element around the output in the query protocol.
+	// ResultWrapper is the XML element around the output in the query protocol,
+	// and the output's root element in restXml; empty means the default.
 	ResultWrapper string
+	// Unwrapped says that the output's only member is the root element, without
+	// one for the output (restXml).
+	Unwrapped bool
 }
 
 // Typed is an Operation that knows the Go types of its input and output. The

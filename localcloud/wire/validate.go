@@ -52,7 +52,9 @@ func (c *validator) value(p *plan, v reflect.Value) {
 		c.length(p, v, v.Len())
 		c.mapping(p, v)
 	case Blob:
-		c.length(p, v, v.Len())
+		if !p.stream {
+			c.length(p, v, v.Len())
+		}
 	default:
 		for _, broken := range scalarViolations(p, v) {
 			c.violation(quoted(javaText(p, v)), broken)

@@ -178,12 +178,14 @@ func queryFailure(b []byte, namespace string, e *Error, fields func([]byte) []by
 }
 
 // s3Failure is the body of an error in S3's way, which is also how requests are
-// refused that no service claims.
-func s3Failure(b []byte, e *Error, resource, requestID string) []byte {
-	b = append(b, `<?xml version="1.0" encoding="UTF-8"?>`+"\n<Error>"...)
-	b = textXML(b, "Code", e.queryCode())
+// refused that no service claims. fields appends the further members of the error.
+func s3Failure(b []byte, e *Error, fields func([]byte) []byte, resource, requestID string) []byte {
+	b = append(b, xmlHead+"<Error>"...)
+	b = textXML(b, "Code", s3Code(e))
 	b = textXML(b, "Message", e.Message)
+	b = fields(b)
 	b = textXML(b, "Resource", resource)
-	b = textXML(b, "RequestId", requestID)
+	b = textXML(b, "RequestId", s3RequestID(requestID))
+	b = textXML(b, "HostId", s3HostID(requestID))
 	return append(b, "</Error>"...)
 }

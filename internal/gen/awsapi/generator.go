@@ -179,6 +179,9 @@ func (g *generator) goType(name string) string {
 // memberType returns the Go type of a structure's member: optional scalars and
 // all structures are pointers.
 func (g *generator) memberType(m member, required bool) string {
+	if g.isStream(m) {
+		return "*wire.Stream"
+	}
 	t := g.goType(m.Shape)
 	switch g.Shapes[m.Shape].Type {
 	case "structure":
@@ -193,6 +196,13 @@ func (g *generator) memberType(m member, required bool) string {
 	}
 }
 
+// isStream says whether the member's value is read while it is sent. restJson1
+// payloads are small enough to be kept whole.
+func (g *generator) isStream(m member) bool {
+	return slices.Contains(g.Metadata.Protocols, "rest-xml") && g.Shapes[m.Shape].Type == "blob" &&
+		(m.Streaming || g.Shapes[m.Shape].Streaming)
+}
+
 // types emits the structures.
 func (g *generator) types(b *bytes.Buffer) {
 	var body bytes.Buffer
@@ -204,6 +214,9 @@ func (g *generator) types(b *bytes.Buffer) {
 	var imports []string
 	if strings.Contains(body.String(), "time.Time") {
 		imports = append(imports, "time")
+	}
+	if strings.Contains(body.String(), "wire.Stream") {
+		imports = append(imports, g.wire)
 	}
 	fmt.Fprintf(b, "// Package %s has the types, errors and operations of AWS's %s API, version\n// %s, made from its service model for use with package wire.\n//\n", g.pkg, g.Metadata.ServiceID, g.Metadata.APIVersion)
 	b.WriteString("// Members that the model requires are plain values; optional scalars and all\n// structures are pointers. A nil list or map is absent, an empty one is present.\n")

@@ -37,6 +37,10 @@ type operation struct {
 	Input  *ref  `json:"input"`
 	Output *ref  `json:"output"`
 	Errors []ref `json:"errors"`
+
+	// root and unwrapped are set by corrections.
+	root      string
+	unwrapped bool
 }
 
 // A ref points to a shape and says how it is bound there.
@@ -109,6 +113,7 @@ func (ms *members) UnmarshalJSON(text []byte) error {
 // corrections are what is known to differ from the models.
 type corrections map[string]struct {
 	ErrorNamespace string `json:"errorNamespace"`
+	XMLNamespace   string `json:"xmlNamespace"`
 	Shapes         map[string]struct {
 		Pattern   *string      `json:"pattern"`
 		Min       *json.Number `json:"min"`
@@ -119,6 +124,10 @@ type corrections map[string]struct {
 	} `json:"shapes"`
 	Operations map[string]struct {
 		ResponseCode int `json:"responseCode"`
+		// Root is the root element of the answer in restXml.
+		Root string `json:"root"`
+		// Unwrapped says that the only member is that root.
+		Unwrapped bool `json:"unwrapped"`
 	} `json:"operations"`
 }
 
@@ -147,6 +156,9 @@ func load(dir, name string) (*model, error) {
 	}
 	c := all[name]
 	m.errorNamespace = c.ErrorNamespace
+	if c.XMLNamespace != "" {
+		m.Metadata.XMLNamespace = c.XMLNamespace
+	}
 	for shapeName, k := range c.Shapes {
 		s := m.Shapes[shapeName]
 		if s == nil {
@@ -174,7 +186,10 @@ func load(dir, name string) (*model, error) {
 		if op == nil {
 			return nil, fmt.Errorf("corrections.json: no operation %s in the model", opName)
 		}
-		op.HTTP.ResponseCode = k.ResponseCode
+		if k.ResponseCode != 0 {
+			op.HTTP.ResponseCode = k.ResponseCode
+		}
+		op.root, op.unwrapped = k.Root, k.Unwrapped
 	}
 	return m, nil
 }

@@ -55,8 +55,15 @@ func (g *generator) table(b *bytes.Buffer) {
 		if op.HTTP.ResponseCode != 0 && op.HTTP.ResponseCode != 200 {
 			fmt.Fprintf(b, ", Status: %d", op.HTTP.ResponseCode)
 		}
-		if op.Output != nil && op.Output.ResultWrapper != "" {
-			fmt.Fprintf(b, ", ResultWrapper: %q", op.Output.ResultWrapper)
+		root := op.root
+		if root == "" && op.Output != nil {
+			root = op.Output.ResultWrapper
+		}
+		if root != "" {
+			fmt.Fprintf(b, ", ResultWrapper: %q", root)
+		}
+		if op.unwrapped {
+			b.WriteString(", Unwrapped: true")
 		}
 		b.WriteString("},\n")
 	}
