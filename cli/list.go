@@ -56,7 +56,7 @@ func (o listOptions) run(ctx context.Context, env *Env) error {
 		rows := make([][]string, 0, len(records))
 		for _, r := range records {
 			rows = append(rows, []string{
-				r.ID, style.Text(style.Kind(kindOf(r)) + " " + view.Name(r.Plan)), style.Phase(r.Status.Phase), versionsOf(style, r.Status.Targets),
+				r.ID, style.Text(style.Kind(kindOf(r)) + " " + view.Name(r.Plan)), style.Phase(r.Status.Phase), versionsOf(style, r),
 				view.Percent(weightOf(r)), view.Clock(r.Created, now), r.Owner,
 			})
 		}

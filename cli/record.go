@@ -4,7 +4,6 @@ import (
 	"github.com/crossfade-dev/crossfade/cli/view"
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/plan"
-	"github.com/crossfade-dev/crossfade/rollout"
 )
 
 func kindOf(r controller.Record) plan.Kind {
@@ -26,14 +25,18 @@ func weightOf(r controller.Record) plan.Weight {
 	return w
 }
 
-// versionsOf writes from which version to which a rollout goes.
-func versionsOf(style view.Style, targets []rollout.TargetStatus) string {
-	if len(targets) == 0 {
+// versionsOf writes from which version to which a rollout goes. One that only
+// takes traffic back goes from what it calls the canary.
+func versionsOf(style view.Style, r controller.Record) string {
+	if len(r.Status.Targets) == 0 {
 		return "-"
 	}
-	from := targets[0].Stable
+	from, to := r.Status.Targets[0].Stable, r.Status.Targets[0].Canary
+	if r.Task == controller.Rollback || r.Task == controller.Adopt {
+		from, to = to, from
+	}
 	if from == "" {
 		from = "-"
 	}
-	return from + style.Text(" → ") + targets[0].Canary
+	return from + style.Text(" → ") + to
 }

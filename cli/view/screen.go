@@ -91,14 +91,35 @@ func (s Style) top(sc Scene, width, sentence int) []string {
 	left := s.Strong(s.Text(name)) + s.Faint("  "+sc.ID)
 	lines := []string{s.Pad(left, max(width-lipgloss.Width(phase)-1, 0)) + " " + phase}
 	lines = append(lines, s.wrap(s.Text(sc.Sentence), width, sentence)...)
-	for i, t := range sc.Status.Targets {
-		if i == 3 {
-			break
-		}
-		lines = append(lines, s.Bar(shown(t), min(width, 76)))
-	}
+	lines = append(lines, s.bars(sc, min(width, 76))...)
 	for _, n := range sc.Notes {
 		lines = append(lines, s.wrap(s.Text(n), width, 2)...)
+	}
+	return lines
+}
+
+// mostBars is how many targets a screen has a bar for.
+const mostBars = 3
+
+// bars draws the split of each target, with its name where there are several.
+func (s Style) bars(sc Scene, width int) []string {
+	targets := sc.Status.Targets
+	room := 0 // for the names
+	for i := range min(len(targets), len(sc.Plan.Targets), mostBars) {
+		if len(targets) > 1 {
+			room = max(room, lipgloss.Width(TargetName(sc.Plan.Targets[i]))+2)
+		}
+	}
+	var lines []string
+	for i, t := range targets[:min(len(targets), mostBars)] {
+		name := ""
+		if room > 0 && i < len(sc.Plan.Targets) {
+			name = TargetName(sc.Plan.Targets[i])
+		}
+		lines = append(lines, s.Pad(s.Text(name), room)+s.Bar(shown(t), width-room))
+	}
+	if more := len(targets) - len(lines); more > 0 {
+		lines = append(lines, s.Faint("and "+Count(more)+" more aliases"))
 	}
 	return lines
 }

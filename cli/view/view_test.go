@@ -105,6 +105,12 @@ func TestScreenAt80By24(t *testing.T) {
 	why := scene()
 	why.Why = []string{`orders-failed: alarm "orders-failed" is OK since 11:58:00`, "executions: 63 of the 200 samples needed"}
 
+	several := scene()
+	for _, name := range []string{"payments", "shipping", "refunds"} {
+		several.Plan.Targets = append(several.Plan.Targets, plan.Target{Kind: plan.StateMachine, Name: name, Alias: "prod"})
+		several.Status.Targets = append(several.Status.Targets, several.Status.Targets[0])
+	}
+
 	holding := scene()
 	holding.Status.Phase = rollout.Holding
 
@@ -120,6 +126,7 @@ func TestScreenAt80By24(t *testing.T) {
 		{"asking.txt", Style{}, asking},
 		{"why.txt", Style{}, why},
 		{"holding.txt", Style{}, holding},
+		{"several.txt", Style{}, several},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { golden(t, tt.name, tt.style.Screen(tt.scene, 80, 24)) })
