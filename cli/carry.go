@@ -101,10 +101,8 @@ func (c *carrier) carry(ctx context.Context) (rollout.Status, error) {
 		case <-due:
 			if c.isDue(ctx) {
 				c.looking, c.again = true, false
-				go func() {
-					d, err := c.ctl.Reconcile(ctx, c.id)
-					results <- looked{d, err}
-				}()
+				rec := c.rec
+				go func() { results <- c.look(ctx, rec) }()
 			}
 		case r := <-results:
 			c.looking = false
@@ -118,6 +116,20 @@ func (c *carrier) carry(ctx context.Context) (rollout.Status, error) {
 			return c.rec.Status, err
 		}
 	}
+}
+
+// look takes the rollout one decision further. Where the store does not even say
+// that it is ours, the decision is what would be decided about rec, so that harm
+// is seen all the same.
+func (c *carrier) look(ctx context.Context, rec controller.Record) looked {
+	d, err := c.ctl.Reconcile(ctx, c.id)
+	switch {
+	case err == nil, !d.Look.IsZero():
+	case errors.Is(err, controller.ErrLeased), errors.Is(err, controller.ErrConflict), errors.Is(err, controller.ErrNotFound):
+	default:
+		d, _ = c.ctl.Foresee(ctx, rec) // fails only when ctx has ended, as Reconcile then did
+	}
+	return looked{d, err}
 }
 
 // isDue says whether it is time to look: the time has come, or somebody ordered
@@ -212,6 +224,9 @@ func (c *carrier) trouble(ctx context.Context, r looked, now time.Time) (done bo
 			c.display.say(text)
 		}
 		return false, nil
+	}
+	if proven {
+		c.display.say(rollout.Sentence(c.rec.Plan, r.decision.Status, now))
 	}
 	return false, c.lastResort(ctx, r.err)
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/google/go-cmp/cmp"
 
@@ -102,7 +104,7 @@ func newCarried(t *testing.T, unknownFor string) *carried {
 	s := newSession(env, w.disk, cloud.AWSConfig())
 	p, err := plan.New(plan.Spec{
 		Targets: []plan.Target{{Kind: plan.StateMachine, Name: demoMachine, Alias: demoAliasName, Definition: definitionFile("2")}},
-		Canary:  "10%/1h", Look: "100ms", Settle: "100ms", NoDefaultChecks: true, UnknownFor: unknownFor,
+		Canary:  "10%/1h", Look: "100ms", Settle: "100ms", Alarms: []string{demoAlarm}, NoDefaultChecks: true, UnknownFor: unknownFor,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +160,25 @@ func TestAFullDiskHoldsAndThenTakesTheTrafficBack(t *testing.T) {
 	}
 	if len(w.seen.said) == 0 || !strings.Contains(w.seen.said[0], "nothing can be remembered (no space left on device)") {
 		t.Errorf("nobody was told: %q", w.seen.said)
+	}
+	w.wantRouting(map[string]int32{"1": 100})
+}
+
+func TestHarmIsSeenWhileNothingCanBeRemembered(t *testing.T) {
+	w := newCarried(t, "1h")
+	w.atTenPercent(func() {
+		w.disk.full.Store(true)
+		if _, err := w.stage.metrics.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
+			AlarmName: aws.String(demoAlarm), StateValue: cwtypes.StateValueAlarm, StateReason: aws.String("a test says so"),
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := w.c.carry(t.Context()); !errors.Is(err, errNoSpace) {
+		t.Fatalf("got %v, want the disk's error", err)
+	}
+	if said := strings.Join(w.seen.said, "\n"); !strings.Contains(said, demoAlarm) {
+		t.Errorf("nobody was told of the alarm: %q", said)
 	}
 	w.wantRouting(map[string]int32{"1": 100})
 }

@@ -66,7 +66,7 @@ func newSession(env *Env, store controller.Store, cfg aws.Config) *session {
 	s.ctl = controller.New(controller.Config{
 		Store: store, Targets: s.targets, Publishers: s.publishers,
 		Counters: map[plan.Kind]controller.Counter{plan.StateMachine: s.counter},
-		Monitor:  monitor, Metrics: monitor,
+		Monitor:  monitor, Metrics: monitor, Prober: newProber(env.Clock),
 		Clock: env.Clock, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
 	})
 	return s

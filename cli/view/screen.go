@@ -119,7 +119,7 @@ func (s Style) bars(sc Scene, width int) []string {
 		lines = append(lines, s.Pad(s.Text(name), room)+s.Bar(shown(t), width-room))
 	}
 	if more := len(targets) - len(lines); more > 0 {
-		lines = append(lines, s.Faint("and "+Count(more)+" more aliases"))
+		lines = append(lines, s.Faint("and "+Count(more)+" more"))
 	}
 	return lines
 }
