@@ -70,9 +70,9 @@ func (c *control) route(f *function, a *alias, in *lambdaapi.AliasRoutingConfigu
 	first, second := c.version(a.version), c.version(a.other)
 	switch {
 	case first.Role != second.Role:
-		return invalid("Alias routing is only supported for versions with the same execution role.")
+		return invalid("Specified versions must be associated with the same execution role")
 	case first.DeadLetter != second.DeadLetter:
-		return invalid("Alias routing is only supported for versions with the same dead letter configuration.")
+		return invalid("Specified versions must be associated with the same dead letter target")
 	}
 	return nil
 }

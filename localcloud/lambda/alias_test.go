@@ -195,5 +195,5 @@ func TestVersionsBehindOneAliasHaveOneRole(t *testing.T) {
 	w.publish("roast")
 	_, err = w.CreateAlias(t.Context(), &awslambda.CreateAliasInput{
 		FunctionName: aws.String("roast"), Name: aws.String("live"), FunctionVersion: aws.String("1"), RoutingConfig: split("2", 0.1)})
-	refused(t, err, "InvalidParameterValueException", 400, "same execution role")
+	refused(t, err, "InvalidParameterValueException", 400, "Specified versions must be associated with the same execution role")
 }

@@ -36,6 +36,11 @@ var (
 	errNoFunction = notFound("The function doesn't exist.")
 )
 
+// tooLarge is the answer to requests that are larger than may be.
+func tooLarge(message string) error {
+	return &wire.Error{Code: "RequestEntityTooLargeException", Message: message, Status: http.StatusRequestEntityTooLarge}
+}
+
 // accessDenied is AWS's answer to who names a resource of another account.
 func accessDenied(caller wire.Caller, arn string) error {
 	return &wire.Error{

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
 
@@ -26,6 +25,9 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 	if len(r.name) > maxName {
 		return nil, invalid(fmt.Sprintf("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint:"+
 			" Member must have length less than or equal to %d", r.name, maxName))
+	}
+	if len(in.Tags) > maxTags {
+		return nil, errTags
 	}
 	first, err := s.firstVersion(r, in)
 	if err != nil {
@@ -137,11 +139,7 @@ func checkSource(zip []byte, bucket *string) error {
 	case len(zip) == 0:
 		return invalid("Please provide a source for function code.")
 	case len(zip) > maxZipped:
-		return &wire.Error{
-			Code:    "RequestEntityTooLargeException",
-			Message: fmt.Sprintf("Zipped size must be smaller than %d bytes", maxZipped),
-			Status:  http.StatusRequestEntityTooLarge,
-		}
+		return tooLarge(fmt.Sprintf("Zipped size must be smaller than %d bytes", maxZipped))
 	}
 	return nil
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
 
-// How many bytes a payload may have: that of a synchronous invocation is what
-// the message says, the 100 above it are for what the service adds.
+// How many bytes a payload and a client context may have.
 //
-// Source: Lambda quotas; the asynchronous limit is 1 MB since October 2025.
+// Source: Lambda quotas. Of asynchronous invocations it was 256 KiB until October
+// 2025, and is 1 MiB since.
 const (
 	maxSyncPayload  = 6 << 20
 	maxAsyncPayload = 1 << 20
@@ -101,13 +101,11 @@ func (s *Service) Invoke(ctx context.Context, in Invocation) (Invoked, error) {
 
 // request checks what a function is to be given.
 func (s *Service) request(ctx context.Context, in Invocation) (Request, error) {
-	limit, kind := maxSyncPayload, lambdaapi.InvocationTypeRequestResponse
-	if in.Type == lambdaapi.InvocationTypeEvent {
-		limit, kind = maxAsyncPayload, lambdaapi.InvocationTypeEvent
-	}
-	if len(in.Payload) > limit {
-		return Request{}, user(lambdaapi.NewRequestTooLargeException(fmt.Sprintf(
-			"%d byte payload is too large for the %s invocation type (limit %d bytes)", len(in.Payload), kind, limit)))
+	switch size := len(in.Payload); {
+	case size > maxSyncPayload:
+		return Request{}, tooLarge(fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", maxSyncPayload))
+	case size > maxAsyncPayload && in.Type == lambdaapi.InvocationTypeEvent:
+		return Request{}, tooLarge(fmt.Sprintf("%d byte payload is too large for the Event invocation type (limit %d bytes)", size, maxAsyncPayload))
 	}
 	payload := in.Payload
 	if len(payload) == 0 {
@@ -125,8 +123,7 @@ func (s *Service) request(ctx context.Context, in Invocation) (Request, error) {
 		text, err := base64.StdEncoding.DecodeString(in.ClientContext)
 		switch {
 		case len(in.ClientContext) > maxContext:
-			return Request{}, user(lambdaapi.NewRequestTooLargeException(fmt.Sprintf(
-				"%d byte client context is too large (limit %d bytes)", len(in.ClientContext), maxContext)))
+			return Request{}, tooLarge(fmt.Sprintf("%d byte client context is too large (limit %d bytes)", len(in.ClientContext), maxContext))
 		case err != nil || !json.Valid(text):
 			return Request{}, user(lambdaapi.NewInvalidRequestContentException("Client context must be a valid Base64-encoded JSON object."))
 		}

@@ -106,10 +106,10 @@ func TestInvocationsAreRefusedInAWSsWords(t *testing.T) {
 		{"no such alias", awslambda.InvokeInput{FunctionName: aws.String("roast:dark")}, "ResourceNotFoundException", 404, ":function:roast:dark"},
 		{"no JSON", awslambda.InvokeInput{FunctionName: aws.String("roast"), Payload: []byte("beans")}, "InvalidRequestContentException", 400,
 			"Could not parse request body into json: Could not parse payload into json: Unexpected character ('b' (code 98))"},
-		{"too large", awslambda.InvokeInput{FunctionName: aws.String("roast"), Payload: large(6<<20 + 1)}, "RequestTooLargeException", 413,
-			"6291457 byte payload is too large for the RequestResponse invocation type (limit 6291456 bytes)"},
+		{"too large", awslambda.InvokeInput{FunctionName: aws.String("roast"), Payload: large(6<<20 + 1)}, "RequestEntityTooLargeException", 413,
+			"Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
 		{"too large for later", awslambda.InvokeInput{FunctionName: aws.String("roast"), Payload: large(1<<20 + 1), InvocationType: types.InvocationTypeEvent},
-			"RequestTooLargeException", 413, "for the Event invocation type (limit 1048576 bytes)"},
+			"RequestEntityTooLargeException", 413, "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"},
 		{"a client context that is none", awslambda.InvokeInput{FunctionName: aws.String("roast"), ClientContext: aws.String("%%")}, "InvalidRequestContentException", 400, "Client context"},
 	} {
 		t.Run(row.why, func(t *testing.T) {

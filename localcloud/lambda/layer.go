@@ -378,10 +378,25 @@ func (s *Service) deleteLayerVersion(ctx context.Context, in *lambdaapi.DeleteLa
 	return nil, err
 }
 
-func (s *Service) addLayerVersionPermission(ctx context.Context, in *lambdaapi.AddLayerVersionPermissionRequest) (*lambdaapi.AddLayerVersionPermissionResponse, error) {
-	if in.Action != "lambda:GetLayerVersion" {
-		return nil, validation("Value '" + in.Action + "' at 'action' failed to satisfy constraint: Member must satisfy regular expression pattern: lambda:GetLayerVersion")
+// changeLayerPolicy is changeLayer for policies, which name the layer that is not
+// there.
+func (s *Service) changeLayerPolicy(ctx context.Context, given string, number int64, edit func(v *layerVersion) (*layerVersion, error)) error {
+	return missingLayer(ctx, s.changeLayer(ctx, given, number, edit), given, number)
+}
+
+// missingLayer returns err, or if it says that there is no such resource, one
+// that names it.
+func missingLayer(ctx context.Context, err error, given string, number int64) error {
+	if err != errNoResource {
+		return err
 	}
+	if !strings.HasPrefix(given, "arn:") {
+		given = placeOf(wire.CallerFrom(ctx)).arn("layer", given)
+	}
+	return notFound("Layer version " + given + ":" + strconv.FormatInt(number, 10) + " does not exist.")
+}
+
+func (s *Service) addLayerVersionPermission(ctx context.Context, in *lambdaapi.AddLayerVersionPermissionRequest) (*lambdaapi.AddLayerVersionPermissionResponse, error) {
 	here := placeOf(wire.CallerFrom(ctx))
 	who, err := principal(here, in.Principal)
 	if err != nil {
@@ -389,7 +404,7 @@ func (s *Service) addLayerVersionPermission(ctx context.Context, in *lambdaapi.A
 	}
 	var st statement
 	var made *policy
-	err = s.changeLayer(ctx, in.LayerName, in.VersionNumber, func(v *layerVersion) (*layerVersion, error) {
+	err = s.changeLayerPolicy(ctx, in.LayerName, in.VersionNumber, func(v *layerVersion) (*layerVersion, error) {
 		if in.RevisionId != nil && (v.policy == nil || *in.RevisionId != v.policy.Revision) {
 			return nil, errStaleLayer
 		}
@@ -421,7 +436,7 @@ func (v *layerVersion) withPolicy(p *policy) *layerVersion {
 }
 
 func (s *Service) removeLayerVersionPermission(ctx context.Context, in *lambdaapi.RemoveLayerVersionPermissionRequest) (*wire.Nothing, error) {
-	return nil, s.changeLayer(ctx, in.LayerName, in.VersionNumber, func(v *layerVersion) (*layerVersion, error) {
+	return nil, s.changeLayerPolicy(ctx, in.LayerName, in.VersionNumber, func(v *layerVersion) (*layerVersion, error) {
 		if in.RevisionId != nil && (v.policy == nil || *in.RevisionId != v.policy.Revision) {
 			return nil, errStaleLayer
 		}
@@ -436,7 +451,7 @@ func (s *Service) removeLayerVersionPermission(ctx context.Context, in *lambdaap
 func (s *Service) getLayerVersionPolicy(ctx context.Context, in *lambdaapi.GetLayerVersionPolicyRequest) (*lambdaapi.GetLayerVersionPolicyResponse, error) {
 	_, v, err := s.findLayerVersion(ctx, in.LayerName, in.VersionNumber)
 	if err != nil {
-		return nil, err
+		return nil, missingLayer(ctx, err, in.LayerName, in.VersionNumber)
 	}
 	if v.policy == nil {
 		return nil, notFound("No policy is associated with the given resource.")

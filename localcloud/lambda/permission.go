@@ -89,12 +89,16 @@ func (p *policy) without(id, revision string) (*policy, error) {
 
 // policyTarget finds the function, version or alias that a policy is about.
 func (s *Service) policyTarget(ctx context.Context, name string, qualifier *string) (*function, *control, reference, error) {
-	f, c, r, err := s.find(ctx, name, qualifier)
+	r, err := s.reference(ctx, name, qualifier)
 	if err != nil {
 		return nil, nil, r, err
 	}
 	if r.qualifier == latest {
 		return nil, nil, r, invalid("We currently do not support adding policies for $LATEST.")
+	}
+	f, c, _ := s.function(r)
+	if f == nil {
+		return nil, nil, r, functionGone(r.functionARN())
 	}
 	if c.resolve(r.qualifier) == nil {
 		if isAlias(r.qualifier) {
@@ -177,7 +181,14 @@ func conditions(in *lambdaapi.AddPermissionRequest) map[string]map[string]string
 }
 
 func (s *Service) removePermission(ctx context.Context, in *lambdaapi.RemovePermissionRequest) (*wire.Nothing, error) {
-	f, _, r, err := s.policyTarget(ctx, in.FunctionName, in.Qualifier)
+	r, err := s.reference(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if s.space(r.place).function(r.name) == nil {
+		return nil, notFound("No policy found for: " + r.functionARN())
+	}
+	f, _, _, err := s.policyTarget(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}

@@ -218,4 +218,6 @@ func TestALayersPolicyHasRevisionsOfItsOwn(t *testing.T) {
 	}
 	_, err = w.GetLayerVersionPolicy(t.Context(), &awslambda.GetLayerVersionPolicyInput{LayerName: aws.String("cups"), VersionNumber: aws.Int64(1)})
 	refused(t, err, "ResourceNotFoundException", 404, "No policy is associated with the given resource.")
+	_, err = w.GetLayerVersionPolicy(t.Context(), &awslambda.GetLayerVersionPolicyInput{LayerName: aws.String("cups"), VersionNumber: aws.Int64(8)})
+	refused(t, err, "ResourceNotFoundException", 404, "Layer version arn:aws:lambda:eu-west-1:444455556666:layer:cups:8 does not exist.")
 }

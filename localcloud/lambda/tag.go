@@ -14,6 +14,8 @@ import (
 // Source: Lambda developer guide, "Tag requirements".
 const maxTags = 50
 
+var errTags = invalid("Number of tags exceeds resource tag limit.")
+
 // tagged finds the function that tags are for. Nothing else has any here.
 //
 // Source of the messages: recorded.
@@ -64,7 +66,7 @@ func (s *Service) tagResource(ctx context.Context, in *lambdaapi.TagResourceRequ
 	return nil, s.retag(f, func(tags map[string]string) (map[string]string, error) {
 		all := tagsOf(tags, in.Tags)
 		if len(all) > maxTags {
-			return nil, invalid("Number of tags exceeds resource tag limit.")
+			return nil, errTags
 		}
 		return all, nil
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -300,7 +301,11 @@ func (x *exchange) readBody(limit int64) *Error {
 		in = &bounded{in: z, left: limit * inflation}
 	}
 	if _, err := x.buffer.ReadFrom(in); err != nil {
-		return bodyError(err)
+		failure := bodyError(err)
+		if errors.Is(err, errTooLarge) && x.op != nil {
+			failure.Message = fmt.Sprintf("Request must be smaller than %d bytes for the %s operation", limit, x.op.Name)
+		}
+		return failure
 	}
 	x.body = x.buffer.Bytes()
 	return nil
