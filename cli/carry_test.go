@@ -57,6 +57,7 @@ type heard struct {
 	mu     sync.Mutex
 	said   []string
 	shown  func(view.Scene)
+	told   func(text string)
 	wanted chan ask
 }
 
@@ -73,6 +74,9 @@ func (h *heard) say(text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.said = append(h.said, text)
+	if h.told != nil {
+		h.told(text)
+	}
 }
 
 // carried is a rollout of orders:prod at 10 % in a cloud of its own, with a
@@ -167,13 +171,22 @@ func TestAFullDiskHoldsAndThenTakesTheTrafficBack(t *testing.T) {
 func TestHarmIsSeenWhileNothingCanBeRemembered(t *testing.T) {
 	w := newCarried(t, "1h")
 	w.atTenPercent(func() {
-		w.disk.full.Store(true)
-		if _, err := w.stage.metrics.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
-			AlarmName: aws.String(demoAlarm), StateValue: cwtypes.StateValueAlarm, StateReason: aws.String("a test says so"),
-		}); err != nil {
+		// Something to decide, so that something has to be written.
+		if _, err := w.disk.Store.Order(t.Context(), w.c.id, rollout.Order{Kind: rollout.Skip, By: "ada", Reason: "enough"}); err != nil {
 			t.Error(err)
 		}
+		w.disk.full.Store(true)
 	})
+	var fire sync.Once
+	w.seen.told = func(string) {
+		fire.Do(func() {
+			if _, err := w.stage.metrics.SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{
+				AlarmName: aws.String(demoAlarm), StateValue: cwtypes.StateValueAlarm, StateReason: aws.String("a test says so"),
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	if _, err := w.c.carry(t.Context()); !errors.Is(err, errNoSpace) {
 		t.Fatalf("got %v, want the disk's error", err)
 	}

@@ -29,6 +29,20 @@ func (c *Controller) Reconcile(ctx context.Context, id string) (rollout.Decision
 	return c.look(ctx, h, c.gather(ctx, []*held{h}))
 }
 
+// Foresee observes and returns what would be decided about rec now, without its
+// orders. It needs no store, remembers nothing and shifts nothing: it is for who
+// cannot remember anything just now and still has to know of harm. The only error
+// is ctx's.
+func (c *Controller) Foresee(ctx context.Context, rec Record) (rollout.Decision, error) {
+	h := &held{}
+	h.keep(rec.Clone(), nil, c.cfg.Clock.Now())
+	world := c.observe(ctx, h, c.gather(ctx, []*held{h}))
+	if err := ctx.Err(); err != nil {
+		return rollout.Decision{}, fmt.Errorf("rollout %s: %w", rec.ID, err)
+	}
+	return c.cfg.Decide(h.rec.Plan, h.rec.Status, world, c.cfg.Clock.Now()), nil
+}
+
 // prepare makes sure that this controller holds the leases of a rollout and
 // knows its record. It says whether the rollout has ended.
 func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended bool, err error) {
