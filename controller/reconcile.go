@@ -118,7 +118,7 @@ func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Deci
 		c.act(ctx, h, a)
 	}
 	for _, t := range h.trouble {
-		if !d.Look.IsZero() && t.failures > 0 && t.until.Before(d.Look) {
+		if !d.Look.IsZero() && t.failures > 0 && t.until.After(now) && t.until.Before(d.Look) {
 			d.Look = t.until
 		}
 	}

@@ -100,7 +100,7 @@ func (d *decider) askBack() (left []string, done bool) {
 			done = false
 			continue
 		case d.sights[i] != unread && !t.ours(t.Seen):
-			left = append(left, fmt.Sprintf("%s stays as somebody else left it: %s", label, describe(t.Seen)))
+			left = append(left, leftText(d.p.Targets[i], t.Seen))
 			continue
 		case d.sights[i] != unread && t.share(t.Seen) == 0 && !fresh:
 			continue
@@ -272,6 +272,15 @@ func (d *decider) stayDrifted() bool {
 	return false
 }
 
+// leftText says what stays as it is, and how to change that.
+func leftText(t plan.Target, r Routing) string {
+	text := fmt.Sprintf("%s stays as somebody else left it: %s", t, describe(r))
+	if r.Canary != "" && r.Weight > 0 && r.Weight < plan.Full {
+		text += fmt.Sprintf(" (crossfade adopt %s finishes or reverts it)", t)
+	}
+	return text
+}
+
 func goneText(t plan.Target) string { return fmt.Sprintf("alias %s does not exist any more", t) }
 
 func (d *decider) forgetDrift() {
@@ -341,7 +350,7 @@ func (d *decider) leaveDrifted() {
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
 		if t.Drifted && !t.Seen.Same(t.Wish) {
-			t.Left = fmt.Sprintf("%s stays as somebody else left it: %s", d.p.Targets[i], describe(t.Seen))
+			t.Left = leftText(d.p.Targets[i], t.Seen)
 		}
 	}
 }

@@ -205,6 +205,9 @@ func (w *world) watchEnd() {
 			}
 		}
 	}
+	if limit := 200 + 2*int(w.now.Sub(epoch).Seconds()); w.looks > limit {
+		w.breaks("no hammering", "%d looks in %s, more than %d", w.looks, w.now.Sub(epoch), limit)
+	}
 	for _, s := range w.services {
 		if l, ok, _ := w.store.inner.Lease(w.ctx, s.arn); ok {
 			w.breaks("S5", "%s is still bound to %s", s.name, l.Rollout)
