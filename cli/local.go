@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -145,6 +146,9 @@ func answer(ctx context.Context, listener net.Listener, handler http.Handler) er
 // others are allowed.
 func listen(ctx context.Context, address string, allowRemote bool) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
 		return nil, &failure{code: ExitUsage, err: fmt.Errorf("--listen %q is not an address", address), next: []string{
 			"it looks like 127.0.0.1:4566",

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/crossfade-dev/crossfade/cli/view"
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/cwmonitor"
+	"github.com/crossfade-dev/crossfade/controller/probe"
 	"github.com/crossfade-dev/crossfade/controller/sfnmonitor"
 	"github.com/crossfade-dev/crossfade/controller/sfntarget"
 	"github.com/crossfade-dev/crossfade/plan"
@@ -66,7 +68,7 @@ func newSession(env *Env, store controller.Store, cfg aws.Config) *session {
 	s.ctl = controller.New(controller.Config{
 		Store: store, Targets: s.targets, Publishers: s.publishers,
 		Counters: map[plan.Kind]controller.Counter{plan.StateMachine: s.counter},
-		Monitor:  monitor, Metrics: monitor, Prober: newProber(env.Clock),
+		Monitor:  monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock),
 		Clock: env.Clock, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
 	})
 	return s
