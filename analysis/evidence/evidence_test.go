@@ -100,6 +100,39 @@ func TestALadderIsExpectedToGainNothingOnAToleratedVersion(t *testing.T) {
 	})
 }
 
+func TestALadderGivenTheNumbersIsExpectedToGainNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		// Two classes, a few requests of each version: the expectation over all
+		// outcomes given how many requests there were.
+		n, m := rapid.IntRange(0, 5).Draw(t, "canary"), rapid.IntRange(1, 5).Draw(t, "stable")
+		l := Ladder{Tolerated: []float64{0.1 * share(t, "tolerated")}, Onset: Onset{AtStart: 1}}
+		low := math.Exp(rapid.Float64Range(-3, 0).Draw(t, "low"))
+		l.Bets = []Shape{{Ratios: []float64{low, low * math.Exp(rapid.Float64Range(0, 4).Draw(t, "step"))}, Prior: 1}}
+		q := share(t, "stable slow")
+		p := min(1, q+l.Tolerated[0])
+		mean := 0.0
+		for x := range n + 1 {
+			for y := range m + 1 {
+				w := l.Begin()
+				l.Add(&w, Block{Seconds: 1, Low: 0, High: 0.9,
+					Canary: Outcomes{Timed: n, Slower: []int{x}}, Stable: Outcomes{Timed: m, Slower: []int{y}}})
+				mean += binomial(n, x, p) * binomial(m, y, q) * l.Value(w)
+			}
+		}
+		if mean > 1+1e-12 {
+			t.Fatalf("expectation %.17g with %d and %d requests, %+v, rates %v and %v; want at most 1", mean, n, m, l, p, q)
+		}
+	})
+}
+
+func binomial(n, k int, p float64) float64 {
+	ways := 1.0
+	for i := range k {
+		ways = ways * float64(n-i) / float64(i+1)
+	}
+	return ways * math.Pow(p, float64(k)) * math.Pow(1-p, float64(n-k))
+}
+
 // class is the share in class k when slower has those beyond each threshold.
 func class(slower []float64, k int) float64 {
 	above, next := 1.0, 0.0
@@ -222,7 +255,7 @@ func TestTheOrderOfBlocksDoesNotMatter(t *testing.T) {
 
 func TestABlockWithoutComparisonIsNeutral(t *testing.T) {
 	for _, w := range [][2]float64{{0, 0}, {1, 1}, {0.5, 1}} {
-		b := Block{Seconds: 2, Low: w[0], High: w[1]}
+		b := Block{Seconds: 60, Low: w[0], High: w[1]}
 		b.Canary = Outcomes{Requests: 50, Failed: 40, Timed: 50, Slower: []int{50, 50, 50}}
 		b.Stable = Outcomes{Requests: 50, Failed: 3, Timed: 50, Slower: []int{5, 1, 0}}
 		l, d := NewLabel(Tolerance{Ratio: 1}), DefaultLadder()

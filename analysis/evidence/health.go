@@ -3,7 +3,9 @@ package evidence
 import "math"
 
 // The rates at which the health bound bets, and the share of its stake on each.
-var healthBets = [5]struct{ rate, prior float64 }{{.1, .1}, {.3, .15}, {1, .15}, {3, .1}, {10, .5}}
+// Half of it is on versions that do not fail, which most do not; the small rates
+// are for services that fail often anyway.
+var healthBets = [7]struct{ rate, prior float64 }{{.01, .04}, {.03, .06}, {.1, .1}, {.3, .1}, {1, .1}, {3, .1}, {10, .5}}
 
 // Health knows which excess of failures over the old version is ruled out. It is
 // an e-process against "the new version's rate is at least the old version's plus
@@ -19,7 +21,7 @@ type Health struct {
 	Requests int `json:"requests"` // of the new version
 	Failed   int `json:"failed"`
 	// Stable sums, for each bet, what the old version's failures say, in nats.
-	Stable [5]float64 `json:"stable"`
+	Stable [7]float64 `json:"stable"`
 }
 
 // Add takes in a block. Blocks in which the old version had no traffic do not
@@ -70,7 +72,7 @@ func (h Health) Excluded(beta float64) float64 {
 
 // log is the logarithm of the e-process against an excess, and its slope.
 func (h Health) log(d float64) (value, slope float64) {
-	var logs, slopes [5]float64
+	var logs, slopes [7]float64
 	top := math.Inf(-1)
 	for i, bet := range healthBets {
 		slopes[i] = -math.Expm1(-bet.rate) * float64(h.Requests)

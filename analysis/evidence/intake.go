@@ -100,12 +100,13 @@ type Stretch struct {
 }
 
 // Report takes in counts of one side and stretch, which replace those reported
-// before. They are final when no request of the stretch can still change them;
-// see [Final]. A stretch without requests is final with zeros.
-func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) {
+// before. They are final when no request of the stretch can still change them; see
+// [Intake.Final]. A stretch without requests is final with zeros. It returns true
+// for the first final counts of that side and stretch, and only for those.
+func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) (first bool) {
 	if number < n.Oldest {
 		n.Corrections++
-		return
+		return false
 	}
 	i, found := slices.BinarySearchFunc(n.Stretches, number, func(s Stretch, number int) int { return s.Number - number })
 	if !found {
@@ -116,9 +117,11 @@ func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) {
 		if !same(s.Counts[side], counts) {
 			n.Corrections++
 		}
-		return
+		return false
 	}
-	s.Counts[side], s.Final[side] = counts, final
+	first = final && !s.Final[side]
+	s.Counts[side], s.Final[side] = counts, s.Final[side] || final
+	return first
 }
 
 func same(a, b Outcomes) bool {

@@ -42,6 +42,25 @@ type Label struct {
 	Dispersion float64 `json:"dispersion"`
 }
 
+// Possible returns those of the bets that can come true when the old version fails
+// with a probability of reference, in (0, 1], at least one of them, with their
+// priors in proportion: no version fails more often than always. It is a matter of
+// power alone; a reference that is wrong costs some of it.
+func Possible(bets []Bet, reference float64) []Bet {
+	var some []Bet
+	sum := 0.0
+	for i, b := range bets {
+		if i == 0 || b.Ratio*reference <= 2 {
+			some = append(some, b)
+			sum += b.Prior
+		}
+	}
+	for i := range some {
+		some[i].Prior /= sum
+	}
+	return some
+}
+
 // DefaultBets spread the stake over effects from a fifth more failures to
 // failures where there were none.
 func DefaultBets() []Bet {

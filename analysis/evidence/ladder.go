@@ -26,7 +26,12 @@ import (
 // uses what fast requests say, which a count of slow ones alone does not.
 //
 // Where the share was not constant each Dₖ is taken at the end of the range where
-// it is larger, so no request counts for more than it should.
+// it is larger, so no request counts for more than it should. That is dear, as every
+// request pays for it. A block of two seconds at most is therefore compared given
+// how many requests each version had: with their observed share in place of w the
+// expectation given those numbers is at most 1, too, if durations do not change
+// within the block (by the inequality of the means). A longer block in which the
+// share changed is neutral.
 type Ladder struct {
 	// Tolerated are the excesses εⱼ in [0, 1), one for each threshold.
 	Tolerated []float64 `json:"tolerated"`
@@ -113,17 +118,27 @@ func (l Ladder) Check() error {
 // Begin returns the wealth before anything is known; its value is 1.
 func (l Ladder) Begin() Wealth { return l.Onset.begin(len(l.Bets)) }
 
-// steady is the largest change of the share within a block that a ladder bets on.
-// Every request of the block pays for not knowing the share, and where it changed
-// by more they pay more than they tell.
-const steady = 0.005
+// A change of the share within a block by less than steady is taken as a range,
+// and one within a block of brief seconds at most by the observed share.
+const (
+	steady = 0.005
+	brief  = 2
+)
 
 // Add lets the wealth bet on a block. A block in which one of the versions had
-// all of the traffic is neutral, and so is one in which the share changed much.
+// all of the traffic is neutral.
 func (l Ladder) Add(w *Wealth, b Block) {
 	l.Onset.place(w, b.Seconds)
-	if !b.compared() || b.High-b.Low > steady || b.Canary.Timed+b.Stable.Timed == 0 {
+	n := b.Canary.Timed + b.Stable.Timed
+	if n == 0 || b.High == 0 || b.Low == 1 {
 		return
+	}
+	if b.High == 1 || b.High-b.Low > min(steady, b.High/10) {
+		if b.Seconds > brief {
+			return
+		}
+		b.Low = float64(b.Canary.Timed) / float64(n)
+		b.High = b.Low
 	}
 	for i, bet := range l.Bets {
 		w.multiply(i, l.log(bet.Ratios, b))

@@ -121,21 +121,24 @@ func summarize(sc Scenario, policy string, runs []Run) Row {
 		detectedAt, topAt, doneAt := never, never, never
 		switch r.End {
 		case RolledBack:
-			row.RolledBack += 1 / n
+			row.RolledBack++
 			detectedAt = r.EndedAt
 		case Finished:
-			row.Finished += 1 / n
+			row.Finished++
 			doneAt = r.EndedAt
 		case Running:
-			row.Held += 1 / n
+			row.Held++
 		}
 		if r.FullHarm {
-			row.Missed += 1 / n
+			row.Missed++
 		}
 		if r.AtTop > 0 {
 			topAt = r.AtTop
 		}
 		detected, top, done = append(detected, detectedAt), append(top, topAt), append(done, doneAt)
+	}
+	for _, share := range []*float64{&row.RolledBack, &row.Finished, &row.Held, &row.Missed} {
+		*share /= n
 	}
 	row.Harm = sum / n
 	row.Error = math.Sqrt(max(0, squares/n-row.Harm*row.Harm) / n)

@@ -1,0 +1,319 @@
+package ramp
+
+import (
+	"math"
+
+	"github.com/crossfade-dev/crossfade/analysis/evidence"
+)
+
+// A Verdict is what a look at the evidence comes to.
+type Verdict string
+
+// The verdicts.
+const (
+	Go       Verdict = "Go"       // bring the alias to the share and look again
+	Finish   Verdict = "Finish"   // give the new version everything: it has been watched for long enough
+	RollBack Verdict = "RollBack" // take all traffic back: the new version is worse
+)
+
+// A Reason is what keeps the share from being larger, or why it all ends.
+type Reason string
+
+// The reasons.
+const (
+	ByEvidence  Reason = "evidence"  // the new version is proven worse
+	BySuspicion Reason = "suspicion" // it does worse than history says; a diagnosis is on
+	ByIncident  Reason = "incident"  // both versions do worse than history says
+	ByBudget    Reason = "budget"    // too little is ruled out for more requests on their way
+	ByCap       Reason = "cap"       // a large excess of failures is not ruled out yet
+	ByPace      Reason = "pace"      // the plan allows no more at this time
+	ByYellow    Reason = "yellow"    // there is some evidence of harm
+	ByRequests  Reason = "requests"  // too few outcomes of the new version
+	ByWatch     Reason = "watch"     // the share is at its top; the watch goes on
+	ByPulse     Reason = "pulse"     // a few requests were sent; their outcome comes first
+	Done        Reason = "done"      // nothing: the watch is over
+)
+
+// A Decision is what a look comes to, with its numbers.
+type Decision struct {
+	Verdict Verdict `json:"verdict"`
+	Reason  Reason  `json:"reason"`
+	Share   float64 `json:"share"` // of the traffic, for the new version
+	// Evidence that the new version is worse, as a multiple of the stake, of
+	// everything and of its parts. It is condemned at 1/Alpha.
+	Evidence float64 `json:"evidence"`
+	Errors   float64 `json:"errors"`
+	Times    float64 `json:"times"`
+	// Excluded is the smallest excess of failures that is ruled out.
+	Excluded float64 `json:"excluded"`
+	// Suspicion is loud at 20.
+	Suspicion float64 `json:"suspicion"`
+}
+
+// Look decides at a time, in seconds since the start. What is asked for is taken
+// as asked; to say the same thing twice changes nothing.
+func (p Policy) Look(s *State, now float64) Decision {
+	p.learn(s, now)
+	d := Decision{
+		Verdict:   Go,
+		Errors:    p.errors(*s).Value(s.Errors),
+		Times:     p.Times.Value(s.Times),
+		Excluded:  s.Health.Excluded(p.Beta),
+		Suspicion: max(s.Failing.Value(), s.Slowing.Value()),
+	}
+	d.Evidence = s.Probes * evidence.Average(evidence.Part{Value: d.Errors, Weight: 1 - p.TimesWeight}, evidence.Part{Value: d.Times, Weight: p.TimesWeight})
+	if evidence.Condemns(d.Evidence, p.Alpha) {
+		d.Verdict, d.Reason = RollBack, ByEvidence
+		p.ask(s, now, 0)
+		return d
+	}
+	d.Share, d.Reason = p.share(s, d, now)
+	if d.Reason == ByIncident && p.RollBackBoth {
+		d.Verdict, d.Share = RollBack, 0
+	}
+	if s.AtTop && d.Share >= p.Top && now >= p.Watch && now-s.TopSince >= p.AtTop && d.Evidence < p.Yellow && s.Known >= p.MinRequests {
+		d.Verdict, d.Reason, d.Share = Finish, Done, 1
+	}
+	p.ask(s, now, d.Share)
+	return d
+}
+
+// errors is the test of failures, fitted to this rollout's history.
+func (p Policy) errors(s State) evidence.Label {
+	l := p.Errors
+	l.Bets = s.Bets
+	l.Dispersion = max(l.Dispersion, s.Dispersion)
+	return l
+}
+
+// learn takes in the blocks that became final.
+func (p Policy) learn(s *State, now float64) {
+	errors := p.errors(*s)
+	for _, b := range s.Intake.Take(s.Schedule) {
+		errors.Add(&s.Errors, b)
+		p.Times.Add(&s.Times, b)
+		s.Health.Add(b)
+		if len(b.Canary.Slower) > 0 || len(b.Stable.Slower) > 0 {
+			slowBlock := b
+			slowBlock.Canary = evidence.Outcomes{Requests: b.Canary.Timed, Failed: slow(b.Canary)}
+			slowBlock.Stable = evidence.Outcomes{Requests: b.Stable.Timed, Failed: slow(b.Stable)}
+			s.Slow.Add(slowBlock)
+		}
+		s.Known += b.Canary.Requests
+		s.Diagnosed += b.Canary.Requests
+		if b.High >= s.Share && s.Share > 0 {
+			s.AtShare += b.Canary.Requests
+		}
+		s.KnownUntil = max(s.KnownUntil, b.At+b.Seconds)
+		forget := math.Exp(-b.Seconds / 20)
+		s.Recent = Recent{
+			Requests: s.Recent.Requests*forget + float64(b.Stable.Requests),
+			Failed:   s.Recent.Failed*forget + float64(b.Stable.Failed),
+			Timed:    s.Recent.Timed*forget + float64(b.Stable.Timed),
+			Slow:     s.Recent.Slow*forget + float64(slow(b.Stable)),
+		}
+		keep := math.Exp(-b.Seconds / 30)
+		s.Rate = s.Rate*keep + (1-keep)*float64(b.Canary.Requests+b.Stable.Requests)/b.Seconds
+	}
+	s.Schedule.Forget(now - float64(s.Intake.Memory)*s.Intake.Width)
+}
+
+// share returns the share for now and what keeps it from being larger.
+func (p Policy) share(s *State, d Decision, now float64) (float64, Reason) {
+	suspected, suspicion := p.diagnose(s, now)
+	if suspicion == ByIncident {
+		// Nothing is learned cheaply while both versions fail.
+		return 0, suspicion
+	}
+	allowed := (p.Budget + (p.Growth+s.Normal/2)*float64(s.Known)) / d.Excluded
+	rate := max(s.Rate, 1e-9)
+	budget := allowed / (rate * p.Delay)
+	if s.Slow.Requests > 0 || len(p.Times.Bets) > 0 && p.TimesWeight > 0 {
+		slowAllowed := (p.SlowBudget + p.SlowGrowth*float64(s.Known)) / max(s.Slow.Excluded(p.Beta)-p.slowTolerated(), 1e-4)
+		budget = min(budget, max(p.Smallest, slowAllowed/(rate*p.Delay)))
+	}
+	want, reason := budget, ByBudget
+	patient := p.patient(now)
+	if s.AtShare < p.StepRequests {
+		patient = min(patient, s.Share)
+	}
+	if patient > want && patient > p.Smallest {
+		want, reason = patient, ByRequests
+	}
+	limit := func(share float64, by Reason) {
+		if share < want {
+			want, reason = share, by
+		}
+	}
+	limit(cap(d.Excluded), ByCap)
+	if leak := max(p.Leak/rate, s.Normal/3); d.Excluded > leak && !(s.Share > p.Compare.Most && d.Excluded < 1.3*leak) {
+		limit(p.Compare.share(rate), ByCap)
+	}
+	limit(p.pace(s, now), ByPace)
+	if s.Known < p.MinRequests {
+		limit(0.5, ByRequests)
+	}
+	limit(p.Top, ByWatch)
+	limit(suspected, suspicion)
+	if d.Evidence >= p.Doubt {
+		limit(max(p.Smallest, p.Compare.share(s.Rate)), ByYellow)
+	}
+	if d.Evidence >= p.Yellow {
+		limit(max(p.Smallest, s.Share), ByYellow)
+	}
+	if want < p.Smallest {
+		return p.pulse(s, now, allowed)
+	}
+	return p.bounded(s, now, want, reason)
+}
+
+// slowTolerated is the excess of slow requests that is nobody's harm.
+func (p Policy) slowTolerated() float64 {
+	if len(p.Times.Tolerated) > slowThreshold {
+		return p.Times.Tolerated[slowThreshold]
+	}
+	return 0
+}
+
+// bounded keeps a wish from growing in small steps, by more than fourfold, within
+// a stretch that is counted as a whole, or before the last one has come true.
+func (p Policy) bounded(s *State, now, want float64, reason Reason) (float64, Reason) {
+	want = p.expressible(want)
+	if want <= s.Share {
+		if reason == ByBudget && want > 0.75*s.Share {
+			return s.Share, reason
+		}
+		return want, reason
+	}
+	if s.Share > 0 {
+		want = min(want, p.expressible(4*s.Share))
+	}
+	small := want < 1.4*s.Share && want < p.Top-p.Smallest
+	inside := p.Width > 2 && math.Mod(now, p.Width) >= 2
+	orders := s.Schedule.Orders
+	unsettled := s.Share > 0 && now < orders[len(orders)-1].At+p.Settle
+	if small || inside || unsettled {
+		return s.Share, reason
+	}
+	return want, reason
+}
+
+// expressible rounds a share down to what the target can express.
+func (p Policy) expressible(share float64) float64 {
+	units := math.Floor(share/p.Smallest + 1e-9)
+	return math.Round(units*p.Smallest*1e9) / 1e9
+}
+
+// cap is the largest share while an excess is not ruled out.
+func cap(excluded float64) float64 {
+	switch {
+	case excluded > 0.5:
+		return 0.1
+	case excluded > 0.2:
+		return 0.25
+	case excluded > 0.05:
+		return 0.5
+	default:
+		return 1
+	}
+}
+
+// pace is the largest share that the plan allows at a time.
+func (p Policy) pace(s *State, now float64) float64 {
+	pace := 1.0
+	for i, step := range p.Pace {
+		if i == 0 || now >= step.From {
+			pace = step.Share
+		}
+	}
+	return max(pace, p.Smallest, p.First.share(s.Rate))
+}
+
+// patient is the share to which a rollout grows though the budget does not.
+func (p Policy) patient(now float64) float64 {
+	return p.Smallest * math.Pow(p.Top/p.Smallest, now/p.Patience)
+}
+
+// pulse sends requests for one second when there is room for them or none are on
+// their way, and nothing otherwise: the smallest share that the target can express
+// would be more than the budget allows if it stayed.
+func (p Policy) pulse(s *State, now, allowed float64) (float64, Reason) {
+	if s.Share > p.Smallest {
+		return p.Smallest, ByBudget
+	}
+	if orders := s.Schedule.Orders; len(orders) > 0 && now < orders[len(orders)-1].At+1 {
+		return s.Share, ByPulse
+	}
+	if onTheWay := p.onTheWay(s, now); s.Share == 0 && (onTheWay == 0 || onTheWay+s.Rate*p.Smallest <= allowed) {
+		return p.Smallest, ByPulse
+	}
+	return 0, ByPulse
+}
+
+// onTheWay is how many requests of the new version have an outcome that is not
+// known yet, as far as can be told.
+func (p Policy) onTheWay(s *State, now float64) float64 {
+	sum := 0.0
+	for i, o := range s.Schedule.Orders {
+		from, to := o.At+p.Settle, now+p.Settle
+		if i+1 < len(s.Schedule.Orders) {
+			to = s.Schedule.Orders[i+1].At + p.Settle
+		}
+		if from = max(from, s.KnownUntil); to > from {
+			sum += (to - from) * o.Share * s.Rate
+		}
+	}
+	return sum
+}
+
+// What ends a diagnosis: outcomes, or so many times its shortest length.
+const (
+	diagnosisRequests = 100
+	diagnosisPatience = 10
+)
+
+// diagnose says which share is the largest while the new version is suspected, and
+// why; the reason is empty when it is not.
+func (p Policy) diagnose(s *State, now float64) (float64, Reason) {
+	length := max(30, 3*p.Delay)
+	if s.Diagnosing == 0 {
+		if !s.Failing.Loud() && !s.Slowing.Loud() {
+			return 1, ""
+		}
+		s.Diagnosing, s.Diagnosed = now+length, 0
+		s.Errors.Release(p.Release)
+		s.Times.Release(p.Release)
+	}
+	switch {
+	case p.sick(s):
+		return 0, ByIncident
+	case now < s.Diagnosing, s.Diagnosed < diagnosisRequests && now < s.Diagnosing+diagnosisPatience*length:
+		return p.Diagnosis.share(s.Rate), BySuspicion
+	}
+	// The old version is well, and the comparison did not condemn the new one:
+	// what is normal has changed a little, or it was chance.
+	s.Diagnosing = 0
+	s.Failing.Reset(max(s.Normal, 1.2*(s.Recent.Failed+1)/(s.Recent.Requests+1)))
+	s.Slowing.Reset(max(s.NormalSlow, 1.3*(s.Recent.Slow+1)/(s.Recent.Timed+1)))
+	return 1, ""
+}
+
+// sick tells whether the old version does much worse than its history, too.
+func (p Policy) sick(s *State) bool {
+	worse := func(bad, all, normal float64) bool {
+		return all > 0 && bad > 3*normal*all && bad > normal*all+2
+	}
+	return worse(s.Recent.Failed, s.Recent.Requests, s.Normal) || worse(s.Recent.Slow, s.Recent.Timed, s.NormalSlow)
+}
+
+// ask notes what is asked for.
+func (p Policy) ask(s *State, now, share float64) {
+	if share == s.Share && len(s.Schedule.Orders) > 0 {
+		return
+	}
+	s.Schedule.Ask(now, share)
+	s.Share, s.AtShare = share, 0
+	if top := share >= p.Top-1e-9; top != s.AtTop {
+		s.AtTop, s.TopSince = top, now
+	}
+}

@@ -1,0 +1,272 @@
+package ramp
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/crossfade-dev/crossfade/analysis/evidence"
+)
+
+// A service serves rate requests a second; what each version does is asked for
+// every second. Counts are visible three seconds later.
+type service struct {
+	rate   int
+	fails  func(side evidence.Side, second int) float64
+	slower func(side evidence.Side) [3]float64
+}
+
+func steady(canary, stable float64) func(evidence.Side, int) float64 {
+	return func(side evidence.Side, _ int) float64 {
+		if side == evidence.Canary {
+			return canary
+		}
+		return stable
+	}
+}
+
+// second draws what happens in one second at a share of the traffic.
+func (v service) second(rng *rand.Rand, t int, share float64) (counts [2]evidence.Outcomes) {
+	for side := range counts {
+		counts[side].Slower = make([]int, 3)
+	}
+	for range v.rate {
+		side := evidence.Stable
+		if rng.Float64() < share {
+			side = evidence.Canary
+		}
+		c := &counts[side]
+		c.Requests++
+		c.Timed++
+		if rng.Float64() < v.fails(side, t) {
+			c.Failed++
+		}
+		draw := rng.Float64()
+		slower := [3]float64{0.5, 0.1, 0.01}
+		if v.slower != nil {
+			slower = v.slower(side)
+		}
+		for j, s := range slower {
+			if draw < s {
+				c.Slower[j]++
+			}
+		}
+	}
+	return counts
+}
+
+// run lets a policy carry out a rollout and returns the decisions, one a second.
+// between sees the state between two looks and returns the one to go on with.
+func run(p Policy, v service, seconds int, between func(State) State) (decisions []Decision, s State) {
+	rng := rand.New(rand.NewPCG(1, uint64(v.rate)))
+	s = p.Begin(History{Seconds: 3600, Outcomes: evidence.Outcomes{Requests: 3600 * v.rate, Failed: int(3600 * float64(v.rate) * v.fails(evidence.Stable, 0))}})
+	var counts [][2]evidence.Outcomes
+	shares := []float64{0, 0}
+	for t := range seconds {
+		counts = append(counts, v.second(rng, t, shares[t]))
+		if old := t - 3; old >= 0 {
+			for side, c := range counts[old] {
+				s.Report(evidence.Side(side), old, c, true)
+			}
+		}
+		if between != nil {
+			s = between(s)
+		}
+		d := p.Look(&s, float64(t+1))
+		decisions = append(decisions, d)
+		if d.Verdict != Go {
+			break
+		}
+		shares = append(shares, d.Share)
+	}
+	return decisions, s
+}
+
+func last(ds []Decision) Decision { return ds[len(ds)-1] }
+
+func TestAGoodReleaseIsThereInThreeMinutesAndFinishesAfterTheWatch(t *testing.T) {
+	p := Default(0.01, 5, 2)
+	ds, _ := run(p, service{rate: 100, fails: steady(0.001, 0.001)}, 1200, nil)
+	if d := ds[179]; d.Share != p.Top {
+		t.Errorf("after three minutes: %+v; want a share of %v", d, p.Top)
+	}
+	if d := last(ds); d.Verdict != Finish || d.Share != 1 || len(ds) != 900 {
+		t.Errorf("ended after %d s with %+v; want Finish after 900", len(ds), d)
+	}
+}
+
+func TestABadReleaseIsTakenBackAfterAHandfulOfRequests(t *testing.T) {
+	ds, s := run(Default(0.01, 5, 2), service{rate: 100, fails: steady(1, 0.001)}, 1200, nil)
+	if d := last(ds); d.Verdict != RollBack || d.Reason != ByEvidence || d.Share != 0 || s.Known > 6 {
+		t.Errorf("ended after %d s with %d outcomes and %+v; want RollBack by evidence after 6 at most", len(ds), s.Known, d)
+	}
+}
+
+func TestASlowReleaseIsTakenBack(t *testing.T) {
+	v := service{rate: 100, fails: steady(0.001, 0.001), slower: func(side evidence.Side) [3]float64 {
+		if side == evidence.Canary {
+			return [3]float64{0.8, 0.32, 0.06}
+		}
+		return [3]float64{0.5, 0.1, 0.01}
+	}}
+	ds, s := run(Default(0.01, 5, 2), v, 1200, nil)
+	if d := last(ds); d.Verdict != RollBack || d.Times < d.Errors {
+		t.Errorf("ended after %d s with %d outcomes and %+v; want RollBack because of the durations", len(ds), s.Known, d)
+	}
+}
+
+func TestALateFaultShrinksTheShareBeforeItIsProven(t *testing.T) {
+	v := service{rate: 100, fails: func(side evidence.Side, second int) float64 {
+		if side == evidence.Canary && second >= 400 {
+			return 0.05
+		}
+		return 0.001
+	}}
+	ds, _ := run(Default(0.01, 5, 2), v, 1200, nil)
+	suspected := 0
+	for i, d := range ds {
+		if i > 400 && d.Reason == BySuspicion {
+			suspected = i
+			if d.Share > 0.1 {
+				t.Errorf("second %d: share %v under suspicion, want 0.1 at most", i, d.Share)
+			}
+		}
+	}
+	if d := last(ds); suspected == 0 || d.Verdict != RollBack || len(ds) > 450 {
+		t.Errorf("suspected at %d, ended after %d s with %+v; want a suspicion, then RollBack within 50 s", suspected, len(ds), d)
+	}
+}
+
+func TestASharedIncidentIsWaitedFor(t *testing.T) {
+	v := service{rate: 100, fails: func(_ evidence.Side, second int) float64 {
+		if second >= 250 && second < 400 {
+			return 0.2
+		}
+		return 0.001
+	}}
+	p := Default(0.01, 5, 2)
+	ds, _ := run(p, v, 2000, nil)
+	if d := ds[300]; d.Share != 0 || d.Reason != ByIncident {
+		t.Errorf("in the incident: %+v; want a share of 0", d)
+	}
+	if d := last(ds); d.Verdict != Finish {
+		t.Errorf("ended after %d s with %+v; want Finish", len(ds), d)
+	}
+	p.RollBackBoth = true
+	ds, _ = run(p, v, 2000, nil)
+	if d := last(ds); d.Verdict != RollBack || d.Reason != ByIncident {
+		t.Errorf("with the other policy it ended after %d s with %+v; want RollBack", len(ds), d)
+	}
+}
+
+func TestWithoutTrafficNothingIsFinished(t *testing.T) {
+	ds, _ := run(Default(0.01, 5, 2), service{rate: 0, fails: steady(0, 0)}, 3600, nil)
+	for i, d := range ds {
+		if d.Verdict != Go || d.Share > 0.1 {
+			t.Fatalf("second %d: %+v; want to wait at 0.1 at most", i, d)
+		}
+	}
+}
+
+func TestTheShareStaysWithinThePlan(t *testing.T) {
+	p := Default(0.01, 5, 2)
+	for _, rate := range []int{1, 10, 300} {
+		ds, _ := run(p, service{rate: rate, fails: steady(0.01, 0.01)}, 900, nil)
+		before := 0.0
+		for i, d := range ds {
+			if d.Verdict != Go {
+				continue
+			}
+			allowed := 0.05
+			for _, s := range p.Pace {
+				if float64(i+1) >= s.From {
+					allowed = max(allowed, s.Share)
+				}
+			}
+			if d.Share > allowed+1e-9 || before > 0 && d.Share > 4*before+1e-9 {
+				t.Fatalf("rate %d, second %d: share %v after %v; want %v at most, and four times as much at most", rate, i, d.Share, before, allowed)
+			}
+			before = d.Share
+		}
+	}
+}
+
+func TestARolloutThatIsSavedAndLoadedGoesOnTheSame(t *testing.T) {
+	p := Default(0.001, 5, 2)
+	v := service{rate: 50, fails: steady(0.02, 0.01)}
+	want, _ := run(p, v, 600, nil)
+	got, _ := run(p, v, 600, func(s State) State {
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 64<<10 {
+			t.Fatalf("the state has %d bytes", len(text))
+		}
+		var back State
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		return back
+	})
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("with saving %+v after %d s, without %+v after %d s", last(got), len(got), last(want), len(want))
+	}
+}
+
+func TestLookingTwiceChangesNothing(t *testing.T) {
+	p := Default(0.01, 5, 2)
+	v := service{rate: 100, fails: steady(0.01, 0.01)}
+	once, _ := run(p, v, 200, nil)
+	at := 0.0
+	twice, _ := run(p, v, 200, func(s State) State {
+		if at > 0 {
+			// With the counts that came since: what is left for the look
+			// that follows is to say it again.
+			p.Look(&s, at+1)
+		}
+		at++
+		return s
+	})
+	for i := range once {
+		if !reflect.DeepEqual(once[i], twice[i]) {
+			t.Fatalf("second %d: looking twice gave %+v, want %+v", i, twice[i], once[i])
+		}
+	}
+}
+
+func TestPoliciesAreChecked(t *testing.T) {
+	if err := Default(0.01, 5, 2).Check(); err != nil {
+		t.Error(err)
+	}
+	for _, spoil := range []func(*Policy){
+		func(p *Policy) { p.Alpha = 0 },
+		func(p *Policy) { p.Budget = -1 },
+		func(p *Policy) { p.Top = 2 },
+		func(p *Policy) { p.Pace = []Pace{{0, .5}, {10, .1}} },
+		func(p *Policy) { p.Errors.Bets = nil },
+		func(p *Policy) { p.Times.Bets[0].Prior = 7 },
+	} {
+		p := Default(0.01, 5, 2)
+		spoil(&p)
+		if err := p.Check(); err == nil {
+			t.Errorf("%+v is accepted", p)
+		}
+	}
+}
+
+func BenchmarkLook(b *testing.B) {
+	p := Default(0.01, 5, 2)
+	s := p.Begin(History{Seconds: 3600, Outcomes: evidence.Outcomes{Requests: 360000, Failed: 360}})
+	canary := evidence.Outcomes{Requests: 10, Failed: 0, Timed: 10, Slower: []int{5, 1, 0}}
+	stable := evidence.Outcomes{Requests: 90, Failed: 1, Timed: 90, Slower: []int{45, 9, 1}}
+	t := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Report(evidence.Canary, t, canary, true)
+		s.Report(evidence.Stable, t, stable, true)
+		t++
+		p.Look(&s, float64(t))
+	}
+}

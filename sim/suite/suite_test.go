@@ -1,0 +1,181 @@
+package suite
+
+import (
+	"bytes"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestDrawsHaveTheirMeansAndSpreads(t *testing.T) {
+	r := newStream(1)
+	const n = 20000
+	for _, mean := range []float64{0.1, 3, 9.9, 10, 57, 1000} {
+		check(t, mean, mean, func() int { return r.poisson(mean) }, n)
+	}
+	for _, c := range []struct {
+		n int
+		p float64
+	}{{1, 0.3}, {20, 0.01}, {50, 0.5}, {100, 0.95}, {1000, 0.2}, {1000, 0.99}, {100000, 0.001}} {
+		check(t, float64(c.n)*c.p, float64(c.n)*c.p*(1-c.p), func() int { return r.binomial(c.n, c.p) }, n)
+	}
+}
+
+// check draws n times and compares mean and variance, at five standard errors.
+func check(t *testing.T, mean, variance float64, draw func() int, n int) {
+	t.Helper()
+	sum, squares := 0.0, 0.0
+	for range n {
+		d := float64(draw()) - mean
+		sum += d
+		squares += d * d
+	}
+	if off := math.Abs(sum / float64(n)); off > 5*math.Sqrt(variance/float64(n)) {
+		t.Errorf("mean %v, variance %v: the mean is off by %v", mean, variance, off)
+	}
+	got := squares / float64(n)
+	if math.Abs(got-variance) > variance*5*math.Sqrt((2+1/variance)/float64(n)) {
+		t.Errorf("mean %v, variance %v: the variance is %v", mean, variance, got)
+	}
+}
+
+func pick(t *testing.T, names ...string) (some []Scenario) {
+	t.Helper()
+	for _, name := range names {
+		for _, s := range Headline() {
+			if strings.HasPrefix(s.Name, name) {
+				some = append(some, s)
+			}
+		}
+	}
+	return some
+}
+
+func TestTheSameSeedIsTheSameTableWhateverElseIsMeasured(t *testing.T) {
+	measure := func(workers int, policies []Policy, names ...string) map[string]Row {
+		rows := Measure(Options{Scenarios: pick(t, names...), Policies: policies, Reps: 6, Seed: 3, Workers: workers})
+		by := map[string]Row{}
+		for _, r := range rows {
+			by[r.Scenario.Name+r.Policy] = r
+		}
+		return by
+	}
+	all := measure(2, Policies(), "H1", "H4")
+	alone := measure(1, Crossfade()[:1], "H4")
+	if len(alone) != 1 {
+		t.Fatalf("%d rows, want 1", len(alone))
+	}
+	for key, want := range alone {
+		if got := all[key]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v among others, %+v alone", key, got, want)
+		}
+	}
+}
+
+func TestTheHeadlineGoalsAreMet(t *testing.T) {
+	goals := map[string]float64{"H1": 4.2, "H2": 4, "H3": 40, "H4": 3.5, "H5": 20, "H6": 36, "H8 bad": 20}
+	for name, goal := range goals {
+		rows := Measure(Options{Scenarios: pick(t, name), Policies: Crossfade(), Reps: 60, Seed: 11, Workers: 2})
+		for _, r := range rows {
+			if r.Harm > goal+3*r.Error || r.Missed > 0.02 {
+				t.Errorf("%s, %s: %.2f ± %.2f bad requests, %.3f missed; want %v at most", r.Scenario.Name, r.Policy, r.Harm, r.Error, r.Missed, goal)
+			}
+		}
+	}
+}
+
+func TestGoodReleasesStayAndNoTrafficIsNotHealthy(t *testing.T) {
+	rows := Measure(Options{Scenarios: pick(t, "H7", "H8 good", "no traffic"), Policies: Crossfade(), Reps: 40, Seed: 5, Workers: 2})
+	for _, r := range rows {
+		switch {
+		case r.RolledBack > 0.05:
+			t.Errorf("%s, %s: %.3f taken back", r.Scenario.Name, r.Policy, r.RolledBack)
+		case r.Scenario.Rate == 0 && r.Held != 1:
+			t.Errorf("%s, %s: %.3f held, want all", r.Scenario.Name, r.Policy, r.Held)
+		case strings.HasPrefix(r.Scenario.Name, "H7") && (r.Top == 0 || r.Top > 190):
+			t.Errorf("%s, %s: 95 %% of the traffic after %v s, want 190 at most", r.Scenario.Name, r.Policy, r.Top)
+		}
+	}
+}
+
+func TestAnchorsDoWhatTheyAreKnownFor(t *testing.T) {
+	rows := Measure(Options{Scenarios: pick(t, "H7 good, 1%", "no traffic"), Policies: Anchors(), Reps: 60, Seed: 5, Workers: 2})
+	for _, r := range rows {
+		switch {
+		case r.Scenario.Rate > 0 && r.Policy == "CodeDeploy canary, any error" && r.RolledBack < 0.8:
+			t.Errorf("%s takes back %.2f of good releases that fail once in a hundred, want nearly all", r.Policy, r.RolledBack)
+		case r.Scenario.Rate > 0 && r.Policy == "CodeDeploy canary, above 5%" && (r.RolledBack > 0.1 || r.Done != 300):
+			t.Errorf("%s takes back %.2f and is done after %v s, want few, and 300", r.Policy, r.RolledBack, r.Done)
+		case r.Scenario.Rate == 0 && strings.HasPrefix(r.Policy, "CodeDeploy") && r.Finished != 1:
+			t.Errorf("%s finishes %.2f without traffic, want all", r.Policy, r.Finished)
+		case r.Scenario.Rate == 0 && (strings.HasPrefix(r.Policy, "Flagger") || strings.HasPrefix(r.Policy, "Argo")) && r.RolledBack != 1:
+			t.Errorf("%s takes back %.2f without traffic, want all", r.Policy, r.RolledBack)
+		}
+	}
+}
+
+func TestAnchorsAreChecked(t *testing.T) {
+	for _, text := range []string{
+		`[{name: a, source: cloudwatch}]`,
+		`[{name: a, source: rumour, steps: [{from: 0, share: 0.1}], ends: 10}]`,
+		`[{name: a, source: cloudwatch, steps: [{from: 20, share: 0.1}], ends: 10}]`,
+		`[{name: a, source: cloudwatch, steps: [{from: 0, share: 0.1}], ends: 10, alarm: {metric: mood}}]`,
+		`[{name: a, sauce: cloudwatch}]`,
+	} {
+		if _, err := ReadAnchors([]byte(text)); err == nil {
+			t.Errorf("%s is accepted", text)
+		}
+	}
+}
+
+func TestLimitsAreThoseOfTheLiterature(t *testing.T) {
+	want := map[string]float64{"H1": 0.99, "H2": 1.48, "H3": 11.5, "H4": 0.99, "H5": 3, "H6": 25.2}
+	for name, limit := range want {
+		got, feasible := pick(t, name)[0].Limit()
+		if math.Abs(got-limit) > 0.02*limit || !feasible {
+			t.Errorf("%s: limit %v, feasible %v; want %v", name, got, feasible, limit)
+		}
+	}
+}
+
+func TestNamesAreUniqueBecauseDrawsHangOnThem(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Full() {
+		if seen[s.Name] {
+			t.Errorf("%q is there twice", s.Name)
+		}
+		seen[s.Name] = true
+	}
+	if _, err := Scenarios("full", "no such thing"); err == nil {
+		t.Error("a pattern that fits nothing is accepted")
+	}
+}
+
+func TestResultsAreWritten(t *testing.T) {
+	rows := Measure(Options{Scenarios: pick(t, "H4"), Policies: Crossfade(), Reps: 3, Seed: 1, Workers: 1})
+	var table, csv, json bytes.Buffer
+	if err := WriteTable(&table, rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteCSV(&csv, rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteJSON(&json, rows); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(csv.String(), "\n"); n != 3 {
+		t.Errorf("%d lines of CSV, want 3", n)
+	}
+	for _, text := range []string{table.String(), json.String()} {
+		if !strings.Contains(text, "H4 +50%") || !strings.Contains(text, "Crossfade, 0.1% steps") {
+			t.Errorf("scenario or policy is missing in\n%s", text)
+		}
+	}
+}
+
+func BenchmarkHeadline(b *testing.B) {
+	for b.Loop() {
+		Measure(Options{Scenarios: Headline(), Policies: Crossfade(), Reps: 1, Seed: 1, Workers: 2})
+	}
+}
