@@ -30,11 +30,10 @@ var (
 	}
 )
 
-// checkRuntime refuses what AWS has no runtime for, and then what this machine
-// has none for.
+// checkRuntime refuses what AWS has no runtime for.
 //
-// Source of AWS's messages: recorded.
-func (s *Service) checkRuntime(name, architecture string) error {
+// Source of the messages: recorded.
+func checkRuntime(name string) error {
 	switch {
 	case slices.Contains(retired, name):
 		return invalid("The runtime parameter of " + name + " is no longer supported for creating or updating AWS Lambda functions." +
@@ -43,8 +42,14 @@ func (s *Service) checkRuntime(name, architecture string) error {
 		return invalid("Value " + name + " at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [" +
 			strings.Join(createable, ", ") + "] or be a valid ARN")
 	}
-	if err := s.runtime.Check(name, architecture); err != nil {
-		return invalid("This machine cannot run the runtime " + name + ": " + err.Error())
+	return nil
+}
+
+// checkMachine refuses what AWS would run and this machine cannot. It comes
+// after everything that AWS refuses.
+func (s *Service) checkMachine(v *version) error {
+	if err := s.runtime.Check(v.Runtime, v.Architecture); err != nil {
+		return invalid("This machine has nothing that runs " + v.Runtime + ": " + err.Error())
 	}
 	return nil
 }
@@ -180,7 +185,7 @@ func (s *Service) apply(p place, old *version, in configuring) (settings, []*Arc
 		next.MemoryMB = int(*in.memory)
 	}
 	if in.runtime != nil {
-		if err := s.checkRuntime(*in.runtime, next.Architecture); err != nil {
+		if err := checkRuntime(*in.runtime); err != nil {
 			return fail(err)
 		}
 		next.Runtime = *in.runtime

@@ -127,7 +127,10 @@ func (s *Service) firstVersion(r reference, in *lambdaapi.CreateFunctionRequest)
 	if err != nil {
 		return nil, err
 	}
-	return v, checkZip(in.Code.ZipFile)
+	if err := checkZip(in.Code.ZipFile); err != nil {
+		return nil, err
+	}
+	return v, s.checkMachine(v)
 }
 
 // checkSource refuses requests whose code is not in them.
@@ -205,7 +208,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 		next, err := s.updated(f, c.latest, func(v *version) error {
 			if len(in.Architectures) > 0 && in.Architectures[0] != v.Architecture {
 				v.Architecture = in.Architectures[0]
-				if err := s.checkRuntime(v.Runtime, v.Architecture); err != nil {
+				if err := s.checkMachine(v); err != nil {
 					return err
 				}
 			}
@@ -280,6 +283,11 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, in *lambdaapi
 		}
 		if c.latest.busy(now) {
 			return nil, f.errBusy()
+		}
+		if in.Runtime != nil {
+			if err := s.checkMachine(next); err != nil {
+				return nil, err
+			}
 		}
 		n := c.clone()
 		n.latest, shown = next, next
