@@ -60,8 +60,9 @@ func compiled(ctx context.Context, event map[string]any) (any, error) {
 
 // A recorder remembers what was logged.
 type recorder struct {
-	mu     sync.Mutex
-	events map[string][]lambda.LogEvent // by stream
+	mu      sync.Mutex
+	events  map[string][]lambda.LogEvent // by stream
+	changed chan struct{}                // closed by the next write
 }
 
 func (r *recorder) Write(account, region, group, stream string, events []lambda.LogEvent) {
@@ -71,6 +72,31 @@ func (r *recorder) Write(account, region, group, stream string, events []lambda.
 		r.events = map[string][]lambda.LogEvent{}
 	}
 	r.events[stream] = append(r.events[stream], slices.Clone(events)...)
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
+}
+
+// wait waits until a text was logged n times.
+func (b *bed) wait(text string, n int) {
+	b.Helper()
+	for {
+		b.logs.mu.Lock()
+		if b.logs.changed == nil {
+			b.logs.changed = make(chan struct{})
+		}
+		changed := b.logs.changed
+		b.logs.mu.Unlock()
+		if strings.Count(b.logs.text(), text) >= n {
+			return
+		}
+		select {
+		case <-changed:
+		case <-b.Context().Done():
+			b.Fatalf("%q was not logged %d times, but\n%s", text, n, b.logs.text())
+		}
+	}
 }
 
 // text returns all that was logged, stream by stream.

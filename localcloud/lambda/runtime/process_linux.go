@@ -61,8 +61,8 @@ func (g *group) awaitLeader() {
 // killMarked kills every process that has mark among its variables, which all
 // descendants of a process inherit: also those that left its group.
 func killMarked(mark string) {
-	// A process that forks all the time may be missed once, not three times.
-	for range 3 {
+	// One that forks while this looks may be missed once, but not every time.
+	for range 10 {
 		if !killMarkedOnce(mark) {
 			return
 		}

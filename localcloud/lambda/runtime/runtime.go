@@ -239,6 +239,10 @@ func (r *Runtime) Run(_ context.Context, now time.Time) error {
 // Invoke answers an error from then on.
 func (r *Runtime) Close() error {
 	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
 	r.closed = true
 	var all []*environment
 	for e := range r.all {
