@@ -174,12 +174,16 @@ func soaked(p plan.Plan) string {
 func standing(p plan.Plan, s Status) string {
 	var b strings.Builder
 	for i, t := range s.Targets {
-		switch w := t.share(t.Seen); {
+		verb, r := "shows", t.Seen
+		if t.share(r) == 0 && t.Wish.Weight > 0 {
+			verb, r = "was last asked for", t.Wish // and may do it by now
+		}
+		switch w := t.share(r); {
 		case t.Left != "":
 		case w == plan.Full:
-			fmt.Fprintf(&b, "; %s shows %s, crossfade rollback %s takes it back", p.Targets[i], describe(t.Seen), p.Targets[i])
+			fmt.Fprintf(&b, "; %s %s %s, crossfade rollback %s takes it back", p.Targets[i], verb, describe(r), p.Targets[i])
 		case w > 0:
-			fmt.Fprintf(&b, "; %s shows %s, crossfade adopt %s finishes or reverts it", p.Targets[i], describe(t.Seen), p.Targets[i])
+			fmt.Fprintf(&b, "; %s %s %s, crossfade adopt %s finishes or reverts it", p.Targets[i], verb, describe(r), p.Targets[i])
 		}
 	}
 	return b.String()
