@@ -29,7 +29,6 @@ type interpreters struct {
 
 	mu    sync.Mutex
 	found map[string]*finding // by the runtime's name
-	noted map[string]bool
 }
 
 type finding struct {

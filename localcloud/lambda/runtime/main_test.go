@@ -140,6 +140,9 @@ func newBed(t testing.TB, options Options) *bed {
 		t.Fatal(err)
 	}
 	b.Runtime = r
+	// Launchers of version managers are slow to say which interpreter they are.
+	knownInterpreters.log = r.options.Log
+	r.interpreters = knownInterpreters
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Errorf("close: %v", err)
@@ -147,6 +150,8 @@ func newBed(t testing.TB, options Options) *bed {
 	})
 	return b
 }
+
+var knownInterpreters = &interpreters{path: os.Getenv("PATH"), found: map[string]*finding{}}
 
 type testWriter struct{ testing.TB }
 

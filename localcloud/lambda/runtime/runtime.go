@@ -120,7 +120,7 @@ func New(o Options) (*Runtime, error) {
 	r := &Runtime{
 		options:      o,
 		clock:        o.Clock,
-		interpreters: &interpreters{path: o.Path, log: o.Log, found: map[string]*finding{}, noted: map[string]bool{}},
+		interpreters: &interpreters{path: o.Path, log: o.Log, found: map[string]*finding{}},
 		code:         &codeStore{dir: filepath.Join(dir, "code"), there: map[string]*unpacked{}},
 		spawner:      newSpawner(),
 		wake:         make(chan struct{}, 1),

@@ -295,6 +295,15 @@ func confine() error {
 			return os.NewSyscallError("setrlimit", err)
 		}
 	}
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+}
+
+// dropCapabilities takes from what this thread starts all that could give it
+// capabilities, also as root. The thread keeps its own.
+func dropCapabilities() error {
 	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
 		// The kernel may know fewer than this program.
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && err != unix.EINVAL {
@@ -304,7 +313,13 @@ func confine() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
 	}
-	return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	if err := unix.Capget(&header, &sets[0]); err != nil {
+		return os.NewSyscallError("capget", err)
+	}
+	sets[0].Inheritable, sets[1].Inheritable = 0, 0
+	return os.NewSyscallError("capset", unix.Capset(&header, &sets[0]))
 }
 
 // countsByNamespace says whether the limit of processes counts those of the

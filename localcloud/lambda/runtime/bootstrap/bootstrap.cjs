@@ -13,7 +13,9 @@ const util = require('util');
 const { Writable } = require('stream');
 
 const root = process.env.LAMBDA_TASK_ROOT;
-const seenRoot = '/var/task'; // where AWS unpacks code, and what stack traces say
+// Where AWS has the code and the bootstrap, and what stack traces say.
+const seenRoot = '/var/task';
+const seenOwn = '/var/runtime';
 const jsonLogs = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
 // Node.js 24 is the first whose functions have no callbacks.
 const major = parseInt((process.env.AWS_EXECUTION_ENV || '').replace('AWS_Lambda_nodejs', ''), 10) || 0;
@@ -29,9 +31,9 @@ function fault(name, message, cause) {
   return error;
 }
 
-// seen gives the function's files the path that they have on AWS.
+// seen gives files the path that they have on AWS.
 function seen(text) {
-  return root === seenRoot ? text : text.split(root).join(seenRoot);
+  return root === seenRoot ? text : text.split(root).join(seenRoot).split(__dirname).join(seenOwn);
 }
 
 function isError(value) {
@@ -110,7 +112,7 @@ for (const [name, level] of Object.entries(levels)) {
 
 function logFault(what, error) {
   if (jsonLogs) write('ERROR', [error]);
-  else write('ERROR', [`${what} `, `\t${stringify(loggedError(error))}`.trimEnd()]);
+  else write('ERROR', [`${what} \t${stringify(loggedError(error))}`]);
 }
 
 // The connection to the Runtime API.
