@@ -108,6 +108,8 @@ func (c *Controller) stillUsed(ctx context.Context, target Target, alias, versio
 		return fmt.Sprintf("whether executions of it run is not known: %v", err)
 	case use == Executing:
 		return "executions of it run"
+	case use == Referenced:
+		return "something besides aliases uses it: an event source, or provisioned concurrency"
 	case use == Redrivable && !c.cfg.DropRedrivable:
 		return "executions of it may be redriven"
 	default:

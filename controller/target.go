@@ -63,6 +63,7 @@ const (
 	Unused     Use = ""
 	Executing  Use = "executing"  // executions of it run
 	Redrivable Use = "redrivable" // executions of it have ended and may be redriven
+	Referenced Use = "referenced" // something besides aliases names it, such as an event source
 )
 
 // A Publisher makes a version out of what a target names.
