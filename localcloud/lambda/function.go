@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
@@ -43,6 +44,7 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 	if first.code, err = s.archives.put(in.Code.ZipFile); err != nil {
 		return nil, err
 	}
+	first.stamp(s.now(), s.settle)
 	f := sp.newFunction(s.random.uuid(), r.name)
 	first.run = s.runnable(f, first)
 	c := &control{latest: first, tags: in.Tags}
@@ -60,7 +62,7 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 		return nil, err
 	}
 	// The ARN has no qualifier, also of a version: recorded.
-	return f.describe(shown, f.arn, s.now(), false), nil
+	return f.describe(shown, f.arn, shown.modified, false), nil
 }
 
 // add puts a function in its space: saved first.
@@ -97,13 +99,10 @@ func (s *Service) firstVersion(r reference, in *lambdaapi.CreateFunctionRequest)
 	if err := checkSource(in.Code.ZipFile, in.Code.S3Bucket); err != nil {
 		return nil, err
 	}
-	now := s.now()
 	v := &version{
 		revision: s.random.uuid(),
 		settled:  s.random.uuid(),
-		settles:  now.Add(s.settle),
 		creating: true,
-		modified: now,
 		settings: settings{
 			Architecture: lambdaapi.ArchitectureX8664,
 			MemoryMB:     128,
@@ -155,17 +154,22 @@ func (f *function) errBusy() error {
 // updated returns $LATEST with a change that takes a moment. What ran before
 // runs until then.
 func (s *Service) updated(f *function, old *version, edit func(v *version) error) (*version, error) {
-	now := s.now()
 	v := *old
 	v.revision, v.settled = s.random.uuid(), s.random.uuid()
-	v.settles, v.creating = now.Add(s.settle), false
-	v.modified = now
 	v.before = old.run
 	if err := edit(&v); err != nil {
 		return nil, err
 	}
+	v.stamp(s.now(), s.settle)
+	v.creating = false
 	v.run = s.runnable(f, &v)
 	return &v, nil
+}
+
+// stamp says that v was changed now, and is settled a while later. Everything
+// that takes time has been done before.
+func (v *version) stamp(now time.Time, settle time.Duration) {
+	v.modified, v.settles = now, now.Add(settle)
 }
 
 // replaced lets go of what an update replaced, once it has settled.
@@ -197,6 +201,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 	defer s.archives.use.RUnlock()
 	dry, publish := orElse(in.DryRun, false), orElse(in.Publish, false)
 	var shown *version
+	var changed time.Time
 	err = s.change(f, func(c *control) (*control, error) {
 		now := s.now()
 		if in.RevisionId != nil && *in.RevisionId != c.latest.revisionAt(now) {
@@ -223,7 +228,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 		if err != nil {
 			return nil, err
 		}
-		shown = next
+		shown, changed = next, next.modified
 		if dry {
 			return c, nil
 		}
@@ -246,7 +251,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 	if !dry {
 		s.replaced(f.control.Load().latest)
 	}
-	return f.describe(shown, f.shownARN(shown), s.now(), false), nil
+	return f.describe(shown, f.shownARN(shown), changed, false), nil
 }
 
 // shownARN is the ARN under which an answer shows a version that was changed.
@@ -276,18 +281,18 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, in *lambdaapi
 				fileSystems: in.FileSystemConfigs, image: in.ImageConfig, storage: in.EphemeralStorage,
 				snapStart: in.SnapStart, logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 			})
-			return err
+			switch {
+			case err != nil:
+				return err
+			case c.latest.busy(now):
+				return f.errBusy()
+			case in.Runtime != nil:
+				return s.checkMachine(v)
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, err
-		}
-		if c.latest.busy(now) {
-			return nil, f.errBusy()
-		}
-		if in.Runtime != nil {
-			if err := s.checkMachine(next); err != nil {
-				return nil, err
-			}
 		}
 		n := c.clone()
 		n.latest, shown = next, next
@@ -297,7 +302,7 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, in *lambdaapi
 		return nil, err
 	}
 	s.replaced(shown)
-	return f.describe(shown, f.arn, s.now(), false), nil
+	return f.describe(shown, f.arn, shown.modified, false), nil
 }
 
 // configuration finds the version that a request is about. The ARN that is
