@@ -236,7 +236,7 @@ exports.handler = async (event) => {
 		if !strings.Contains(trace, "/var/task/app.js:3:") || said["requestId"] != nil {
 			t.Errorf("the error is %v", said)
 		}
-		b.wantLog("\t"+requestID+"\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"it is broken\",\"stack\":[\"TypeError: it is broken\"")
+		b.wantLog("\t" + requestID + "\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"it is broken\",\"stack\":[\"TypeError: it is broken\"")
 		b.wantError(v, `"string"`, "string", "just text")
 		b.wantError(v, `"circular"`, "Error", "Unable to stringify response body")
 		b.wantError(v, `"rejected"`, "Runtime.UnhandledPromiseRejection", "Error: nobody looks")

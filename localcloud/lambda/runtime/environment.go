@@ -148,11 +148,11 @@ func (e *environment) stop() {
 type end int
 
 const (
-	reached    end = iota // the process did what was waited for
-	exited                // it ended
-	timedOut              // it took too long
-	outgrown              // it took too much memory
-	unwanted              // nobody waits any more
+	reached  end = iota // the process did what was waited for
+	exited              // it ended
+	timedOut            // it took too long
+	outgrown            // it took too much memory
+	unwanted            // nobody waits any more
 )
 
 // memoryEvery is how often a busy process's memory is looked at.

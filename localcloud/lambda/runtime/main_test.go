@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.uber.org/goleak"
 
+	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 )
 
@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 	RunSandbox()
 	if os.Getenv("_HANDLER") == "compiled" {
 		awslambda.Start(compiled)
+		return
+	}
+	if dir := os.Getenv("CLOUD_THAT_IS_KILLED"); dir != "" {
+		runUntilKilled(dir)
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -310,11 +314,55 @@ func (b *bed) wantLog(want ...string) {
 	}
 }
 
-// alive says whether a process exists and is no zombie.
-func alive(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return false
+var morning = time.Date(2025, 11, 25, 8, 0, 0, 0, time.UTC)
+
+// idle returns the warm environments of a version.
+func (b *bed) idle(v *lambda.FunctionVersion) []*environment {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pools[v.ID]; p != nil {
+		return p.idle
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !strings.Contains(string(status), ") Z ")
+	return nil
+}
+
+// slow runs a test with a clock that stands still.
+func slow(t *testing.T, test func(*testing.T, *bed, *clock.Virtual)) {
+	for _, sandboxed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("sandbox=%t", sandboxed), func(t *testing.T) {
+			now := clock.NewVirtual(morning)
+			o := Options{Clock: now}
+			if sandboxed {
+				o.Sandbox = self(t)
+			}
+			b := newBed(t, o)
+			if sandboxed && !b.sandboxes() {
+				t.Skip("skipped: no sandboxes can be made here")
+			}
+			test(t, b, now)
+		})
+	}
+}
+
+// wantNothingLeft fails if a process of a function still runs.
+func (b *bed) wantNothingLeft(v *lambda.FunctionVersion) {
+	b.Helper()
+	if left := marked("AWS_LAMBDA_LOG_GROUP_NAME=" + v.LogGroup); len(left) > 0 {
+		b.Errorf("%d processes of %s still run: %v", len(left), v.Name, left)
+	}
+}
+
+// marked returns the processes that have a variable.
+func marked(mark string) []int {
+	var out []int
+	names, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, name := range names {
+		text, _ := os.ReadFile(name)
+		if strings.Contains(string(text), mark+"\x00") {
+			var pid int
+			fmt.Sscanf(name, "/proc/%d/", &pid)
+			out = append(out, pid)
+		}
+	}
+	return out
 }

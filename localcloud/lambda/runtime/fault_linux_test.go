@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,8 +14,6 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
-
-var morning = time.Date(2025, 11, 25, 8, 0, 0, 0, time.UTC)
 
 func TestAFunctionThatEndsItsProcessFailsOnceAndStartsAgain(t *testing.T) {
 	both(t, func(t *testing.T, b *bed) {
@@ -60,34 +57,6 @@ func TestAProcessThatEndsBetweenInvocationsIsReplaced(t *testing.T) {
 	})
 }
 
-// idle returns the warm environments of a version.
-func (b *bed) idle(v *lambda.FunctionVersion) []*environment {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if p := b.pools[v.ID]; p != nil {
-		return p.idle
-	}
-	return nil
-}
-
-// slow runs a test with a clock that stands still.
-func slow(t *testing.T, test func(*testing.T, *bed, *clock.Virtual)) {
-	for _, sandboxed := range []bool{false, true} {
-		t.Run(fmt.Sprintf("sandbox=%t", sandboxed), func(t *testing.T) {
-			now := clock.NewVirtual(morning)
-			o := Options{Clock: now}
-			if sandboxed {
-				o.Sandbox = self(t)
-			}
-			b := newBed(t, o)
-			if sandboxed && !b.sandboxes() {
-				t.Skip("skipped: no sandboxes can be made here")
-			}
-			test(t, b, now)
-		})
-	}
-}
-
 func TestAFunctionThatHangsTimesOutAndKeepsItsFiles(t *testing.T) {
 	slow(t, func(t *testing.T, b *bed, now *clock.Virtual) {
 		v := python(t, `
@@ -128,29 +97,6 @@ def handler(event, context):
 		b.Retire(v)
 		b.wantNothingLeft(v)
 	})
-}
-
-// wantNothingLeft fails if a process of a function still runs.
-func (b *bed) wantNothingLeft(v *lambda.FunctionVersion) {
-	b.Helper()
-	if left := marked("AWS_LAMBDA_LOG_GROUP_NAME=" + v.LogGroup); len(left) > 0 {
-		b.Errorf("%d processes of %s still run: %v", len(left), v.Name, left)
-	}
-}
-
-// marked returns the processes that have a variable.
-func marked(mark string) []int {
-	var out []int
-	names, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, name := range names {
-		text, _ := os.ReadFile(name)
-		if strings.Contains(string(text), mark+"\x00") {
-			var pid int
-			fmt.Sscanf(name, "/proc/%d/", &pid)
-			out = append(out, pid)
-		}
-	}
-	return out
 }
 
 func TestAStartThatHangsIsTriedAgainWithinTheInvocation(t *testing.T) {
