@@ -1,0 +1,127 @@
+package lambdamonitor_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/crossfade-dev/crossfade/controller/lambdamonitor"
+	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
+)
+
+// secondFails is a runtime in which every invocation of version 2 fails.
+type secondFails struct{}
+
+func (secondFails) Check(string, string) error { return nil }
+
+func (secondFails) Invoke(_ context.Context, v *lambda.FunctionVersion, _ lambda.Request) (lambda.Response, error) {
+	if v.Version == "2" {
+		return lambda.Response{Payload: []byte(`{"errorType":"Broken"}`), FunctionError: "Unhandled", ErrorType: "Broken"}, nil
+	}
+	return lambda.Response{Payload: []byte("null")}, nil
+}
+
+func (secondFails) Retire(*lambda.FunctionVersion) {}
+
+// measured gives the local Lambda's metrics to the local CloudWatch.
+type measured struct{ to *cloudwatch.Service }
+
+func (m measured) Series(account, region, name, unit string, dimensions []lambda.Dimension) lambda.Series {
+	s := series{to: m.to, account: account, region: region, datum: cloudwatch.Datum{Name: name, Unit: unit}}
+	for _, d := range dimensions {
+		s.datum.Dimensions = append(s.datum.Dimensions, cloudwatch.Dimension(d))
+	}
+	return s
+}
+
+type series struct {
+	to              *cloudwatch.Service
+	account, region string
+	datum           cloudwatch.Datum
+}
+
+func (s series) Record(value float64, at time.Time) {
+	s.datum.Time, s.datum.Value = at, value
+	s.to.Put(s.account, s.region, "AWS/Lambda", []cloudwatch.Datum{s.datum})
+}
+
+func TestInvocationsThroughAWeightedAliasAreCountedForTheVersionThatServedThem(t *testing.T) {
+	c := clock.NewVirtual(t0)
+	metrics, err := cloudwatch.New(cloudwatch.Config{Clock: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	functions, err := lambda.New(lambda.Config{Clock: c, Rand: rand.NewPCG(1, 2), Runtime: secondFails{}, Metrics: measured{metrics}, Settle: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(functions.Close)
+	config := aws.Config{
+		Region: "eu-west-1", BaseEndpoint: aws.String("http://cloud.local"), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("444455556666", "secret", ""),
+		HTTPClient:  wire.NewServer(wire.Config{}, functions.API(), metrics.API()).Client(),
+	}
+	client, ctx, name := awslambda.NewFromConfig(config), t.Context(), aws.String("checkout")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Drive(ctx, c.Now().Add(time.Millisecond), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = client.CreateFunction(ctx, &awslambda.CreateFunctionInput{
+		FunctionName: name, Role: aws.String("arn:aws:iam::444455556666:role/till"), Handler: aws.String("app.run"),
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, "1")}, Publish: true,
+	})
+	must(err)
+	_, err = client.UpdateFunctionCode(ctx, &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: archive(t, "2"), Publish: true})
+	must(err)
+	_, err = client.CreateAlias(ctx, &awslambda.CreateAliasInput{
+		FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("1"),
+		RoutingConfig: &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{"2": 0.05}},
+	})
+	must(err)
+	for range 200 {
+		if _, err := client.Invoke(ctx, &awslambda.InvokeInput{FunctionName: name, Qualifier: aws.String("live")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := lambdamonitor.New(awscloudwatch.NewFromConfig(config), lambdamonitor.Delay, c)
+	for version, want := range map[string][2]int{"1": {190, 0}, "2": {0, 10}} {
+		got, err := m.Counts(ctx, alias, version, t0)
+		if err != nil || got.Succeeded != want[0] || got.Failed != want[1] || got.Started != want[0]+want[1] {
+			t.Errorf("version %s: got %+v, error %v; want %d good ones and %d bad ones", version, got, err, want[0], want[1])
+		}
+	}
+}
+
+func archive(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	f, err := z.Create("app.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
