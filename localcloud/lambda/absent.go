@@ -20,24 +20,6 @@ func (s *Service) getFunctionCodeSigningConfig(ctx context.Context, in *lambdaap
 	return &lambdaapi.GetFunctionCodeSigningConfigResponse{FunctionName: f.name}, nil
 }
 
-func (s *Service) getFunctionURLConfig(ctx context.Context, in *lambdaapi.GetFunctionUrlConfigRequest) (*lambdaapi.GetFunctionUrlConfigResponse, error) {
-	if _, err := s.reference(ctx, in.FunctionName, in.Qualifier); err != nil {
-		return nil, err
-	}
-	return nil, errNoResource
-}
-
-func (s *Service) listFunctionURLConfigs(ctx context.Context, in *lambdaapi.ListFunctionUrlConfigsRequest) (*lambdaapi.ListFunctionUrlConfigsResponse, error) {
-	r, err := s.reference(ctx, in.FunctionName, nil)
-	if err != nil {
-		return nil, err
-	}
-	if f, _, _ := s.function(r); f == nil {
-		return nil, notFound("Function does not exist")
-	}
-	return &lambdaapi.ListFunctionUrlConfigsResponse{FunctionUrlConfigs: []lambdaapi.FunctionUrlConfig{}}, nil
-}
-
 func (s *Service) listEventSourceMappings(context.Context, *lambdaapi.ListEventSourceMappingsRequest) (*lambdaapi.ListEventSourceMappingsResponse, error) {
 	return &lambdaapi.ListEventSourceMappingsResponse{EventSourceMappings: []lambdaapi.EventSourceMappingConfiguration{}}, nil
 }

@@ -118,14 +118,12 @@ func TestWhatIsNotThereIsSaidToToolsThatLook(t *testing.T) {
 	w.create("roast", nil)
 	w.publish("roast")
 	name, one := aws.String("roast"), aws.String("1")
-	_, err := w.GetFunctionUrlConfig(t.Context(), &awslambda.GetFunctionUrlConfigInput{FunctionName: name})
-	refused(t, err, "ResourceNotFoundException", 404, "The resource you requested does not exist.")
-	_, err = w.GetProvisionedConcurrencyConfig(t.Context(), &awslambda.GetProvisionedConcurrencyConfigInput{FunctionName: name, Qualifier: one})
+	_, err := w.GetProvisionedConcurrencyConfig(t.Context(), &awslambda.GetProvisionedConcurrencyConfigInput{FunctionName: name, Qualifier: one})
 	refused(t, err, "ProvisionedConcurrencyConfigNotFoundException", 404, "No Provisioned Concurrency Config found for this function")
 	_, err = w.PutProvisionedConcurrencyConfig(t.Context(), &awslambda.PutProvisionedConcurrencyConfigInput{FunctionName: name, Qualifier: one, ProvisionedConcurrentExecutions: aws.Int32(1)})
 	refused(t, err, "InvalidParameterValueException", 400, "The local cloud has no provisioned concurrency.")
-	_, err = w.CreateFunctionUrlConfig(t.Context(), &awslambda.CreateFunctionUrlConfigInput{FunctionName: name, AuthType: types.FunctionUrlAuthTypeNone})
-	refused(t, err, "NotImplementedException", 501, "CreateFunctionUrlConfig")
+	_, err = w.CreateEventSourceMapping(t.Context(), &awslambda.CreateEventSourceMappingInput{FunctionName: name})
+	refused(t, err, "NotImplementedException", 501, "CreateEventSourceMapping")
 	if _, err := w.GetFunctionCodeSigningConfig(t.Context(), &awslambda.GetFunctionCodeSigningConfigInput{FunctionName: name}); err != nil {
 		t.Error(err)
 	}

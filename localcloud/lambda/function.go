@@ -429,6 +429,9 @@ func (s *Service) remove(f *function) error {
 	for _, v := range c.all() {
 		s.retire(v.run)
 	}
+	for _, u := range c.urls {
+		s.urls.Delete(u.ID)
+	}
 	return nil
 }
 

@@ -38,6 +38,7 @@ type control struct {
 	reserved    *int                    // concurrent executions; nil without a reservation
 	policies    map[string]*policy      // by qualifier; the function's own has none
 	events      map[string]*eventConfig // by qualifier, "$LATEST" for the function
+	urls        map[string]*urlConfig   // by qualifier; the function's own has none
 	recursion   string
 	deleted     bool
 }

@@ -37,6 +37,7 @@ type (
 		Reserved    *int                    `json:"reserved,omitempty"`
 		Policies    map[string]*policy      `json:"policies,omitempty"`
 		Events      map[string]*eventConfig `json:"events,omitempty"`
+		URLs        map[string]*urlConfig   `json:"urls,omitempty"`
 		Recursion   string                  `json:"recursion,omitempty"`
 	}
 
@@ -116,6 +117,7 @@ func (f *function) changes(old, next *control) []journal.Record {
 		Reserved:    next.reserved,
 		Policies:    next.policies,
 		Events:      next.events,
+		URLs:        next.urls,
 		Recursion:   next.recursion,
 	})}
 	was := map[string]any{}

@@ -101,7 +101,11 @@ func (r *restoring) function(id string, value []byte) error {
 		reserved:    rec.Reserved,
 		policies:    rec.Policies,
 		events:      rec.Events,
+		urls:        rec.URLs,
 		recursion:   rec.Recursion,
+	}
+	for _, u := range rec.URLs {
+		r.urls.Store(u.ID, r.functions[id])
 	}
 	return nil
 }

@@ -87,6 +87,7 @@ type Service struct {
 	timers   timers
 	calls    calls
 	queued   atomic.Int64 // numbers events
+	urls     sync.Map     // of a function URL's id to *function
 }
 
 // New returns a service with what the journal holds. The error is the
@@ -198,10 +199,14 @@ func (s *Service) API() wire.API {
 		wire.Op(lambdaapi.GetFunctionRecursionConfig, s.getFunctionRecursionConfig),
 		wire.Op(lambdaapi.GetRuntimeManagementConfig, s.getRuntimeManagementConfig),
 
-		// What is not there: these say that nobody has made any.
-		wire.Op(lambdaapi.GetFunctionCodeSigningConfig, s.getFunctionCodeSigningConfig),
+		wire.Op(lambdaapi.CreateFunctionUrlConfig, s.createFunctionURLConfig),
+		wire.Op(lambdaapi.UpdateFunctionUrlConfig, s.updateFunctionURLConfig),
 		wire.Op(lambdaapi.GetFunctionUrlConfig, s.getFunctionURLConfig),
 		wire.Op(lambdaapi.ListFunctionUrlConfigs, s.listFunctionURLConfigs),
+		wire.Op(lambdaapi.DeleteFunctionUrlConfig, s.deleteFunctionURLConfig),
+
+		// What is not there: these say that nobody has made any.
+		wire.Op(lambdaapi.GetFunctionCodeSigningConfig, s.getFunctionCodeSigningConfig),
 		wire.Op(lambdaapi.ListEventSourceMappings, s.listEventSourceMappings),
 		wire.Op(lambdaapi.GetProvisionedConcurrencyConfig, s.getProvisionedConcurrencyConfig),
 		wire.Op(lambdaapi.PutProvisionedConcurrencyConfig, s.putProvisionedConcurrencyConfig),
