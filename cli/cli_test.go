@@ -150,6 +150,35 @@ func TestThePolicyOfAPlanHasNoRightThatItDoesNotNeed(t *testing.T) {
 	}
 }
 
+func TestThePolicyForAFunctionLetsItBeReleasedAndCounted(t *testing.T) {
+	text := func(p plan.Plan) string {
+		b, err := json.Marshal(iamOptions{region: "eu-west-1", account: "123456789012"}.policy(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	p := plan.Plan{Targets: []plan.Target{{Kind: plan.Lambda, Name: "checkout", Alias: "live"}}}
+	least := text(p)
+	for _, right := range []string{"lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig", "cloudwatch:GetMetricData", "function:checkout:*"} {
+		if !strings.Contains(least, right) {
+			t.Errorf("%s has no %s", least, right)
+		}
+	}
+	for _, right := range []string{"UpdateFunctionCode", "DeleteFunction", "ListEventSourceMappings", "states:"} {
+		if strings.Contains(least, right) {
+			t.Errorf("a plan that uploads and deletes nothing has %s", right)
+		}
+	}
+	p.Targets[0].Code, p.Keep.Versions = "checkout.zip", 5
+	most := text(p)
+	for _, right := range []string{"lambda:UpdateFunctionCode", "lambda:DeleteFunction", "lambda:ListEventSourceMappings"} {
+		if !strings.Contains(most, right) {
+			t.Errorf("%s has no %s", most, right)
+		}
+	}
+}
+
 func TestYAMLHasTheNamesAndTheOrderOfJSON(t *testing.T) {
 	got, err := asYAML(struct {
 		B string   `json:"b"`

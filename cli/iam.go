@@ -60,9 +60,9 @@ type statement struct {
 }
 
 // policy lists the rights by resource. Reading alarms and metrics knows no
-// resources: CloudWatch wants "*" there.
+// resources: CloudWatch wants "*" there. So does listing event sources.
 //
-// Source: Service Authorization Reference, Step Functions and CloudWatch.
+// Source: Service Authorization Reference, Step Functions, Lambda and CloudWatch.
 func (o iamOptions) policy(p plan.Plan) policy {
 	var machines, versions, executions, functions []string
 	upload, uploadCode := false, false
@@ -97,16 +97,25 @@ func (o iamOptions) policy(p plan.Plan) policy {
 	allow("AliasesAndVersions", alias, versions)
 	allow("Executions", []string{"states:DescribeExecution"}, executions)
 
-	function := []string{"lambda:GetAlias", "lambda:CreateAlias", "lambda:UpdateAlias", "lambda:PublishVersion", "lambda:ListVersionsByFunction", "lambda:ListAliases", "lambda:GetFunctionConfiguration"}
+	function := []string{
+		"lambda:GetAlias", "lambda:CreateAlias", "lambda:UpdateAlias", "lambda:PublishVersion", "lambda:ListVersionsByFunction",
+		"lambda:ListAliases", "lambda:GetFunctionConfiguration", "lambda:GetProvisionedConcurrencyConfig",
+	}
 	if uploadCode {
 		function = append(function, "lambda:UpdateFunctionCode")
 	}
 	if p.Keep.Versions > 0 {
 		function = append(function, "lambda:DeleteFunction")
+		if len(functions) > 0 {
+			allow("EventSources", []string{"lambda:ListEventSourceMappings"}, []string{"*"})
+		}
 	}
 	allow("Functions", function, withQualifiers(functions))
 
 	var watch []string
+	if len(functions) > 0 { // which are counted whatever is checked
+		watch = append(watch, "cloudwatch:GetMetricData")
+	}
 	for _, c := range p.Checks {
 		if c.Alarm != "" {
 			watch = append(watch, "cloudwatch:DescribeAlarms")

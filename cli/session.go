@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/crossfade-dev/crossfade/cli/view"
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/cwmonitor"
+	"github.com/crossfade-dev/crossfade/controller/lambdamonitor"
+	"github.com/crossfade-dev/crossfade/controller/lambdatarget"
 	"github.com/crossfade-dev/crossfade/controller/probe"
 	"github.com/crossfade-dev/crossfade/controller/sfnmonitor"
 	"github.com/crossfade-dev/crossfade/controller/sfntarget"
@@ -29,7 +33,7 @@ type session struct {
 	store      controller.Store
 	targets    map[plan.Kind]controller.Target
 	publishers map[plan.Kind]controller.Publisher
-	counter    *remembered
+	counters   map[plan.Kind]*remembered
 	metrics    *cloudwatch.Client
 	ctl        *controller.Controller
 	closers    []func() error
@@ -57,21 +61,52 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 // newSession joins what is open already.
 func newSession(env *Env, store controller.Store, cfg aws.Config) *session {
 	states, metrics := sfn.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)
-	target := sfntarget.New(states, sts.NewFromConfig(cfg), cfg.Region, env.Clock)
-	monitor := cwmonitor.New(metrics)
+	callers, monitor := sts.NewFromConfig(cfg), cwmonitor.New(metrics)
+	machines := sfntarget.New(states, callers, cfg.Region, env.Clock)
+	functions := lambdatarget.New(lambdaClient(cfg), callers, cfg.Region, env.Clock)
 	s := &session{
 		env: env, store: store, metrics: metrics,
-		targets:    map[plan.Kind]controller.Target{plan.StateMachine: target},
-		publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: target},
-		counter:    &remembered{Counter: sfnmonitor.New(states, monitor, env.Clock)},
+		targets:    map[plan.Kind]controller.Target{plan.StateMachine: machines, plan.Lambda: functions},
+		publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: machines, plan.Lambda: functions},
+		counters: map[plan.Kind]*remembered{
+			plan.StateMachine: {Counter: sfnmonitor.New(states, monitor, env.Clock)},
+			plan.Lambda:       {Counter: lambdamonitor.New(metrics, metricDelay(cfg), env.Clock)},
+		},
+	}
+	counters := make(map[plan.Kind]controller.Counter)
+	for kind, c := range s.counters {
+		counters[kind] = c
 	}
 	s.ctl = controller.New(controller.Config{
-		Store: store, Targets: s.targets, Publishers: s.publishers,
-		Counters: map[plan.Kind]controller.Counter{plan.StateMachine: s.counter},
-		Monitor:  monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock),
+		Store: store, Targets: s.targets, Publishers: s.publishers, Counters: counters,
+		Monitor: monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock),
 		Clock: env.Clock, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
+		PublishTimeout: publishPatience,
 	})
 	return s
+}
+
+// publishPatience bounds publishing: code may have 50 MB, and a function's
+// snapshot takes minutes.
+const publishPatience = 5 * time.Minute
+
+// lambdaClient returns a client whose calls may take as long as uploading code
+// does. Each call has a deadline of its own besides.
+func lambdaClient(cfg aws.Config) *lambda.Client {
+	return lambda.NewFromConfig(cfg, func(o *lambda.Options) {
+		if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+			o.HTTPClient = c.WithTimeout(publishPatience)
+		}
+	})
+}
+
+// metricDelay is how long metrics of functions may take to appear. On this
+// machine they are there at once.
+func metricDelay(cfg aws.Config) time.Duration {
+	if cfg.BaseEndpoint != nil && isLoopback(*cfg.BaseEndpoint) {
+		return 0
+	}
+	return lambdamonitor.Delay
 }
 
 func (s *session) close() {
@@ -85,10 +120,11 @@ func (s *session) close() {
 // scene is what to show of a rollout.
 func (s *session) scene(rec controller.Record, events []rollout.Event) view.Scene {
 	sc := sceneOf(rec, events, s.env.Clock.Now())
-	for _, t := range rec.Status.Targets {
+	for i, t := range rec.Status.Targets {
+		counter := s.counters[rec.Plan.Targets[i].Kind]
 		sc.Outcomes = append(sc.Outcomes, view.Outcomes{
-			Stable: s.counter.last(t.Alias, t.Stable),
-			Canary: s.counter.last(t.Alias, t.Canary),
+			Stable: counter.last(t.Alias, t.Stable),
+			Canary: counter.last(t.Alias, t.Canary),
 		})
 	}
 	return sc
