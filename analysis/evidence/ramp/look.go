@@ -53,6 +53,10 @@ type Decision struct {
 // Look decides at a time, in seconds since the start. What is asked for is taken
 // as asked; to say the same thing twice changes nothing.
 func (p Policy) Look(s *State, now float64) Decision {
+	if s.AtTop {
+		s.TopFor += now - s.LookedAt
+	}
+	s.LookedAt = now
 	p.learn(s, now)
 	d := Decision{
 		Verdict:   Go,
@@ -71,7 +75,7 @@ func (p Policy) Look(s *State, now float64) Decision {
 	if d.Reason == ByIncident && p.RollBackBoth {
 		d.Verdict, d.Share = RollBack, 0
 	}
-	if s.AtTop && d.Share >= p.Top && now >= p.Watch && now-s.TopSince >= p.AtTop && d.Evidence < p.Yellow && s.Known >= p.MinRequests {
+	if s.AtTop && d.Share >= p.Top && now >= p.Watch && s.TopFor >= p.AtTop && d.Evidence < p.Yellow && s.Known >= p.MinRequests {
 		d.Verdict, d.Reason, d.Share = Finish, Done, 1
 	}
 	p.ask(s, now, d.Share)
@@ -86,14 +90,23 @@ func (p Policy) errors(s State) evidence.Label {
 	return l
 }
 
+// widest is the largest change of the share within a block from which something is
+// ruled out: the old version's failures count at the smallest share only, so that a
+// second of an incident in which the share fell from nearly all to nothing would
+// look like the new version's fault for the rest of the rollout.
+const widest = 0.2
+
 // learn takes in the blocks that became final.
 func (p Policy) learn(s *State, now float64) {
 	errors := p.errors(*s)
 	for _, b := range s.Intake.Take(s.Schedule) {
 		errors.Add(&s.Errors, b)
 		p.Times.Add(&s.Times, b)
-		s.Health.Add(b)
-		if len(b.Canary.Slower) > 0 || len(b.Stable.Slower) > 0 {
+		steady := b.High-b.Low <= widest
+		if steady {
+			s.Health.Add(b)
+		}
+		if steady && (len(b.Canary.Slower) > 0 || len(b.Stable.Slower) > 0) {
 			slowBlock := b
 			slowBlock.Canary = evidence.Outcomes{Requests: b.Canary.Timed, Failed: slow(b.Canary)}
 			slowBlock.Stable = evidence.Outcomes{Requests: b.Stable.Timed, Failed: slow(b.Stable)}
@@ -146,7 +159,7 @@ func (p Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 		}
 	}
 	limit(cap(d.Excluded), ByCap)
-	if leak := max(p.Leak/rate, s.Normal/3); d.Excluded > leak && !(s.Share > p.Compare.Most && d.Excluded < 1.3*leak) {
+	if leak := max(p.Leak/rate, p.LeakShare, s.Normal/3); d.Excluded > leak && !(s.Share > p.Compare.Most && d.Excluded < 1.3*leak) {
 		limit(p.Compare.share(rate), ByCap)
 	}
 	limit(p.pace(s, now), ByPace)
@@ -313,7 +326,5 @@ func (p Policy) ask(s *State, now, share float64) {
 	}
 	s.Schedule.Ask(now, share)
 	s.Share, s.AtShare = share, 0
-	if top := share >= p.Top-1e-9; top != s.AtTop {
-		s.AtTop, s.TopSince = top, now
-	}
+	s.AtTop = share >= p.Top-1e-9
 }

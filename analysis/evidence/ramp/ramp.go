@@ -37,9 +37,10 @@ type Policy struct {
 	SlowBudget float64 `json:"slowBudget"`
 	SlowGrowth float64 `json:"slowGrowth"`
 	// Leak is how many additional failures a second may not be ruled out when
-	// the new version gets more than Compare allows. A third of the failures
-	// that are normal are let pass.
-	Leak float64 `json:"leak"`
+	// the new version gets more than Compare allows, and LeakShare which share
+	// of the requests. A third of the failures that are normal are let pass.
+	Leak      float64 `json:"leak"`
+	LeakShare float64 `json:"leakShare"`
 	// Smallest is the least share that the target can express, Top the share
 	// that the new version has until the end of the watch: the rest stays with
 	// the old version, so that there is something to compare with.
@@ -113,19 +114,22 @@ func (b Bound) share(rate float64) float64 {
 // seconds at most to follow.
 func Default(smallest, delay, settle float64) Policy {
 	errors, times := evidence.NewLabel(evidence.Tolerance{Ratio: 1}), evidence.DefaultLadder()
-	onset := evidence.Onset{AtStart: 0.8, PerSecond: 0.05 / 3600}
+	// Most faults are there from the start, and a late one is suspected before it
+	// is proven, which places the rest.
+	onset := evidence.Onset{AtStart: 0.9, PerSecond: 0.05 / 3600}
 	errors.Onset, times.Onset = onset, onset
+	errors.Bets = []evidence.Bet{{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .13}, {Ratio: 6, Prior: .15}, {Ratio: 20, Prior: .2}, {Ratio: 100, Prior: .2}, {Ratio: 1000, Prior: .2}}
 	return Policy{
 		Alpha: 0.01, Beta: 0.05,
-		Budget: 2.2, Growth: 0.002, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.2,
+		Budget: 2, Growth: 0.01, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.2, LeakShare: 0.0015,
 		Smallest: smallest, Top: 0.95,
 		Diagnosis: Bound{Rate: 5, Least: 0.02, Most: 0.1}, Compare: Bound{Rate: 25, Least: 0.1, Most: 0.25},
 		Pace:  []Pace{{0, .01}, {45, .03}, {52, .1}, {60, .25}, {145, .5}, {165, .95}},
-		First: Bound{Rate: 1, Least: smallest, Most: 0.05}, Patience: 600,
+		First: Bound{Rate: 0.5, Least: smallest, Most: 0.03}, Patience: 600,
 		Delay: delay + settle + 1, Settle: settle, Width: 1,
 		AtTop: 300, Watch: 900, MinRequests: 30, StepRequests: 10,
-		Doubt: 1.05, Yellow: 3, Release: 0.6,
-		Errors: errors, Times: times, TimesWeight: 0.4,
+		Doubt: 1.05, Yellow: 3, Release: 0.8,
+		Errors: errors, Times: times, TimesWeight: 0.3,
 	}
 }
 
@@ -204,11 +208,13 @@ type State struct {
 	// Recent is what the old version did in about the last half minute.
 	Recent Recent `json:"recent"`
 	// Share is what was asked for last, AtShare how many outcomes of the new
-	// version came at it, and TopSince since when it is the top one.
+	// version came at it, AtTop whether it is the top one, TopFor for how long
+	// it has been, and LookedAt when the last look was.
 	Share    float64 `json:"share"`
 	AtShare  int     `json:"atShare"`
-	TopSince float64 `json:"topSince,omitempty"`
 	AtTop    bool    `json:"atTop,omitempty"`
+	TopFor   float64 `json:"topFor,omitempty"`
+	LookedAt float64 `json:"lookedAt"`
 	// Known is how many outcomes of the new version are known.
 	Known int `json:"known"`
 	// KnownUntil is until when all outcomes are known.
