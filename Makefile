@@ -40,7 +40,7 @@ demo: ## the main job, live
 	$(GO) run ./cmd/crossfade demo
 
 worlds: ## a million random worlds through the controller
-	CROSSFADE_WORLDS=1000000 $(GO) test -run Worlds -timeout 0 ./sim
+	CROSSFADE_SIM_WORLDS=1000000 $(GO) test -timeout 0 ./sim
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
 	"strconv"
 	"syscall"
@@ -34,7 +35,7 @@ func newLocal(env *Env) *cobra.Command {
 		Use:     "local",
 		GroupID: groupTry,
 		Short:   "The embedded cloud as an AWS endpoint, until interrupted",
-		Long: `Serves Step Functions, CloudWatch and STS on one address, wire-compatible with AWS,
+		Long: `Serves Step Functions, Lambda, CloudWatch, Logs and STS on one address, wire-compatible with AWS,
 so that the AWS CLI, SDKs and crossfade itself work on this machine alone. State
 lives in memory, or in a directory with --data.
 
@@ -73,7 +74,14 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 	if !o.quiet {
 		log = slog.New(newSentences(env.Stderr, env.errStyle(), env.Clock))
 	}
-	cloud, err := localcloud.Open(localcloud.Config{Dir: o.dir, Log: log, Seed: o.seed})
+	sandbox, err := os.Executable()
+	if err != nil {
+		sandbox = "" // functions then run without one
+	}
+	cloud, err := localcloud.Open(localcloud.Config{
+		Dir: o.dir, Log: log, Seed: o.seed,
+		Endpoint: "http://" + listener.Addr().String(), Path: env.Getenv("PATH"), Sandbox: sandbox,
+	})
 	if err != nil {
 		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", err)}
 	}

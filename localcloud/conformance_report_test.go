@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A report is what came of replaying the recorded cases.
@@ -20,6 +22,7 @@ type outcome struct {
 	id      string
 	missing []string // services that are not here
 	err     error    // how it differs; nil when it agrees
+	replay  func() error
 }
 
 func (o outcome) group() string {
@@ -27,24 +30,39 @@ func (o outcome) group() string {
 	return group
 }
 
-// note replays a case unless it needs what is not here, and fails the test when
-// it agreed before and does not any more.
-func (r *report) note(t *testing.T, id string, needs []string, replay func() error) {
+// add takes a case in.
+func (r *report) add(id string, needs []string, replay func() error) {
+	if *onlyCase == "" || strings.Contains(id, *onlyCase) {
+		r.cases = append(r.cases, outcome{id: id, missing: lacking(needs), replay: replay})
+	}
+}
+
+// replay replays the cases that need nothing that is not here, and fails the test
+// when one agreed before and does not any more. Most of them wait for processes,
+// so that some run at once.
+func (r *report) replay(t *testing.T) {
 	t.Helper()
-	if *onlyCase != "" && !strings.Contains(id, *onlyCase) {
-		return
-	}
-	o := outcome{id: id, missing: lacking(needs)}
-	if len(o.missing) == 0 {
-		o.err = replay()
-		if o.err != nil && slices.Contains(r.agreed, id) {
-			t.Errorf("%s agreed before: %v", id, o.err)
+	var group errgroup.Group
+	group.SetLimit(4)
+	for i := range r.cases {
+		o := &r.cases[i]
+		if len(o.missing) > 0 {
+			continue
 		}
-		if o.err != nil && (*onlyCase != "" || testing.Verbose()) {
-			t.Logf("differs: %s: %v", id, o.err)
-		}
+		group.Go(func() error {
+			o.err = o.replay()
+			if o.err != nil && slices.Contains(r.agreed, o.id) {
+				t.Errorf("%s agreed before: %v", o.id, o.err)
+			}
+			if o.err != nil && (*onlyCase != "" || testing.Verbose()) {
+				t.Logf("differs: %s: %v", o.id, o.err)
+			}
+			return nil
+		})
 	}
-	r.cases = append(r.cases, o)
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A tally counts the outcomes of a group.

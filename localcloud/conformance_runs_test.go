@@ -1,31 +1,31 @@
 package localcloud_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/internal/conformance"
-	"github.com/crossfade-dev/crossfade/localcloud"
 )
 
 // replayRuns creates the machines of a recorded case, runs them through the
 // service as a client would, and compares what came of each run, event for event.
 func replayRuns(t *testing.T, c *conformance.RunCase) error {
 	t.Helper()
-	start := clock.System{}.Now().Truncate(time.Second)
-	v := clock.NewVirtual(start)
-	cloud, err := localcloud.Open(localcloud.Config{Clock: v, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
+	r := &runner{caller: newCaller(t, len(c.Needs.Lambda) > 0), known: map[string]any{}}
+	defer r.caller.close()
+	cmp := conformance.NewComparison(c, r.known, r.caller.Now())
+	for _, f := range c.Needs.Lambda {
+		if err := r.createFunction(t.Context(), f); err != nil {
+			return fmt.Errorf("function %s: %w", f.ID, err)
+		}
 	}
-	defer cloud.Close()
-	r := &runner{caller: &caller{cloud: cloud, clock: v}, known: map[string]any{}}
-	cmp := conformance.NewComparison(c, r.known, start)
 	for _, m := range c.Machines {
 		if err := r.create(t.Context(), cmp, m); err != nil {
 			return fmt.Errorf("machine %s: %w", m.ID, err)
@@ -54,6 +54,43 @@ func (r *runner) call(ctx context.Context, operation string, params map[string]a
 		return nil, fmt.Errorf("%s: %s: %s", operation, answer.Error.Code, answer.Error.Message)
 	}
 	return answer.Response, nil
+}
+
+// createFunction creates a function and waits until it can be invoked.
+func (r *runner) createFunction(ctx context.Context, f conformance.RunFunction) error {
+	var archive bytes.Buffer
+	w := zip.NewWriter(&archive)
+	for name, text := range f.Files {
+		file, err := w.Create(name)
+		if err != nil {
+			return err
+		}
+		if _, err := file.Write([]byte(text)); err != nil {
+			return err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	params := map[string]any{
+		"FunctionName": f.Name, "Runtime": f.Runtime, "Handler": f.Handler, "Role": "arn:aws:iam::" + conformance.Account + ":role/lambda-role",
+		"Code": map[string]any{"ZipFile": base64.StdEncoding.EncodeToString(archive.Bytes())},
+	}
+	if f.Timeout > 0 {
+		params["Timeout"] = f.Timeout
+	}
+	if len(f.Environment) > 0 {
+		params["Environment"] = f.Environment
+	}
+	answer, err := r.caller.sdk(ctx, "lambda", "CreateFunction", params)
+	if err != nil {
+		return err
+	}
+	if answer.Error != nil {
+		return fmt.Errorf("%s: %s", answer.Error.Code, answer.Error.Message)
+	}
+	r.known[f.ID] = answer.Response
+	return r.caller.Pass(ctx, 10*time.Second)
 }
 
 func (r *runner) create(ctx context.Context, cmp *conformance.Comparison, m conformance.RunMachine) error {

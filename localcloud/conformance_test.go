@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +16,13 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/internal/conformance"
 	"github.com/crossfade-dev/crossfade/localcloud"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/runtime"
 )
+
+func TestMain(m *testing.M) {
+	runtime.RunSandbox() // functions of the cases below run in sandboxes of this program
+	os.Exit(m.Run())
+}
 
 var (
 	update   = flag.Bool("update", false, "write the list of recorded cases that agree")
@@ -22,10 +30,10 @@ var (
 )
 
 // families are the parts of the corpus that the local cloud is held to so far.
-var families = []string{"api", "api-cloudwatch", "asl"}
+var families = []string{"api", "api-cloudwatch", "api-lambda", "asl", "asl-other-services"}
 
 // served are the services that a case may need.
-var served = []string{"stepfunctions", "cloudwatch", "sts", "iam"}
+var served = []string{"stepfunctions", "lambda", "cloudwatch", "logs", "s3", "sts", "iam"}
 
 // agreedFile lists the IDs of recorded cases that agree: none of them may stop.
 const agreedFile = "testdata/agreed.txt"
@@ -45,7 +53,7 @@ func TestTheLocalCloudAnswersAsAWSDid(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range cases {
-			r.note(t, c.ID, c.Needs(), func() error { return replay(t, c) })
+			r.add(c.ID, c.Needs(), func() error { return replay(t, c) })
 		}
 		runs, err := conformance.LoadRuns(dir, family)
 		if err != nil {
@@ -56,9 +64,10 @@ func TestTheLocalCloudAnswersAsAWSDid(t *testing.T) {
 			if len(c.Needs.Lambda) > 0 {
 				needs = append(needs, "lambda")
 			}
-			r.note(t, c.ID, needs, func() error { return replayRuns(t, &c) })
+			r.add(c.ID, needs, func() error { return replayRuns(t, &c) })
 		}
 	}
+	r.replay(t)
 	r.print()
 	if *update && *onlyCase == "" {
 		r.write(t)
@@ -96,19 +105,53 @@ func readAgreed(t *testing.T) []string {
 // replay runs a case against a cloud of its own, in virtual time.
 func replay(t *testing.T, c conformance.Case) error {
 	t.Helper()
+	caller := newCaller(t, slices.Contains(c.Needs(), "lambda"))
+	defer caller.close()
+	return conformance.Replay(t.Context(), c, caller)
+}
+
+// newCaller opens a cloud in virtual time. Where functions run, each virtual
+// second takes long enough for their processes to get on.
+func newCaller(t *testing.T, functions bool) *caller {
+	t.Helper()
 	v := clock.NewVirtual(clock.System{}.Now().Truncate(time.Second))
-	cloud, err := localcloud.Open(localcloud.Config{Clock: v, Seed: 1})
-	if err != nil {
+	config := localcloud.Config{Clock: v, Seed: 1}
+	c := &caller{clock: v, moment: time.Millisecond}
+	var listener net.Listener
+	if functions {
+		c.moment = 20 * time.Millisecond
+		var err error
+		if listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		config.Path, config.Sandbox, config.Endpoint = os.Getenv("PATH"), os.Args[0], "http://"+listener.Addr().String()
+	}
+	var err error
+	if c.cloud, err = localcloud.Open(config); err != nil {
 		t.Fatal(err)
 	}
-	defer cloud.Close()
-	return conformance.Replay(t.Context(), c, &caller{cloud: cloud, clock: v})
+	if functions {
+		server := &http.Server{Handler: c.cloud.Handler(), ReadHeaderTimeout: time.Minute}
+		go func() { _ = server.Serve(listener) }() // ends with the test's case
+		c.stop = server.Close
+	}
+	return c
+}
+
+// close ends the cloud and whatever runs in it.
+func (c *caller) close() {
+	if c.stop != nil {
+		_ = c.stop()
+	}
+	_ = c.cloud.Close()
 }
 
 // A caller speaks to a cloud as SDKs do, and lets its time pass.
 type caller struct {
-	cloud *localcloud.Cloud
-	clock *clock.Virtual
+	cloud  *localcloud.Cloud
+	clock  *clock.Virtual
+	moment time.Duration // of real time, for each time that virtual time passes
+	stop   func() error  // ends the endpoint that functions call; nil without one
 }
 
 func (c *caller) Now() time.Time { return c.clock.Now() }
@@ -116,7 +159,7 @@ func (c *caller) Now() time.Time { return c.clock.Now() }
 // Pass moves the cloud's time. Calls that the cloud makes on goroutines of its
 // own get a moment of real time.
 func (c *caller) Pass(ctx context.Context, d time.Duration) error {
-	<-clock.System{}.After(time.Millisecond)
+	<-clock.System{}.After(c.moment)
 	return c.clock.Drive(ctx, c.clock.Now().Add(d), 0, c.cloud.Processes()...)
 }
 
@@ -126,6 +169,9 @@ func (c *caller) Call(ctx context.Context, service, operation, protocol string, 
 		return c.query(ctx, operation, params)
 	case "json":
 		return c.json(ctx, operation, params)
+	}
+	if service == "s3" {
+		return c.s3(ctx, operation, params)
 	}
 	return c.sdk(ctx, service, operation, params)
 }

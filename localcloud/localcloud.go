@@ -14,6 +14,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -23,9 +25,14 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	"github.com/crossfade-dev/crossfade/localcloud/iam"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/runtime"
+	"github.com/crossfade-dev/crossfade/localcloud/logs"
+	"github.com/crossfade-dev/crossfade/localcloud/s3"
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
 	"github.com/crossfade-dev/crossfade/localcloud/sts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
+	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
 
 // Config says what a Cloud is made of. The zero value is a cloud in memory.
@@ -40,6 +47,15 @@ type Config struct {
 	// Seed is where all draws come from: two clouds with one seed and the
 	// same calls in the same order route alike.
 	Seed uint64
+	// Endpoint is the address at which Handler is served, for functions that
+	// call the cloud that they run in. Empty: they are told of none.
+	Endpoint string
+	// Path lists the directories with the interpreters of functions, as the
+	// variable PATH does. Empty: no managed runtime can be had.
+	Path string
+	// Sandbox is the program that makes the sandboxes of functions: one whose
+	// main begins with runtime.RunSandbox. Empty: no sandboxes.
+	Sandbox string
 }
 
 // A Cloud is a set of local services behind one endpoint.
@@ -48,7 +64,7 @@ type Cloud struct {
 	log       *slog.Logger
 	server    *wire.Server
 	journal   *journal.Journal // nil in memory
-	states    *sfn.Service     // nil until it is open
+	closers   []func() error   // of services, in the order in which they were made
 	processes []process
 }
 
@@ -82,39 +98,80 @@ func Open(config Config) (*Cloud, error) {
 	return c, nil
 }
 
-// join makes the services and introduces them to each other.
+// join makes the services and introduces them to each other. Services that need
+// others are made after them; what goes in a circle goes through the server.
 func (c *Cloud) join(config Config) error {
 	// A nil *Journal in an interface is not a nil interface.
 	var alarms cloudwatch.Journal
 	var executions sfn.Journal
+	var code lambda.Journal
+	var objects s3.Journal
 	if c.journal != nil {
-		alarms, executions = c.journal, c.journal
+		alarms, executions, code, objects = c.journal, c.journal, c.journal, c.journal
 	}
-	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Journal: alarms})
+	operations := &integrations{}
+
+	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Journal: alarms, Actions: alarmActions{operations}})
 	if err != nil {
 		return err
 	}
 	roles := iam.New(iam.Config{Clock: c.clock, Save: c.save("iam.snapshot")})
 	sessions := sts.New(sts.Config{Clock: c.clock, RoleID: roles.RoleID, Save: c.save("sts.snapshot")})
-	if err := errors.Join(c.load("iam.snapshot", roles.Restore), c.load("sts.snapshot", sessions.Restore)); err != nil {
+	lines := logs.New(logs.Config{Clock: c.clock, Save: c.save("logs.snapshot")})
+	err = errors.Join(c.load("iam.snapshot", roles.Restore), c.load("sts.snapshot", sessions.Restore), c.load("logs.snapshot", lines.Restore))
+	if err != nil {
 		return err
 	}
-	operations := &integrations{}
-	states, err := sfn.New(sfn.Config{
-		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 1), Journal: executions,
-		Metrics: stateMetrics{monitoring}, Integrations: operations,
+
+	buckets, err := s3.New(s3.Config{Clock: c.clock, Journal: objects, Dir: subdirectory(config.Dir, "objects")})
+	if err != nil {
+		return err
+	}
+	processes, err := runtime.New(runtime.Options{
+		Clock: c.clock, Log: c.log, Logs: functionLogs{lines},
+		Dir: subdirectory(config.Dir, "environments"), Path: config.Path, Sandbox: config.Sandbox,
 	})
 	if err != nil {
 		return err
 	}
-	c.states = states
-	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf}, states.API(), monitoring.API(), sessions.API(), roles.API())
+	c.closers = append(c.closers, processes.Close)
+	functions, err := lambda.New(lambda.Config{
+		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 2), Journal: code, Dir: subdirectory(config.Dir, "code"),
+		Runtime: processes, Metrics: functionMetrics{monitoring},
+		Endpoint: func() string { return config.Endpoint },
+	})
+	if err != nil {
+		return err
+	}
+	c.closers = append(c.closers, func() error { functions.Close(); return nil })
+	states, err := sfn.New(sfn.Config{
+		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 1), Journal: executions,
+		Metrics: stateMetrics{monitoring}, Logs: stateLogs{lines}, Integrations: operations, Functions: operations, Objects: stateObjects{buckets},
+		Models: []*wire.Service{&lambdaapi.Service},
+	})
+	if err != nil {
+		return err
+	}
+	c.closers = append(c.closers, func() error { states.Close(); return nil })
+
+	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf},
+		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API())
 	operations.server = c.server
 	c.processes = []process{
 		{states, "step functions", states.Wake()},
+		{functions, "lambda", functions.Wake()},
+		{processes, "lambda runtime", processes.Wake()},
 		{monitoring, "cloudwatch", monitoring.Wake()},
 	}
 	return nil
+}
+
+// subdirectory returns a directory below dir, or nothing where dir is nothing.
+func subdirectory(dir, name string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, name)
 }
 
 // save returns where a small service keeps the whole of its state; nil in memory.
@@ -178,16 +235,17 @@ func (c *Cloud) Processes() []clock.Process {
 	return out
 }
 
-// Close ends what still runs and lets go of the cloud's directory. What was
-// acknowledged is on disk whether or not Close is called.
+// Close ends what still runs, functions among it, and lets go of the cloud's
+// directory. What was acknowledged is on disk whether or not Close is called.
 func (c *Cloud) Close() error {
-	if c.states != nil {
-		c.states.Close()
+	var err error
+	for _, closer := range slices.Backward(c.closers) {
+		err = errors.Join(err, closer())
 	}
-	if c.journal == nil {
-		return nil
+	if c.journal != nil {
+		err = errors.Join(err, c.journal.Close())
 	}
-	if err := c.journal.Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("local cloud: %w", err)
 	}
 	return nil

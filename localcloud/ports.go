@@ -2,47 +2,151 @@ package localcloud
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/logs"
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
-// integrations lets tasks of state machines call every operation that the cloud
-// has. The server comes in after the services that it serves are made.
+// integrations lets services call every operation that the cloud has. The server
+// comes in after the services that it serves are made.
 type integrations struct{ server *wire.Server }
 
+// Call carries out an operation for a state machine's task.
 func (i *integrations) Call(ctx context.Context, service, action string, params jsonvalue.Value) (jsonvalue.Value, error) {
-	out, err := i.server.Call(ctx, service, action, params.AppendJSON(nil))
+	out, err := i.server.Call(ctx, service, action, asSent(service, action, params).AppendJSON(nil))
 	if err != nil {
 		return jsonvalue.Value{}, err
 	}
 	return jsonvalue.ParseBytes(out)
 }
 
-// stateMetrics gives the local Step Functions a place for AWS/States.
-type stateMetrics struct{ cloudwatch *cloudwatch.Service }
+// invocation and invoked are the members of Lambda's Invoke that callers inside
+// the cloud use.
+type invocation struct {
+	FunctionName   string `json:"FunctionName"`
+	Qualifier      string `json:"Qualifier,omitempty"`
+	InvocationType string `json:"InvocationType"`
+	ClientContext  string `json:"ClientContext,omitempty"`
+	Payload        string `json:"Payload"`
+}
+
+type invoked struct {
+	StatusCode      int
+	ExecutedVersion string
+	FunctionError   string
+	Payload         string
+}
+
+// Invoke calls a function for a state machine's task.
+func (i *integrations) Invoke(ctx context.Context, in sfn.Invocation) (sfn.Invoked, error) {
+	kind := "RequestResponse"
+	if in.Event {
+		kind = "Event"
+	}
+	out, err := i.invoke(ctx, invocation{
+		FunctionName: in.Function, Qualifier: in.Qualifier, InvocationType: kind, ClientContext: in.ClientContext, Payload: in.Payload,
+	})
+	return sfn.Invoked{Status: out.StatusCode, ExecutedVersion: out.ExecutedVersion, FunctionError: out.FunctionError, Payload: out.Payload}, err
+}
+
+func (i *integrations) invoke(ctx context.Context, in invocation) (out invoked, err error) {
+	params, err := json.Marshal(in)
+	if err != nil {
+		return out, err
+	}
+	answer, err := i.server.Call(ctx, "lambda", "Invoke", params)
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(answer, &out)
+}
+
+// alarmActions carries out what alarms want done.
+type alarmActions struct{ operations *integrations }
+
+// Publish would send a message to a topic; the cloud has none yet, and the
+// alarm's history says so.
+func (a alarmActions) Publish(context.Context, arn.ARN, string, string) error {
+	return errors.New("the local cloud has no SNS topics")
+}
+
+// Invoke calls a function with an event and does not wait for its answer.
+func (a alarmActions) Invoke(ctx context.Context, function arn.ARN, event []byte) error {
+	ctx = wire.WithCaller(ctx, wire.Caller{Account: function.Account, Region: function.Region, Partition: function.Partition})
+	_, err := a.operations.invoke(ctx, invocation{FunctionName: function.String(), InvocationType: "Event", Payload: string(event)})
+	return err
+}
+
+// stateMetrics gives the local Step Functions a place for AWS/States,
+// functionMetrics the local Lambda one for AWS/Lambda.
+type (
+	stateMetrics    struct{ cloudwatch *cloudwatch.Service }
+	functionMetrics struct{ cloudwatch *cloudwatch.Service }
+)
 
 func (m stateMetrics) Series(account, region, name, unit string, dimensions []sfn.Dimension) sfn.Series {
-	s := &stateSeries{cloudwatch: m.cloudwatch, account: account, region: region}
-	s.datum.Name, s.datum.Unit = name, unit
+	s := newSeries(m.cloudwatch, account, region, "AWS/States", name, unit)
 	for _, d := range dimensions {
 		s.datum.Dimensions = append(s.datum.Dimensions, cloudwatch.Dimension(d))
 	}
 	return s
 }
 
-type stateSeries struct {
-	cloudwatch      *cloudwatch.Service
-	account, region string
-	datum           cloudwatch.Datum // without time and value
+func (m functionMetrics) Series(account, region, name, unit string, dimensions []lambda.Dimension) lambda.Series {
+	s := newSeries(m.cloudwatch, account, region, "AWS/Lambda", name, unit)
+	for _, d := range dimensions {
+		s.datum.Dimensions = append(s.datum.Dimensions, cloudwatch.Dimension(d))
+	}
+	return s
 }
 
-func (s *stateSeries) Record(value float64, at time.Time) {
+// A series is one metric of a service of AWS.
+type series struct {
+	cloudwatch                 *cloudwatch.Service
+	account, region, namespace string
+	datum                      cloudwatch.Datum // without time and value
+}
+
+func newSeries(to *cloudwatch.Service, account, region, namespace, name, unit string) *series {
+	return &series{cloudwatch: to, account: account, region: region, namespace: namespace, datum: cloudwatch.Datum{Name: name, Unit: unit}}
+}
+
+// Record adds one value.
+func (s *series) Record(value float64, at time.Time) {
 	d := s.datum
 	d.Time, d.Value = at, value
 	data := [1]cloudwatch.Datum{d}
-	s.cloudwatch.Put(s.account, s.region, "AWS/States", data[:])
+	s.cloudwatch.Put(s.account, s.region, s.namespace, data[:])
+}
+
+// stateLogs takes what state machines log.
+type stateLogs struct{ logs *logs.Service }
+
+func (l stateLogs) Exists(_ context.Context, group string) bool { return l.logs.Exists(group) }
+
+func (l stateLogs) Write(_ context.Context, group, stream string, events []sfn.LogEvent) error {
+	lines := make([]logs.Event, len(events))
+	for i, e := range events {
+		lines[i] = logs.Event(e)
+	}
+	return l.logs.Put(group, stream, lines)
+}
+
+// functionLogs takes what functions print.
+type functionLogs struct{ logs *logs.Service }
+
+func (l functionLogs) Write(account, region, group, stream string, events []lambda.LogEvent) {
+	lines := make([]logs.Event, len(events))
+	for i, e := range events {
+		lines[i] = logs.Event(e)
+	}
+	l.logs.Write(account, region, group, stream, lines)
 }

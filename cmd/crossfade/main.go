@@ -6,6 +6,10 @@ import (
 	"os"
 
 	"github.com/crossfade-dev/crossfade/cli"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/runtime"
 )
 
-func main() { os.Exit(int(cli.Run(context.Background(), cli.System()))) }
+func main() {
+	runtime.RunSandbox() // does not return in a process that was started to hold a function
+	os.Exit(int(cli.Run(context.Background(), cli.System())))
+}

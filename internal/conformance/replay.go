@@ -364,6 +364,7 @@ func (r *replayer) match(s *Step) error {
 	if err != nil {
 		return err
 	}
+	actual = lines(s.Expected, actual)
 	u := newUnifier(r.c, r.answers)
 	if strings.HasPrefix(s.List, "filtered") {
 		want, _ := s.Expected.([]any)
@@ -378,6 +379,44 @@ func (r *replayer) match(s *Step) error {
 		return fmt.Errorf("%s", d)
 	}
 	return nil
+}
+
+// lines splits a text into lines where a list of lines was recorded: sources that
+// split it before they recorded it left only the text in the case.
+func lines(want, got any) any {
+	switch want := want.(type) {
+	case map[string]any:
+		object, ok := got.(map[string]any)
+		if !ok {
+			return got
+		}
+		out := maps.Clone(object)
+		for k, w := range want {
+			if g, ok := out[k]; ok {
+				out[k] = lines(w, g)
+			}
+		}
+		return out
+	case []any:
+		list, ok := got.([]any)
+		if !ok || len(list) != 1 || len(want) < 2 {
+			return got
+		}
+		whole, ok := list[0].(string)
+		first, isText := want[0].(string)
+		if !ok || !isText {
+			return got
+		}
+		var out []any
+		for line := range strings.Lines(whole) {
+			if !strings.HasSuffix(first, "\n") {
+				line = strings.TrimRight(line, "\t\n")
+			}
+			out = append(out, line)
+		}
+		return out
+	}
+	return got
 }
 
 func (r *replayer) check(s *Step) error {

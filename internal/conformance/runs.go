@@ -26,9 +26,13 @@ type RunCase struct {
 
 // A RunFunction is a function that machines call.
 type RunFunction struct {
-	ID    string            `json:"id"`
-	Name  string            `json:"name"`
-	Files map[string]string `json:"files"`
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	Runtime     string            `json:"runtime"`
+	Handler     string            `json:"handler"`
+	Timeout     int               `json:"timeout"` // seconds; 0: not given
+	Environment map[string]any    `json:"environment"`
+	Files       map[string]string `json:"files"`
 }
 
 // A RunMachine is a state machine of a case.
