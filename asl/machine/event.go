@@ -110,6 +110,9 @@ type CallTask struct {
 	Timeout, Heartbeat time.Duration
 	// Name is the state that asks.
 	Name string
+	// Map is set when the state is a distributed Map that reads its items or writes its
+	// results; Input then has the bucket, and the key or the prefix.
+	Map *MapIO
 }
 
 // CancelTask says that nobody waits for the task any more. Its answer would be ignored.

@@ -107,6 +107,8 @@ type task struct {
 	Heartbeat int64           `json:"heartbeat,omitempty"` // seconds; 0: none
 	Deadline  time.Time       `json:"deadline,omitzero"`
 	Beat      time.Time       `json:"beat,omitzero"` // when a missing heartbeat fails the task
+	// Transfer is set when a Map waits for a bucket.
+	Transfer *transfer `json:"transfer,omitempty"`
 }
 
 // A group is the frames that a Parallel or a Map state has started.
@@ -123,6 +125,8 @@ type group struct {
 	// Run is the number of the distributed Map run, from 1, and Label its label.
 	Run   int    `json:"run,omitempty"`
 	Label string `json:"label,omitempty"`
+	// Ended is what a ResultWriter is to write.
+	Ended []ended `json:"ended,omitempty"`
 }
 
 // An item is what the context object of an iteration shows as Map.Item.

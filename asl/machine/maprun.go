@@ -46,6 +46,8 @@ type child struct {
 	Events int64  `json:"events"` // how many it has had
 	Name   string `json:"name"`
 	Label  string `json:"label"`
+	// StartedAt is when it began.
+	StartedAt time.Time `json:"startedAt,omitzero"`
 }
 
 // maxChildren is how many child executions run at once where the Map sets no limit.
@@ -63,21 +65,22 @@ func (f *frame) owner() *frame {
 	return nil
 }
 
-// distribute starts the run of a distributed Map.
+// distribute starts the run of a distributed Map. With an ItemReader the items come later.
 func (r *run) distribute(f *frame, s *state, def *asl.Map) *failure {
-	if def.ItemReader != nil || def.ResultWriter != nil {
-		return r.runtimeFailure(f, "ItemReader and ResultWriter are not supported here yet.")
-	}
 	input, failed := r.effectiveInput(f, s)
 	if failed != nil {
 		return failed
 	}
-	items, failed := r.items(f, s, def, input.value)
-	if failed != nil {
-		return failed
+	var items jsonvalue.Value
+	var most int64
+	if def.ItemReader == nil {
+		if items, failed = r.items(f, s, def, input.value); failed != nil {
+			return failed
+		}
 	}
-	m := &MapRun{State: s.common.Name, Items: items.Len(), Status: StatusRunning, StartedAt: r.now}
-	r.emit(f, EventMapStateStarted, &Details{Length: int64(m.Items)})
+	// Items that are yet to be read do not count.
+	r.emit(f, EventMapStateStarted, &Details{Length: int64(items.Len())})
+	m := &MapRun{State: s.common.Name, Status: StatusRunning, StartedAt: r.now}
 	limit, failed := r.concurrency(f, s, def, input.value, maxChildren)
 	if failed != nil {
 		return failed
@@ -86,7 +89,12 @@ func (r *run) distribute(f *frame, s *state, def *asl.Map) *failure {
 	if failed := r.tolerance(f, s, def, input.value, m); failed != nil {
 		return failed
 	}
-	inputs, failed := r.childInputs(f, s, def, input.value, items)
+	if def.ItemReader != nil {
+		most, failed = r.maxItems(f, s, def.ItemReader, input.value)
+	} else {
+		m.Items = items.Len()
+		items, failed = r.childInputs(f, s, def, input.value, items)
+	}
 	if failed != nil {
 		return failed
 	}
@@ -97,12 +105,32 @@ func (r *run) distribute(f *frame, s *state, def *asl.Map) *failure {
 	start := &r.x.start
 	m.ARN = strings.Join([]string{"arn", start.Partition, "states", start.Region, start.Account, "mapRun",
 		start.Context.StateMachineName + "/" + label, r.world.UUID()}, ":")
-	m.Children = inputs.Len()
 	r.x.mapRuns = append(r.x.mapRuns, m)
 	r.emit(f, EventMapRunStarted, &Details{MapRunARN: m.ARN})
-	f.Group = &group{Results: make([]document, m.Children), Items: inputs, Limit: limit, Run: len(r.x.mapRuns), Label: label}
+	f.Group = &group{Limit: limit, Run: len(r.x.mapRuns), Label: label}
+	if def.ItemReader != nil {
+		return r.read(f, s, def.ItemReader, most)
+	}
+	return r.start(f, s, items)
+}
+
+// startChildren starts the children of a run whose items were read.
+func (r *run) startChildren(f *frame, s *state, def *asl.Map, input, items jsonvalue.Value) *failure {
+	r.mapRun(f.Group).Items = items.Len()
+	inputs, failed := r.childInputs(f, s, def, input, items)
+	if failed != nil {
+		return failed
+	}
+	return r.start(f, s, inputs)
+}
+
+// start starts as many children as may run at once.
+func (r *run) start(f *frame, s *state, inputs jsonvalue.Value) *failure {
+	g, m := f.Group, r.mapRun(f.Group)
+	m.Children = inputs.Len()
+	g.Items, g.Results = inputs, make([]document, m.Children)
 	f.Phase = joining
-	for f.Group.Next < min(limit, m.Children) {
+	for g.Next < min(g.Limit, m.Children) {
 		r.startChild(f, s)
 	}
 	if m.Children == 0 {
@@ -250,7 +278,7 @@ func (r *run) startChild(f *frame, s *state) {
 	g.Next++
 	value := g.Items.At(index)
 	c := r.spawn(f, int32(index), s.starts[0], documentOf(value))
-	c.Child = &child{Events: 1, Name: r.world.UUID(), Label: g.Label}
+	c.Child = &child{Events: 1, Name: r.world.UUID(), Label: g.Label, StartedAt: r.now}
 	c.Last = 0
 	g.Frames = append(g.Frames, c)
 }
@@ -259,13 +287,15 @@ func (r *run) startChild(f *frame, s *state) {
 func (r *run) childDone(c *frame, output document) {
 	f := c.parent
 	f.Group.Results[c.Index] = output
+	r.keep(c, StatusSucceeded, output, nil)
 	r.mapRun(f.Group).Succeeded++
 	r.nextChild(c)
 }
 
 // childFailed takes the failure of a child, which the run may tolerate.
-func (r *run) childFailed(c *frame) {
+func (r *run) childFailed(c *frame, why *failure) {
 	r.stop(c)
+	r.keep(c, StatusFailed, document{}, why)
 	f := c.parent
 	g := f.Group
 	m := r.mapRun(g)
@@ -278,10 +308,7 @@ func (r *run) childFailed(c *frame) {
 		return
 	}
 	r.disbandRun(f)
-	m.Status, m.StoppedAt = StatusFailed, r.now
-	failed := fail("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")
-	r.emit(f, EventMapRunFailed, &Details{Error: failed.name, Cause: failed.cause})
-	r.handle(f, failed)
+	r.handle(f, r.failRun(f, fail("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded")))
 }
 
 // nextChild lets another child take the place of one that is done.
@@ -303,20 +330,30 @@ func (r *run) nextChild(c *frame) {
 	}
 }
 
-// endRun ends a run that did well enough. Children that failed leave no result.
+// endRun ends a run that did well enough, after its results are written if they are to be.
+// Children that failed leave no result.
 func (r *run) endRun(f *frame, s *state) *failure {
 	def := s.def.(*asl.Map)
-	m := r.mapRun(f.Group)
-	m.Status, m.StoppedAt = StatusSucceeded, r.now
+	if w := def.ResultWriter; w != nil && w.Resource != "" {
+		return r.transfer(f, s, w.Input, &transfer{Writes: true})
+	}
 	results := make([]document, 0, len(f.Group.Results))
 	for _, d := range f.Group.Results {
 		if d.value.IsDefined() {
 			results = append(results, d)
 		}
 	}
+	return r.closeRun(f, s, listOf(results))
+}
+
+// closeRun leaves the state of a run that has ended.
+func (r *run) closeRun(f *frame, s *state, result document) *failure {
+	def := s.def.(*asl.Map)
+	m := r.mapRun(f.Group)
+	m.Status, m.StoppedAt = StatusSucceeded, r.now
 	r.emit(f, EventMapRunSucceeded, nil)
 	r.leaf(f, f.Last, EventMapStateSucceeded, nil)
-	return r.withResult(f, s, def.ResultSelector, def.ResultPath, listOf(results))
+	return r.withResult(f, s, def.ResultSelector, def.ResultPath, result)
 }
 
 // disbandRun stops the children of a run that are still under way.

@@ -48,23 +48,31 @@ func Step(p *Program, x *Execution, ev Event, now time.Time) Result {
 			r.tick()
 		}
 	case TaskStarted:
-		if f := r.open(ev.Task); f != nil {
+		if f := r.open(ev.Task); f != nil && f.Task.Transfer == nil {
 			r.taskStarted(f, ev.WorkerName)
 		}
 	case TaskSubmitted:
-		if f := r.open(ev.Task); f != nil {
+		if f := r.open(ev.Task); f != nil && f.Task.Transfer == nil {
 			r.taskSubmitted(f, ev)
 		}
 	case TaskSucceeded:
-		if f := r.open(ev.Task); f != nil {
+		switch f := r.open(ev.Task); {
+		case f == nil:
+		case f.Task.Transfer != nil:
+			r.transferred(f, ev.Output)
+		default:
 			r.taskSucceeded(f, ev)
 		}
 	case TaskFailed:
-		if f := r.open(ev.Task); f != nil {
+		switch f := r.open(ev.Task); {
+		case f == nil:
+		case f.Task.Transfer != nil:
+			r.notTransferred(f, ev.Cause)
+		default:
 			r.taskFailed(f, ev)
 		}
 	case TaskHeartbeat:
-		if f := r.open(ev.Task); f != nil {
+		if f := r.open(ev.Task); f != nil && f.Task.Transfer == nil {
 			r.taskHeartbeat(f)
 		}
 	default:
@@ -242,7 +250,7 @@ func (r *run) failFlow(f *frame, failed *failure) {
 	}
 	switch {
 	case f.Child != nil:
-		r.childFailed(f)
+		r.childFailed(f, failed)
 	case f.parent == nil:
 		r.finish(f, StatusFailed, failed)
 	default:
@@ -257,7 +265,7 @@ func (r *run) collapse(f *frame, failed *failure) {
 		return
 	}
 	if c := f.owner(); c != nil {
-		r.childFailed(c)
+		r.childFailed(c, failed)
 		return
 	}
 	r.finish(f, StatusFailed, failed)

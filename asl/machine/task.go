@@ -96,6 +96,9 @@ func (r *run) call(f *frame) CallTask { return callOf(r.p, r.x, f) }
 
 func callOf(p *Program, x *Execution, f *frame) CallTask {
 	s := p.states[f.State]
+	if def, ok := s.def.(*asl.Map); ok {
+		return callOfMap(x, f, s, def)
+	}
 	def, t := s.def.(*asl.Task), f.Task
 	role := t.RoleARN
 	if role == "" {

@@ -3,7 +3,6 @@ package machine
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl"
@@ -77,7 +76,7 @@ func (w *world) context() jsonvalue.Value {
 		name, input = owner.Child.Name, owner.parent.Group.Items.At(int(owner.Index))
 		machineID += "/" + owner.Child.Label
 		machineName += "/" + owner.Child.Label
-		id = strings.Replace(machineID, ":stateMachine:", ":execution:", 1) + ":" + name
+		id = executionARN(machineID, name)
 	}
 	execution := []jsonvalue.Member{
 		{Key: "Id", Value: jsonvalue.String(id)},

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/s3api"
@@ -17,6 +18,14 @@ type Item struct {
 	ETag string
 }
 
+// An Entry is what List tells of an object.
+type Entry struct {
+	Key, ETag    string // the tag has its quotes
+	Size         int64  // in bytes
+	Modified     time.Time
+	StorageClass string
+}
+
 // Open opens an object. version may be empty. The error is a *wire.Error, such as
 // NoSuchBucket or NoSuchKey, for what S3 would refuse.
 func (s *Service) Open(_ context.Context, bucket, key, version string) (Item, error) {
@@ -25,6 +34,28 @@ func (s *Service) Open(_ context.Context, bucket, key, version string) (Item, er
 		return Item{}, err
 	}
 	return Item{Body: s.newReader(o, p), Size: o.Size, ETag: o.ETag}, nil
+}
+
+// List calls yield for the objects whose keys have a prefix, in the order of the
+// keys, until it returns false.
+func (s *Service) List(_ context.Context, bucket, prefix string, yield func(Entry) bool) error {
+	after := ""
+	for {
+		l, err := s.list(bucket, nil, prefix, "", after, maxPage)
+		if err != nil {
+			return err
+		}
+		for _, e := range l.entries {
+			o := e.object
+			if !yield(Entry{Key: o.Key, ETag: o.ETag, Size: o.Size, Modified: o.Modified, StorageClass: o.class()}) {
+				return nil
+			}
+		}
+		if !l.truncated {
+			return nil
+		}
+		after = l.last()
+	}
 }
 
 // Put makes body the object of a key, and returns its tag. contentType may be

@@ -2,6 +2,7 @@ package sfn
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
@@ -50,6 +51,26 @@ type Invoked struct {
 	FunctionError string
 	// Payload is what the function returned, JSON text.
 	Payload string
+}
+
+// Objects are the buckets of distributed Maps. ctx says in whose name
+// (wire.CallerFrom). An error that S3 answers is a *wire.Error, such as NoSuchKey.
+type Objects interface {
+	// Get opens an object; version may be empty. The caller closes it.
+	Get(ctx context.Context, bucket, key, version string) (io.ReadCloser, error)
+	// Put makes body the object of a key.
+	Put(ctx context.Context, bucket, key, contentType string, body []byte) error
+	// List calls yield for the objects whose keys have a prefix, in the order of
+	// the keys, until it returns false.
+	List(ctx context.Context, bucket, prefix string, yield func(ObjectInfo) bool) error
+}
+
+// ObjectInfo is what a list tells of an object.
+type ObjectInfo struct {
+	Key, ETag    string // the tag has its quotes
+	Size         int64  // in bytes
+	Modified     time.Time
+	StorageClass string // "STANDARD"
 }
 
 // Metrics is where executions are counted.

@@ -350,6 +350,9 @@ func (s *Service) recover(x *execution) {
 			s.openTask(x, c)
 		case c.Kind == asl.Activity:
 			s.offer(s.openTask(x, c))
+		case c.Map != nil:
+			t := s.openTask(x, c)
+			s.calls.submit(func() { s.carryOut(t) })
 		case c.Kind == asl.Integration && c.Service == "states" && c.Action == "startExecution":
 			t := s.openTask(x, c)
 			child := children[c.Task]

@@ -41,6 +41,9 @@ type Config struct {
 	Integrations Integrations
 	// Functions invokes Lambda functions. Without it such tasks fail.
 	Functions Functions
+	// Objects has the buckets that distributed Maps read items from and write
+	// results to. Without it such Maps fail.
+	Objects Objects
 	// Metrics takes the metrics of AWS/States. Without it there are none.
 	Metrics Metrics
 	// Logs knows log groups and takes log events. Without it destinations are
@@ -66,6 +69,7 @@ type Service struct {
 	clock        clock.Clock
 	integrations Integrations
 	functions    Functions
+	objects      Objects
 	metrics      Metrics
 	logs         Logs
 	journal      Journal
@@ -89,6 +93,7 @@ func New(c Config) (*Service, error) {
 		clock:        c.Clock,
 		integrations: c.Integrations,
 		functions:    c.Functions,
+		objects:      c.Objects,
 		metrics:      c.Metrics,
 		logs:         c.Logs,
 		journal:      c.Journal,

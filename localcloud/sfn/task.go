@@ -104,6 +104,10 @@ func (s *Service) carryOut(t *task) {
 	if !open {
 		return
 	}
+	if t.call.Map != nil {
+		s.serveMap(ctx, t)
+		return
+	}
 	if t.call.Kind == asl.Integration && t.call.Service == "states" && t.call.Action == "startExecution" {
 		s.startChild(t)
 		return
@@ -181,6 +185,9 @@ func failed(c machine.CallTask, err error) machine.TaskFailed {
 		name, cause, ev.Stage = f.name, f.cause, machine.WhileRunning
 	case !answered:
 		name, cause = names.prefix+".SdkClientException", err.Error()
+	case c.Kind == asl.SDK && c.Service == "s3":
+		name = names.prefix + "." + exceptionName(e.Code)
+		cause = bucketCause(e, requestID, requestID)
 	case c.Kind == asl.SDK:
 		name = names.prefix + "." + exceptionName(e.Code)
 		cause = fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s) (SDK Attempt Count: 1)",

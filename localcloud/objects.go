@@ -1,0 +1,51 @@
+package localcloud
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/localcloud/s3"
+	"github.com/crossfade-dev/crossfade/localcloud/sfn"
+)
+
+// stateObjects lets distributed Maps read and write the buckets of the local S3.
+type stateObjects struct{ s3 *s3.Service }
+
+func (o stateObjects) Get(ctx context.Context, bucket, key, version string) (io.ReadCloser, error) {
+	item, err := o.s3.Open(ctx, bucket, key, version)
+	if err != nil {
+		return nil, err
+	}
+	return item.Body, nil
+}
+
+func (o stateObjects) Put(ctx context.Context, bucket, key, contentType string, body []byte) error {
+	_, err := o.s3.Put(ctx, bucket, key, contentType, bytes.NewReader(body))
+	return err
+}
+
+func (o stateObjects) List(ctx context.Context, bucket, prefix string, yield func(sfn.ObjectInfo) bool) error {
+	return o.s3.List(ctx, bucket, prefix, func(e s3.Entry) bool { return yield(sfn.ObjectInfo(e)) })
+}
+
+// asSent adds to the parameters of a task what the SDK under Step Functions sends
+// along with an object's text: its type, and a checksum of another algorithm than
+// S3's own.
+//
+// Source: recorded.
+func asSent(service, action string, params jsonvalue.Value) jsonvalue.Value {
+	if service != "s3" || action != "putObject" || params.Kind() != jsonvalue.KindObject {
+		return params
+	}
+	for _, m := range []jsonvalue.Member{
+		{Key: "ContentType", Value: jsonvalue.String("text/plain; charset=UTF-8")},
+		{Key: "ChecksumAlgorithm", Value: jsonvalue.String("CRC32")},
+	} {
+		if _, given := params.Get(m.Key); !given {
+			params = params.With(m.Key, m.Value)
+		}
+	}
+	return params
+}
