@@ -12,7 +12,7 @@ import (
 
 // released makes a function with the versions 1 and 2, and the alias live that
 // gives a weight to version 2.
-func released(t *testing.T, weight float64) *world {
+func released(t testing.TB, weight float64) *world {
 	t.Helper()
 	w := newWorld(t, nil)
 	w.create("roast", nil)

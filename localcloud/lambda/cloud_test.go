@@ -32,7 +32,7 @@ const (
 // A world is a Lambda in virtual time, with a client of the SDK.
 type world struct {
 	*awslambda.Client
-	t       *testing.T
+	t       testing.TB
 	service *lambda.Service
 	server  *wire.Server
 	clock   *clock.Virtual
@@ -43,7 +43,7 @@ type world struct {
 
 // newWorld returns a world; change, which may be nil, has the last word about
 // what its Lambda is made of.
-func newWorld(t *testing.T, change func(*lambda.Config)) *world {
+func newWorld(t testing.TB, change func(*lambda.Config)) *world {
 	t.Helper()
 	w := &world{
 		t:       t,
