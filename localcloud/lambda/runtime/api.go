@@ -154,9 +154,18 @@ func (a *api) deliver(d delivery) bool {
 	a.waiting = nil
 	a.phase, a.id, a.outcome = busy, d.request.ID, nil
 	a.mu.Unlock()
-	c.event(d)
+	if len(d.request.Payload) > maxAtOnce {
+		go c.event(d)
+	} else {
+		c.event(d)
+	}
 	return true
 }
+
+// maxAtOnce is how long an event may be that is written without waiting: it fits
+// into what the kernel keeps for a reader that has read all before. A process
+// that does not read a longer one must not hold up whoever watches the time.
+const maxAtOnce = 8 << 10
 
 func (a *api) signal() {
 	select {
@@ -170,7 +179,7 @@ type connection struct {
 	api  *api
 	conn net.Conn
 
-	mu   sync.Mutex // for out
+	mu   sync.Mutex // for what follows
 	out  *bufio.Writer
 	last bool // close after the next answer
 }
@@ -212,7 +221,9 @@ func (c *connection) end() {
 // handle answers one request, and says whether the connection goes on.
 func (c *connection) handle(r *http.Request, in *bufio.Reader) bool {
 	a := c.api
+	c.mu.Lock()
 	c.last = r.Close
+	c.mu.Unlock()
 	call, ok := strings.CutPrefix(r.URL.Path, a.prefix)
 	if !ok || r.Header.Get("Origin") != "" || r.Host != a.hosts[0] && r.Host != a.hosts[1] {
 		return c.refuse(r, in, http.StatusForbidden, "AccessDenied", "This is the Runtime API of a function")

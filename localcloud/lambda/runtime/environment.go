@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -95,31 +96,33 @@ func (e *environment) close() {
 	})
 }
 
-// start starts the process. The error is of the kind that the caller sees.
-func (e *environment) start() *invocationError {
+// start starts the process. The failure is the function's: there is no program,
+// or none that can be run. The error is that this machine cannot.
+func (e *environment) start() (failure *invocationError, err error) {
 	e.journal.initStart(e.runtime.clock.Now())
 	argv := e.command(e.places)
 	if argv == nil {
-		return &invocationError{kind: "Runtime.InvalidEntrypoint", text: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
+		return &invocationError{kind: "Runtime.InvalidEntrypoint", text: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}, nil
 	}
 	out, err := newOutput(e.journal.lines)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", e.version.Name, err)
+	}
+	p, err := e.host.start(command{argv: argv, env: e.variables(e.api.address), dir: e.places.task, output: out.write})
 	if err == nil {
-		var p *process
-		p, err = e.host.start(command{argv: argv, env: e.variables(e.api.address), dir: e.places.task, output: out.write})
-		if err == nil {
-			out.started()
-			e.process, e.output = p, out
-			return nil
-		}
-		out.abandon()
+		out.started()
+		e.process, e.output = p, out
+		return nil, nil
 	}
-	// The program is named as it is on AWS.
+	out.abandon()
 	var named *os.PathError
-	text := err.Error()
-	if errors.As(err, &named) {
-		text = fmt.Sprintf("fork/exec %s: %v", e.onAWS(argv[0]), named.Err)
+	if !errors.As(err, &named) {
+		return nil, fmt.Errorf("start %s: %w", e.version.Name, err)
 	}
-	return &invocationError{kind: "Runtime.InvalidEntrypoint", text: text}
+	e.runtime.options.Log.Warn("a function's program cannot be run; is it for this machine?", "function", e.version.Name,
+		"err", err, "architecture", e.version.Architecture, "machine", runtime.GOOS+"/"+runtime.GOARCH)
+	// The program is named as it is on AWS.
+	return &invocationError{kind: "Runtime.InvalidEntrypoint", text: fmt.Sprintf("fork/exec %s: %v", e.onAWS(argv[0]), named.Err)}, nil
 }
 
 // onAWS returns the path that a file of the function has on AWS.
@@ -261,7 +264,11 @@ func (e *environment) invoke(ctx context.Context, request lambda.Request) (lambd
 func (e *environment) firstStart(ctx context.Context, x *run) error {
 	clock := e.runtime.clock
 	began := clock.Now()
-	if x.failure = e.start(); x.failure != nil {
+	var err error
+	if x.failure, err = e.start(); err != nil {
+		return err
+	}
+	if x.failure != nil {
 		e.journal.initReport(clock.Now(), clock.Now().Sub(began), "init", "error", x.failure.kind)
 		return nil
 	}
@@ -294,8 +301,9 @@ func (e *environment) firstStart(ctx context.Context, x *run) error {
 func (e *environment) perform(ctx context.Context, x *run) error {
 	again := e.process == nil
 	if again {
-		if x.failure = e.start(); x.failure != nil {
-			return nil
+		var err error
+		if x.failure, err = e.start(); err != nil || x.failure != nil {
+			return err
 		}
 	}
 	event := delivery{request: x.request, deadline: x.began.Add(e.version.Timeout)}

@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -35,3 +36,8 @@ func wrapped(wrapper string, command []string) []string {
 }
 
 func systemVariables() map[string]string { return nil }
+
+// lockFile takes a lock that ends with the process.
+func lockFile(f *os.File) error {
+	return os.NewSyscallError("flock", syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+}

@@ -15,8 +15,8 @@ import (
 
 // An interpreter is a program of this machine that runs functions.
 type interpreter struct {
-	path         string // absolute; not a launcher that looks for the real one
-	prefix       string // the directory that it was installed to
+	path         string   // absolute; not a launcher that looks for the real one
+	prefixes     []string // the directories that it was installed to
 	major, minor int
 }
 
@@ -176,6 +176,7 @@ const (
 	askPython = `import sys
 print("%d %d" % sys.version_info[:2])
 print(sys.executable)
+print(sys.prefix)
 print(getattr(sys, "base_prefix", sys.prefix))`
 	askNode = `const p = require('path');
 console.log(process.versions.node.replace(/[.]/g, ' '));
@@ -200,10 +201,10 @@ func ask(kind, path string) (interpreter, error) {
 		return interpreter{}, err
 	}
 	lines := strings.Split(strings.ReplaceAll(strings.TrimSpace(string(out)), "\r", ""), "\n")
-	if len(lines) != 3 || !filepath.IsAbs(lines[1]) {
+	if len(lines) < 3 || !filepath.IsAbs(lines[1]) {
 		return interpreter{}, fmt.Errorf("%s does not say who it is", path)
 	}
-	it := interpreter{path: lines[1], prefix: lines[2]}
+	it := interpreter{path: lines[1], prefixes: lines[2:]}
 	if _, err := fmt.Sscanf(lines[0], "%d %d", &it.major, &it.minor); err != nil {
 		return interpreter{}, fmt.Errorf("%s does not say its version: %w", path, err)
 	}

@@ -96,3 +96,9 @@ func newMeter(int) *meter { return &meter{} }
 func (*meter) read() usage { return usage{} }
 
 func (*meter) close() {}
+
+// lockFile takes a lock that ends with the process.
+func lockFile(f *os.File) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	return os.NewSyscallError("LockFileEx", windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{}))
+}

@@ -28,7 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -48,9 +47,9 @@ type Options struct {
 	// Log takes notes for whoever runs the cloud, such as that another version of
 	// an interpreter is used; nil means nobody reads them.
 	Log *slog.Logger
-	// Dir is where code is unpacked and the functions' /tmp lies. It is made, and
-	// removed by Close. Empty means a new directory among the machine's temporary
-	// ones.
+	// Dir is where code is unpacked and the functions' /tmp lies; nobody else may
+	// use it. It is made empty, and removed by Close. Empty means a new directory
+	// among the machine's temporary ones.
 	Dir string
 	// Path lists the directories that interpreters are looked for in, as the
 	// variable PATH does.
@@ -75,6 +74,7 @@ type Runtime struct {
 	options      Options
 	clock        clock.Clock
 	interpreters *interpreters
+	dir          *workDir
 	code         *codeStore
 	spawner      *spawner
 	sandboxes    func() bool // whether sandboxes work here
@@ -109,19 +109,20 @@ func New(o Options) (*Runtime, error) {
 	if o.InitTimeout == 0 {
 		o.InitTimeout = 10 * time.Second
 	}
-	dir, err := makeDir(o.Dir)
+	dir, err := openWorkDir(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("a place for the code of functions: %w", err)
 	}
-	o.Dir = dir
-	if err := writeBootstraps(filepath.Join(dir, "runtime")); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	o.Dir = dir.path
+	if err := writeBootstraps(filepath.Join(o.Dir, "runtime")); err != nil {
+		return nil, errors.Join(err, dir.remove())
 	}
 	r := &Runtime{
 		options:      o,
 		clock:        o.Clock,
 		interpreters: &interpreters{path: o.Path, log: o.Log, found: map[string]*finding{}},
-		code:         &codeStore{dir: filepath.Join(dir, "code"), there: map[string]*unpacked{}},
+		dir:          dir,
+		code:         &codeStore{dir: filepath.Join(o.Dir, "code"), there: map[string]*unpacked{}},
 		spawner:      newSpawner(),
 		wake:         make(chan struct{}, 1),
 		pools:        map[string]*pool{},
@@ -129,18 +130,6 @@ func New(o Options) (*Runtime, error) {
 	}
 	r.sandboxes = sync.OnceValue(r.trySandbox)
 	return r, nil
-}
-
-// makeDir returns an absolute directory that exists.
-func makeDir(dir string) (string, error) {
-	if dir == "" {
-		return os.MkdirTemp("", "crossfade-lambda-*")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	return dir, os.MkdirAll(dir, 0o700)
 }
 
 // trySandbox says whether sandboxes can be made here.
@@ -256,7 +245,7 @@ func (r *Runtime) Close() error {
 	}
 	ended.Wait()
 	r.spawner.close()
-	return removeAll(r.options.Dir)
+	return r.dir.remove()
 }
 
 func randomID() string {

@@ -31,7 +31,7 @@ type boxSetup struct {
 	Opt     string
 	Runtime string
 	TmpMB   int
-	Prefix  string // of the interpreter; it stays where it is
+	Keep    []string // the interpreter's directories; they stay where they are
 }
 
 type boxStart struct {
@@ -80,7 +80,7 @@ func (r *Runtime) newHost(e *environment) (host, error) {
 	}
 	h := &sandboxHost{runtime: r, setup: boxSetup{
 		Root: r.sandboxRoot(), Task: e.task.dir, Opt: e.opt.dir, Runtime: r.bootstraps(),
-		TmpMB: e.version.EphemeralStorageMB, Prefix: e.interpreter.prefix,
+		TmpMB: e.version.EphemeralStorageMB, Keep: e.interpreter.prefixes,
 	}}
 	return h, nil
 }

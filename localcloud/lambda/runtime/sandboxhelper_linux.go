@@ -180,11 +180,11 @@ func assemble(s boxSetup) error {
 	steps.bindAll("/var", "task", "runtime")
 	steps.bind(s.Task, "/var/task")
 	steps.bind(s.Runtime, "/var/runtime")
-	if under(s.Prefix, "/opt") {
+	if kept := under("/opt", s.Keep); len(kept) > 0 {
 		// The interpreter is where the layers are.
 		steps.dir("/opt")
 		steps.bindAllFrom(s.Opt, "/opt")
-		steps.bind(s.Prefix, s.Prefix)
+		steps.keep(kept)
 	} else {
 		steps.bind(s.Opt, "/opt")
 	}
@@ -193,9 +193,7 @@ func assemble(s boxSetup) error {
 	steps.try(steps.mountProc())
 	steps.do("make all read-only", unix.MountSetattr(unix.AT_FDCWD, s.Root, unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}))
 	steps.do("mount /tmp", unix.Mount("tmpfs", s.Root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=1777,size=%dm", max(s.TmpMB, 1))))
-	if under(s.Prefix, "/tmp") {
-		steps.bind(s.Prefix, s.Prefix)
-	}
+	steps.keep(under("/tmp", s.Keep))
 	steps.do("enter the root", unix.Chdir(s.Root))
 	// The old root goes over the new one, and off again.
 	steps.do("change the root", unix.PivotRoot(".", "."))
@@ -270,8 +268,23 @@ func (m *mounter) mountProc() error {
 	return err
 }
 
-// under says whether a path lies in a directory.
-func under(path, dir string) bool { return strings.HasPrefix(path, dir+"/") }
+// keep shows directories of the machine where they are.
+func (m *mounter) keep(dirs []string) {
+	for _, dir := range dirs {
+		m.bind(dir, dir)
+	}
+}
+
+// under returns the paths that lie in a directory.
+func under(dir string, paths []string) []string {
+	var out []string
+	for _, path := range paths {
+		if strings.HasPrefix(path, dir+"/") {
+			out = append(out, path)
+		}
+	}
+	return out
+}
 
 // confine gives what this thread starts the limits that AWS's functions have,
 // and no capabilities.
