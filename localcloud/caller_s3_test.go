@@ -31,7 +31,8 @@ func (c *caller) s3(ctx context.Context, operation string, params map[string]any
 	case "CreateBucket":
 		_, err = client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: name("Bucket")})
 	case "PutObject":
-		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: name("Bucket"), Key: name("Key"), Body: bytes.NewReader(bodyOf(params["Body"]))})
+		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: name("Bucket"), Key: name("Key"), Body: bytes.NewReader(bodyOf(params["Body"])),
+			ContentType: aws.String("binary/octet-stream")}) // other than Go's, the recorder's SDK sends none
 	case "GetObject":
 		var out *s3.GetObjectOutput
 		if out, err = client.GetObject(ctx, &s3.GetObjectInput{Bucket: name("Bucket"), Key: name("Key"), ChecksumMode: types.ChecksumModeEnabled}); err == nil {

@@ -33,6 +33,7 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/sts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
+	"github.com/crossfade-dev/crossfade/localcloud/wire/s3api"
 )
 
 // Config says what a Cloud is made of. The zero value is a cloud in memory.
@@ -147,7 +148,7 @@ func (c *Cloud) join(config Config) error {
 	states, err := sfn.New(sfn.Config{
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 1), Journal: executions,
 		Metrics: stateMetrics{monitoring}, Logs: stateLogs{lines}, Integrations: operations, Functions: operations, Objects: stateObjects{buckets},
-		Models: []*wire.Service{&lambdaapi.Service},
+		Models: []*wire.Service{&lambdaapi.Service, &s3api.Service},
 	})
 	if err != nil {
 		return err

@@ -30,14 +30,17 @@ func (o stateObjects) List(ctx context.Context, bucket, prefix string, yield fun
 	return o.s3.List(ctx, bucket, prefix, func(e s3.Entry) bool { return yield(sfn.ObjectInfo(e)) })
 }
 
-// asSent adds to the parameters of a task what the SDK under Step Functions sends
-// along with an object's text: its type, and a checksum of another algorithm than
-// S3's own.
+// asSent returns the parameters of a task as the SDK under Step Functions sends
+// them: an object is JSON text, also when it is a string, and comes with that type
+// and with a checksum of another algorithm than S3's own.
 //
 // Source: recorded.
 func asSent(service, action string, params jsonvalue.Value) jsonvalue.Value {
 	if service != "s3" || action != "putObject" || params.Kind() != jsonvalue.KindObject {
 		return params
+	}
+	if body, _ := params.Get("Body"); body.Kind() == jsonvalue.KindString {
+		params = params.With("Body", jsonvalue.String(body.String()))
 	}
 	for _, m := range []jsonvalue.Member{
 		{Key: "ContentType", Value: jsonvalue.String("text/plain; charset=UTF-8")},
