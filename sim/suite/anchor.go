@@ -50,7 +50,8 @@ type Alarm struct {
 	Periods   int     `yaml:"periods"`
 	Every     int     `yaml:"every"`
 	// Last is the second after which nobody looks, 0 for none. Recent looks
-	// only at minutes that ended so many seconds ago at most, 0 for any.
+	// asks for the minutes that began so many seconds ago at most, itself and
+	// not through an alarm, 0 for an alarm.
 	Last   int `yaml:"last"`
 	Recent int `yaml:"recent"`
 }
@@ -129,6 +130,7 @@ type anchored struct {
 	Anchor
 	share    float64
 	failures int
+	firing   bool // the alarm, as of its last evaluation
 }
 
 // prometheusLag is how old the newest data of the source prometheus are, in seconds.
@@ -136,8 +138,13 @@ const prometheusLag = 15
 
 // Step implements [Player].
 func (a *anchored) Step(v *View) Move {
-	if a.Alarm != nil && v.Now%a.Alarm.Every == 0 && (a.Alarm.Last == 0 || v.Now <= a.Alarm.Last) && a.Alarm.fires(v) {
-		return Move{End: RolledBack}
+	if a.Alarm != nil {
+		if a.Alarm.Recent > 0 || v.Now%60 == v.evaluated {
+			a.firing = a.Alarm.fires(v)
+		}
+		if a.firing && v.Now%a.Alarm.Every == 0 && (a.Alarm.Last == 0 || v.Now <= a.Alarm.Last) {
+			return Move{End: RolledBack}
+		}
 	}
 	passed := true
 	if c := a.Check; c != nil && v.Now >= c.First && v.Now%c.Every == 0 {

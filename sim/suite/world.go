@@ -49,9 +49,11 @@ type View struct {
 	seconds [2][]second
 	// phase is the second at which the first whole minute begins, late how
 	// much later than its end each minute is visible, by side.
-	phase   int
-	late    [2][]int
-	History evidence.Outcomes
+	phase int
+	late  [2][]int
+	// evaluated is the second of each minute at which alarms are evaluated.
+	evaluated int
+	History   evidence.Outcomes
 	// HistorySeconds is how long the history is; Failures are those in its
 	// equal parts, in order.
 	HistorySeconds float64
@@ -123,7 +125,7 @@ func play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int) Run {
 	base := mix(seed) ^ hash(sc.Name) ^ mix(uint64(rep)+0x51ed)
 	arrivals, outcomes, delays := newStream(base), newStream(base+1), newStream(base+2)
 	traffic := newTraffic(sc, arrivals)
-	v := &View{phase: delays.below(60), HistorySeconds: historySeconds, Settle: actuation + sc.Jitter}
+	v := &View{phase: delays.below(60), HistorySeconds: historySeconds, Settle: actuation + sc.Jitter, evaluated: newStream(base + 3).below(60)}
 	for side := range v.seconds {
 		v.seconds[side] = make([]second, 0, 1024)
 		v.late[side] = make([]int, horizon/60+2)
