@@ -144,7 +144,7 @@ func summarize(sc Scenario, policy string, runs []Run) Row {
 	row.Error = math.Sqrt(max(0, squares/n-row.Harm*row.Harm) / n)
 	row.Low, row.Median, row.High = quantile(harms, 0.05), quantile(harms, 0.5), quantile(harms, 0.95)
 	row.Detected, row.Top, row.Done = finite(quantile(detected, 0.5)), finite(quantile(top, 0.5)), finite(quantile(done, 0.5))
-	row.Upper = wilson(row.RolledBack, n)
+	row.Upper = upper(row.RolledBack, n)
 	return row
 }
 
@@ -161,9 +161,11 @@ func finite(x float64) float64 {
 	return x
 }
 
-// wilson is the upper end of the 95 % interval of a share of n.
-func wilson(share, n float64) float64 {
-	const z = 1.96
+// upper and lower are the ends of the 95 % interval of a share of n.
+func upper(share, n float64) float64 { return interval(share, n, 1.96) }
+func lower(share, n float64) float64 { return interval(share, n, -1.96) }
+
+func interval(share, n, z float64) float64 {
 	return (share + z*z/(2*n) + z*math.Sqrt(share*(1-share)/n+z*z/(4*n*n))) / (1 + z*z/n)
 }
 
