@@ -50,15 +50,18 @@ func (r *running) said() string {
 	return strings.Join(r.lines, "\n")
 }
 
-// awaits waits until the command has said something.
-func (r *running) awaits(t *testing.T, what string) {
-	t.Helper()
-	defer func() {
-		if t.Failed() {
-			t.Log(r.said())
+// hears waits until the command has said something; false when it ended without.
+func (r *running) hears(what string) bool {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(r.said(), what) {
+		select {
+		case <-tick.C:
+		case <-r.ended:
+			return strings.Contains(r.said(), what)
 		}
-	}()
-	eventually(t, "a line with "+what, func() bool { return strings.Contains(r.said(), what) })
+	}
+	return true
 }
 
 func (r *running) code(t *testing.T) int {
@@ -81,7 +84,9 @@ func waiting(t *testing.T, c *cloud, seed uint64) (*mortalDeploy, *running) {
 	d := newDeploy(t, c, seed)
 	d.args[indexAfter(d.args, "--canary")] = "10%/1h"
 	r := start(t, d.command(d.args...))
-	r.awaits(t, "at 10 %, 100 % in")
+	if !r.hears("at 10 %, 100 % in") {
+		t.Fatalf("it ended before it waited at 10 %%:\n%s", r.said())
+	}
 	return d, r
 }
 
@@ -122,7 +127,9 @@ func TestASecondInterruptLeavesAndSaysWhatRevertsTheSplit(t *testing.T) {
 	d, r := waiting(t, c, 0)
 	c.kill()
 	r.signal(t, syscall.SIGINT)
-	r.awaits(t, "reverting; again to leave at once")
+	if !r.hears("reverting; again to leave at once") {
+		t.Fatalf("it ended at once:\n%s", r.said())
+	}
 	r.signal(t, syscall.SIGTERM) // a pipeline loses its patience, we do not
 	<-clock.System{}.After(time.Second)
 	r.signal(t, syscall.SIGINT)
