@@ -64,14 +64,16 @@ func (o awsOptions) load(ctx context.Context) (aws.Config, error) {
 		load = append(load, config.WithRegion(o.region))
 	}
 	if o.endpoint != "" {
-		if err := checkEndpoint(o.endpoint); err != nil {
-			return aws.Config{}, err
-		}
 		load = append(load, config.WithBaseEndpoint(o.endpoint))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return aws.Config{}, configFailure(err)
+	}
+	if cfg.BaseEndpoint != nil {
+		if err := checkEndpoint(*cfg.BaseEndpoint); err != nil {
+			return aws.Config{}, err
+		}
 	}
 	local := cfg.BaseEndpoint != nil && isLoopback(*cfg.BaseEndpoint)
 	if cfg.Region == "" {
@@ -178,7 +180,7 @@ var refusedCredentials = []string{
 func checkEndpoint(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return &failure{code: ExitUsage, err: fmt.Errorf("--endpoint-url %q is not an address", endpoint), next: []string{
+		return &failure{code: ExitUsage, err: fmt.Errorf("%q, from --endpoint-url or AWS_ENDPOINT_URL, is not an address", endpoint), next: []string{
 			"it looks like http://127.0.0.1:4566",
 		}}
 	}
