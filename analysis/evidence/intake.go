@@ -171,6 +171,14 @@ func (n *Intake) forget(below int) {
 	n.Oldest = below
 }
 
+// Waiting tells whether counts are known, of one side at least, of a stretch that
+// began before a time and is not accepted yet.
+func (n *Intake) Waiting(before float64) bool {
+	return slices.ContainsFunc(n.Stretches, func(s Stretch) bool {
+		return !s.Accepted && float64(s.Number)*n.Width < before
+	})
+}
+
 // Open sums what one side did in stretches that are not accepted yet, as far as
 // it is known. It may be looked at to become careful, never to condemn.
 func (n *Intake) Open(side Side) Outcomes {

@@ -100,6 +100,11 @@ const widest = 0.2
 func (p Policy) learn(s *State, now float64) {
 	errors := p.errors(*s)
 	for _, b := range s.Intake.Take(s.Schedule) {
+		if s.ReleaseFrom > 0 && b.At >= s.ReleaseFrom && !s.Intake.Waiting(s.ReleaseFrom) {
+			s.Errors.Release(p.Release)
+			s.Times.Release(p.Release)
+			s.ReleaseFrom = 0
+		}
 		errors.Add(&s.Errors, b)
 		p.Times.Add(&s.Times, b)
 		steady := b.High-b.Low <= widest
@@ -294,8 +299,7 @@ func (p Policy) diagnose(s *State, now float64) (float64, Reason) {
 			return 1, ""
 		}
 		s.Diagnosing, s.Diagnosed = now+length, 0
-		s.Errors.Release(p.Release)
-		s.Times.Release(p.Release)
+		s.ReleaseFrom = now
 	}
 	switch {
 	case p.sick(s):

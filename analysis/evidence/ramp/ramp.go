@@ -203,6 +203,10 @@ type State struct {
 	// come since it began.
 	Diagnosing float64 `json:"diagnosing,omitempty"`
 	Diagnosed  int     `json:"diagnosed,omitempty"`
+	// ReleaseFrom is from when on blocks are bet on with what a suspicion
+	// released, 0 when nothing is due. The suspicion had seen earlier counts of
+	// the new version, and who has seen the result must not bet on it.
+	ReleaseFrom float64 `json:"releaseFrom,omitempty"`
 	// Rate is the traffic of both versions in requests a second.
 	Rate float64 `json:"rate"`
 	// Recent is what the old version did in about the last half minute.

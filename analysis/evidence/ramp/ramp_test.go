@@ -138,6 +138,41 @@ func TestALateFaultShrinksTheShareBeforeItIsProven(t *testing.T) {
 	}
 }
 
+func TestWhatASuspicionHasSeenIsNotBetOnAgain(t *testing.T) {
+	p := Default(0.01, 5, 2)
+	s := p.Begin(History{Seconds: 3600, Outcomes: evidence.Outcomes{Requests: 360000, Failed: 360}})
+	p.Look(&s, 0)
+	tail := s.Errors.Tail
+	failing := evidence.Outcomes{Requests: 10, Failed: 5}
+	s.Report(evidence.Canary, 0, failing, true)
+	s.Report(evidence.Canary, 1, failing, true)
+	if d := p.Look(&s, 2); d.Reason != BySuspicion && d.Reason != ByPulse || s.Diagnosing == 0 {
+		t.Fatalf("%+v is no suspicion", d)
+	}
+	unreleased := func(when string) {
+		t.Helper()
+		if s.Errors.Tail < 0.9*tail {
+			t.Errorf("%s: the tail is %v of %v, want nearly all", when, s.Errors.Tail, tail)
+		}
+	}
+	s.Report(evidence.Stable, 0, evidence.Outcomes{Requests: 90}, true)
+	p.Look(&s, 3)
+	unreleased("a stretch from before the suspicion is complete")
+	s.Report(evidence.Canary, 2, failing, true)
+	s.Report(evidence.Stable, 2, evidence.Outcomes{Requests: 90}, true)
+	p.Look(&s, 4)
+	unreleased("one from after it, while one from before is not")
+	s.Report(evidence.Stable, 1, evidence.Outcomes{Requests: 90}, true)
+	p.Look(&s, 5)
+	unreleased("all from before it")
+	s.Report(evidence.Canary, 3, evidence.Outcomes{}, true)
+	s.Report(evidence.Stable, 3, evidence.Outcomes{Requests: 90}, true)
+	p.Look(&s, 6)
+	if s.Errors.Tail > (1-p.Release)*tail+1e-9 {
+		t.Errorf("after the first stretch from after it: the tail is %v, want %v at most", s.Errors.Tail, (1-p.Release)*tail)
+	}
+}
+
 func TestASharedIncidentIsWaitedFor(t *testing.T) {
 	v := service{rate: 100, fails: func(_ evidence.Side, second int) float64 {
 		if second >= 250 && second < 400 {
