@@ -163,7 +163,7 @@ func (p Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 			want, reason = share, by
 		}
 	}
-	limit(cap(d.Excluded), ByCap)
+	limit(capped(d.Excluded), ByCap)
 	if leak := max(p.Leak/rate, p.LeakShare, s.Normal/3); d.Excluded > leak && !(s.Share > p.Compare.Most && d.Excluded < 1.3*leak) {
 		limit(p.Compare.share(rate), ByCap)
 	}
@@ -222,8 +222,8 @@ func (p Policy) expressible(share float64) float64 {
 	return math.Round(units*p.Smallest*1e9) / 1e9
 }
 
-// cap is the largest share while an excess is not ruled out.
-func cap(excluded float64) float64 {
+// capped is the largest share while an excess is not ruled out.
+func capped(excluded float64) float64 {
 	switch {
 	case excluded > 0.5:
 		return 0.1
