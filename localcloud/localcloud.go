@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -64,6 +65,7 @@ type Cloud struct {
 	clock     clock.Clock
 	log       *slog.Logger
 	server    *wire.Server
+	handler   http.Handler     // server, with the addresses that functions have
 	journal   *journal.Journal // nil in memory
 	closers   []func() error   // of services, in the order in which they were made
 	processes []process
@@ -158,6 +160,7 @@ func (c *Cloud) join(config Config) error {
 	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf},
 		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API())
 	operations.server = c.server
+	c.handler = functions.URLs(withCode(functions, c.server))
 	c.processes = []process{
 		{states, "step functions", states.Wake()},
 		{functions, "lambda", functions.Wake()},
@@ -165,6 +168,19 @@ func (c *Cloud) join(config Config) error {
 		{monitoring, "cloudwatch", monitoring.Wake()},
 	}
 	return nil
+}
+
+// withCode serves the archives of functions below their path, and everything else
+// by next. A ServeMux would clean paths, and keys of objects are not clean.
+func withCode(functions *lambda.Service, next http.Handler) http.Handler {
+	path, code := lambda.CodePath(), functions.Code()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, path) {
+			code.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // subdirectory returns a directory below dir, or nothing where dir is nothing.
@@ -193,11 +209,11 @@ func (c *Cloud) load(kind string, restore func([]byte) error) error {
 
 // Handler returns the endpoint of all services. It accepts any Host header, and
 // any credentials.
-func (c *Cloud) Handler() http.Handler { return c.server }
+func (c *Cloud) Handler() http.Handler { return c.handler }
 
 // HTTPClient returns a client whose requests, whatever their address, are
 // answered by this cloud in memory.
-func (c *Cloud) HTTPClient() *http.Client { return c.server.Client() }
+func (c *Cloud) HTTPClient() *http.Client { return wire.NewClient(c.handler) }
 
 // AWSConfig returns a configuration whose SDK clients talk to this cloud in
 // memory.
