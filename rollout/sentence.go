@@ -36,7 +36,7 @@ func predicate(p plan.Plan, s Status, now time.Time) string {
 		if s.StepSince.IsZero() {
 			return ": done, " + s.Why
 		}
-		return fmt.Sprintf(" done: all traffic is on %s%s", canaries(s), soaked(p))
+		return fmt.Sprintf(" done: all traffic is on %s%s", canaries(s), soaked(p, s))
 	case RolledBack:
 		return fmt.Sprintf(" rolled back from %s to %s: %s", percent(s.BackFrom), stables(s), s.Why)
 	case Failed:
@@ -162,11 +162,13 @@ func giveUpIn(p plan.Plan, s Status, now time.Time) string {
 	return fmt.Sprintf("; %s in %s", what, span(at.Sub(now)))
 }
 
-func soaked(p plan.Plan) string {
+// soaked says for how long the new version was watched with all of the traffic:
+// as long as was planned, or less where a person skipped the rest.
+func soaked(p plan.Plan, s Status) string {
 	if p.Soak == 0 {
 		return ""
 	}
-	return ", watched for " + span(p.Soak)
+	return ", watched for " + span(min(p.Soak, s.Ended.Sub(s.FullSince)))
 }
 
 // standing says which aliases still serve the new version at the end, and how to
