@@ -67,6 +67,9 @@ func (f *frame) owner() *frame {
 
 // distribute starts the run of a distributed Map. With an ItemReader the items come later.
 func (r *run) distribute(f *frame, s *state, def *asl.Map) *failure {
+	if transformation(def) == "NONE" && def.ResultWriter.Resource == "" {
+		return r.runtimeFailure(f, "A ResultWriter that shows executions without writing them is not supported here.")
+	}
 	input, failed := r.effectiveInput(f, s)
 	if failed != nil {
 		return failed
@@ -339,11 +342,29 @@ func (r *run) endRun(f *frame, s *state) *failure {
 	}
 	results := make([]document, 0, len(f.Group.Results))
 	for _, d := range f.Group.Results {
-		if d.value.IsDefined() {
+		switch {
+		case !d.value.IsDefined():
+		case transformation(def) == "FLATTEN" && d.value.Kind() == jsonvalue.KindArray:
+			for e := range d.value.Elements() {
+				results = append(results, documentOf(e))
+			}
+		default:
 			results = append(results, d)
 		}
 	}
 	return r.closeRun(f, s, listOf(results))
+}
+
+// transformation is what a Map's WriterConfig makes of the results; empty when it does not say.
+func transformation(def *asl.Map) string {
+	if def.ResultWriter == nil {
+		return ""
+	}
+	t, _ := def.ResultWriter.Config.Get("Transformation") // Undefined is no text
+	if t.Kind() != jsonvalue.KindString {
+		return ""
+	}
+	return t.Str()
 }
 
 // closeRun leaves the state of a run that has ended.
