@@ -13,6 +13,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,22 +22,23 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 )
 
-// An api is the Runtime API of one environment, on a port of its own. It speaks
+// An api is the Runtime API of one environment, at an address of its own. It speaks
 // HTTP/1.1 itself, for two reasons: an event is written by whoever invokes, so
 // that it reaches the function without another goroutine's turn, and the answer
 // to a result goes out together with the next event when the process asked for
 // both at once, as the bootstraps of this package do.
 //
-// Only the function's own process is meant to reach it. Processes of managed
-// runtimes get a path that cannot be guessed; programs with a runtime of their
-// own may not understand an address with a path. A browser's page is told apart
-// by its Origin, or by a Host that is not this one.
+// Only the function's own process is meant to reach it. The bootstraps of this
+// package know a path that cannot be guessed; programs with a runtime of their
+// own have only an address, as on AWS. A browser's page is told apart by its
+// Origin, or by a Host that is not this one.
 //
 // Source: "Using the Lambda runtime API for custom runtimes", and AWS's
 // interface emulator for the states and errors.
 type api struct {
 	listener net.Listener
-	address  string // with the path: what AWS_LAMBDA_RUNTIME_API says
+	address  string // what AWS_LAMBDA_RUNTIME_API says
+	token    string // the first part of the path; empty for none
 	prefix   string
 	hosts    [2]string
 	// wake receives after a change that whoever invokes waits for.
@@ -79,11 +81,9 @@ type delivery struct {
 }
 
 func newAPI(secret bool) (*api, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen()
 	if err != nil {
-		if listener, err = net.Listen("tcp", "[::1]:0"); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	a := &api{listener: listener, wake: make(chan struct{}, 1), connections: map[*connection]bool{}}
 	a.address = listener.Addr().String()
@@ -91,12 +91,31 @@ func newAPI(secret bool) (*api, error) {
 	if secret {
 		var b [16]byte
 		_, _ = rand.Read(b[:]) // never fails
-		a.prefix = "/" + hex.EncodeToString(b[:])
-		a.address += a.prefix
+		a.token = hex.EncodeToString(b[:])
+		a.prefix = "/" + a.token
 	}
 	a.prefix += "/2018-06-01/runtime/"
 	go a.accept()
 	return a, nil
+}
+
+// listen takes an address that only this machine reaches: AWS's port at a random
+// one of Linux's sixteen million, or else a random port.
+func listen() (net.Listener, error) {
+	if runtime.GOOS == "linux" {
+		var b [3]byte
+		_, _ = rand.Read(b[:]) // never fails
+		// The last number is neither the network's nor the broadcast's.
+		address := net.IPv4(127, b[0], b[1], 1+b[2]%254).String()
+		if listener, err := net.Listen("tcp4", address+":9001"); err == nil {
+			return listener, nil
+		}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return net.Listen("tcp", "[::1]:0")
+	}
+	return listener, nil
 }
 
 func (a *api) accept() {

@@ -108,7 +108,7 @@ func (e *environment) start() (failure *invocationError, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", e.version.Name, err)
 	}
-	p, err := e.host.start(command{argv: argv, env: e.variables(e.api.address), dir: e.places.task, output: out.write})
+	p, err := e.host.start(command{argv: argv, env: e.variables(), dir: e.places.task, output: out.write})
 	if err == nil {
 		out.started()
 		e.process, e.output = p, out
@@ -225,7 +225,8 @@ var errAbandoned = errors.New("run a function: its environment was closed")
 // A run is one invocation on its way through an environment.
 type run struct {
 	request lambda.Request
-	init    time.Duration // of a first start
+	cold    bool          // the environment was started for it
+	init    time.Duration // of that start
 	began   time.Time
 	limit   <-chan time.Time
 	said    *outcome
@@ -283,7 +284,7 @@ func (e *environment) firstStart(ctx context.Context, x *run) error {
 		e.leave(x)
 		e.journal.initReport(clock.Now(), took, "init", "error", said.kind)
 	case how == reached:
-		x.init = took
+		x.cold, x.init = true, took
 		e.process.usage() // which is what is known if it ends all of a sudden
 	case how == timedOut:
 		e.stop()
@@ -388,7 +389,7 @@ func (x *run) kind() string {
 // report writes the end of an invocation into the log, and returns the answer.
 func (e *environment) report(x *run) lambda.Response {
 	now := e.runtime.clock.Now()
-	r := report{id: x.request.ID, duration: now.Sub(x.began), init: x.init, peakMB: x.peakMB, status: "success", kind: x.kind()}
+	r := report{id: x.request.ID, duration: now.Sub(x.began), cold: x.cold, init: x.init, peakMB: x.peakMB, status: "success", kind: x.kind()}
 	response := lambda.Response{ErrorType: r.kind, MaxMemoryMB: x.peakMB, InitDuration: x.init}
 	switch {
 	case x.failure != nil:

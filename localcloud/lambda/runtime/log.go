@@ -145,7 +145,8 @@ type report struct {
 	id             string
 	duration       time.Duration
 	billed         time.Duration
-	init           time.Duration
+	cold           bool
+	init           time.Duration // of a cold start
 	peakMB         int
 	status         string // "success", "error", "failure" or "timeout"
 	kind           string // of a failure
@@ -166,7 +167,7 @@ func (j *journal) end(at time.Time, r report) []byte {
 			"durationMs": milliseconds(r.duration), "billedDurationMs": r.billed.Milliseconds(),
 			"memorySizeMB": j.version.MemoryMB, "maxMemoryUsedMB": r.peakMB,
 		}
-		if r.init > 0 {
+		if r.cold {
 			metrics["initDurationMs"] = milliseconds(r.init)
 		}
 		record := map[string]any{"requestId": r.id, "metrics": metrics, "status": r.status}
@@ -177,7 +178,7 @@ func (j *journal) end(at time.Time, r report) []byte {
 	} else {
 		text := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
 			r.id, milliseconds(r.duration), r.billed.Milliseconds(), j.version.MemoryMB, r.peakMB)
-		if r.init > 0 {
+		if r.cold {
 			text += fmt.Sprintf("Init Duration: %.2f ms\t", milliseconds(r.init))
 		}
 		if r.platformFailed {

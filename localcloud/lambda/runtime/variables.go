@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ var awsPlaces = places{task: "/var/task", opt: "/opt", runtime: "/var/runtime", 
 // and those that AWS promises.
 //
 // Source: recorded from the runtimes python3.14, nodejs22.x and provided.al2023.
-func (e *environment) variables(api string) []string {
+func (e *environment) variables() []string {
 	v, at := e.version, e.places
 	list := string(filepath.ListSeparator)
 	vars := map[string]string{
@@ -61,8 +62,12 @@ func (e *environment) variables(api string) []string {
 		vars[name] = value
 	}
 	// These cannot be a function's own; AWS refuses their names.
-	for name, value := range e.reserved(api) {
+	for name, value := range e.reserved() {
 		vars[name] = value
+	}
+	if e.api.token != "" {
+		// For the bootstrap, which takes it away before it loads the handler.
+		vars[tokenVariable] = e.api.token
 	}
 	out := make([]string, 0, len(vars))
 	for name, value := range vars {
@@ -72,14 +77,22 @@ func (e *environment) variables(api string) []string {
 	return out
 }
 
+// tokenVariable tells a bootstrap the api's token.
+const tokenVariable = "_CROSSFADE_RUNTIME_TOKEN"
+
 // reserved returns the variables whose names belong to AWS.
-func (e *environment) reserved(api string) map[string]string {
+func (e *environment) reserved() map[string]string {
 	v, at := e.version, e.places
+	// Nothing takes traces there, and AWS's clients do not expect an answer.
+	daemon, _, err := net.SplitHostPort(e.api.address)
+	if err != nil {
+		panic("runtime: an address without a port: " + e.api.address)
+	}
 	vars := map[string]string{
 		"_HANDLER":                        v.Handler,
 		"LAMBDA_TASK_ROOT":                at.task,
 		"LAMBDA_RUNTIME_DIR":              at.runtime,
-		"AWS_LAMBDA_RUNTIME_API":          api,
+		"AWS_LAMBDA_RUNTIME_API":          e.api.address,
 		"AWS_REGION":                      v.Region,
 		"AWS_DEFAULT_REGION":              v.Region,
 		"AWS_ACCESS_KEY_ID":               v.Account,
@@ -92,8 +105,8 @@ func (e *environment) reserved(api string) map[string]string {
 		"AWS_LAMBDA_LOG_GROUP_NAME":       v.LogGroup,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      e.stream,
 		"AWS_XRAY_CONTEXT_MISSING":        "LOG_ERROR",
-		"AWS_XRAY_DAEMON_ADDRESS":         "127.0.0.1:2000",
-		"_AWS_XRAY_DAEMON_ADDRESS":        "127.0.0.1",
+		"AWS_XRAY_DAEMON_ADDRESS":         net.JoinHostPort(daemon, "2000"),
+		"_AWS_XRAY_DAEMON_ADDRESS":        daemon,
 		"_AWS_XRAY_DAEMON_PORT":           "2000",
 	}
 	if v.LogFormat == "JSON" {

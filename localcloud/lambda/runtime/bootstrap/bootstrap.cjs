@@ -117,8 +117,9 @@ function logFault(what, error) {
 
 // The connection to the Runtime API.
 
-const [authority, token] = process.env.AWS_LAMBDA_RUNTIME_API.split('/');
-const base = `${token ? '/' + token : ''}/2018-06-01/runtime`;
+const authority = process.env.AWS_LAMBDA_RUNTIME_API;
+const base = `/${process.env._CROSSFADE_RUNTIME_TOKEN}/2018-06-01/runtime`;
+delete process.env._CROSSFADE_RUNTIME_TOKEN; // the handler and its children have no use for it
 const colon = authority.lastIndexOf(':');
 const socket = net.connect({
   host: authority.slice(0, colon).replace(/^\[|\]$/g, ''),

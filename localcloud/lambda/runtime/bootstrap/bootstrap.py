@@ -34,10 +34,10 @@ class Connection(object):
     """The connection to the Runtime API."""
 
     def __init__(self, address):
-        authority, _, token = address.partition("/")
-        host, _, port = authority.rpartition(":")
-        self.base = ("/" + token if token else "") + "/2018-06-01/runtime"
-        self.host = authority
+        host, _, port = address.rpartition(":")
+        # The handler and its children have no use for it.
+        self.base = "/" + os.environ.pop("_CROSSFADE_RUNTIME_TOKEN") + "/2018-06-01/runtime"
+        self.host = address
         self.socket = socket.create_connection((host.strip("[]"), int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = b""
