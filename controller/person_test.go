@@ -268,6 +268,75 @@ func TestRollbackGoesToTheLastVerifiedVersion(t *testing.T) {
 	w.wantRouting(t, rollout.Routing{Stable: "9"})
 }
 
+// skipSoak carries a rollout out and skips its soak as soon as it has all of the
+// traffic.
+func (w *world) skipSoak(t *testing.T, c *controller.Controller, s controller.Store, version string) {
+	t.Helper()
+	w.alarms["orders-failed"] = okSince(t0)
+	rec := start(t, c, canary(t, version, func(s *plan.Spec) { s.Soak = "1h" }))
+	wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Progressing)
+	if _, err := s.Order(t.Context(), rec.ID, rollout.Order{Kind: rollout.Skip, By: "ann", Reason: "urgent"}); err != nil {
+		t.Fatal(err)
+	}
+	wantPhase(t, w.drive(t, c, rec.ID, time.Minute), rollout.Succeeded)
+	w.wantRouting(t, rollout.Routing{Stable: version})
+}
+
+func TestRollbackPassesOverAVersionWhoseSoakWasSkipped(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	w.machine("orders", "7", "8", "9", "10")
+	c := w.controller(s, "ann")
+	target := plan.Target{Kind: plan.StateMachine, Name: "orders", Alias: "prod"}
+	rec := start(t, c, canary(t, "8"))
+	wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Succeeded)
+	w.skipSoak(t, c, s, "9")
+	w.skipSoak(t, c, s, "10")
+	rec, err := c.Rollback(t.Context(), target, "", "eve", "it is slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantPhase(t, w.drive(t, c, rec.ID, time.Minute), rollout.RolledBack)
+	w.wantRouting(t, rollout.Routing{Stable: "8"})
+}
+
+func TestARollbackHasATargetWhereEverySoakWasSkipped(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	c := w.controller(s, "ann")
+	w.skipSoak(t, c, s, "8")
+	if _, err := c.Prune(t.Context(), plan.StateMachine, arnOf("orders", "prod"), plan.Keep{Versions: 1}, false); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(w.deleted, "7") {
+		t.Errorf("deleted %v: a rollback has nowhere to go", w.deleted)
+	}
+	rec, err := c.Rollback(t.Context(), plan.Target{Kind: plan.StateMachine, Name: "orders", Alias: "prod"}, "", "eve", "it is slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantPhase(t, w.drive(t, c, rec.ID, time.Minute), rollout.RolledBack)
+	w.wantRouting(t, rollout.Routing{Stable: "7"})
+}
+
+func TestAVerifiedVersionStaysVerifiedWhenALaterSoakIsSkipped(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	c := w.controller(s, "ann")
+	for _, version := range []string{"8", "9"} {
+		w.alarms["orders-failed"] = okSince(t0)
+		rec := start(t, c, canary(t, version))
+		wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Succeeded)
+	}
+	w.skipSoak(t, c, s, "8")
+	ledger, err := s.Ledger(t.Context(), arnOf("orders", "prod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range ledger {
+		if e.Version == "8" && e.State != rollout.Verified {
+			t.Errorf("8 is %s in the ledger, want verified only: %+v", e.State, ledger)
+		}
+	}
+}
+
 func TestRollbackOfAnAliasWithAnOpenRolloutNamesIt(t *testing.T) {
 	w, s := newWorld(), memstore.New()
 	c := w.controller(s, "ann")

@@ -170,8 +170,13 @@ func (c *Controller) trusted(ctx context.Context, alias string, versions []Versi
 		if err != nil {
 			return nil, fmt.Errorf("ledger of %s: %w", a, err)
 		}
-		if to, state, ok := lastGood(ledger, func(string) bool { return false }); ok && state == rollout.Served {
-			trusted[to] = "it served last, and nothing was verified"
+		serves := func(version string) bool {
+			return slices.ContainsFunc(versions, func(v Version) bool {
+				return v.Number == version && slices.ContainsFunc(v.Aliases, func(name string) bool { return sibling(alias, name) == a })
+			})
+		}
+		if to, state, ok := lastGood(ledger, serves); ok && state == rollout.Served {
+			trusted[to] = "a rollback goes to it: it served last, and nothing else is verified"
 		}
 		n := max(keep.Verified, 1)
 		for _, v := range verified(ledger) {

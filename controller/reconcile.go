@@ -194,8 +194,18 @@ func (c *Controller) notes(ctx context.Context, rec Record, d rollout.Decision, 
 		if rec.Task == Adopt && n.State == rollout.Quarantined {
 			continue
 		}
+		alias := rec.Status.Targets[n.Target].Alias
+		if n.State == rollout.Served {
+			ledger, err := c.cfg.Store.Ledger(ctx, alias)
+			if err != nil {
+				return nil, fmt.Errorf("ledger of %s: %w", alias, err)
+			}
+			if standings(ledger)[n.Version] == rollout.Verified {
+				continue // by an earlier rollout; to serve again takes nothing from that
+			}
+		}
 		entries = append(entries, LedgerEntry{
-			Alias: rec.Status.Targets[n.Target].Alias, Version: n.Version,
+			Alias: alias, Version: n.Version,
 			State: n.State, Rollout: rec.ID, At: now, Why: n.Why,
 		})
 	}

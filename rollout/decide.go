@@ -345,16 +345,23 @@ func (d *decider) finish() {
 		d.holdUnknown(d.whyUnknown())
 		return
 	}
-	state, why := Verified, "had all of the traffic for "+span(d.now.Sub(d.s.StepSince))+" and was healthy"
-	if d.verdict == analysis.Unknown {
-		state, why = Served, "has all of the traffic without a verdict"
+	state, unproven := Verified, ""
+	had := span(d.now.Sub(d.s.StepSince))
+	why := "had all of the traffic for " + had + " and was healthy"
+	switch {
+	case d.verdict == analysis.Unknown:
+		state, unproven = Served, "there was no verdict"
+		why = "has all of the traffic without a verdict"
+	case !d.stepOver():
+		state, unproven = Served, "the rest of its soak was skipped"
+		why = "had all of the traffic for " + had + " of " + span(d.p.Hold(d.last())) + ", " + unproven
 	}
 	for i, t := range d.s.Targets {
 		if t.Stable != t.Canary {
 			d.notes = append(d.notes, Note{Target: i, Version: t.Canary, State: state, Why: why})
 		}
 	}
-	d.end(Succeeded, "")
+	d.end(Succeeded, unproven)
 	for i := range d.s.Targets {
 		if d.p.Keep.Versions > 0 {
 			d.actions = append(d.actions, Prune{Target: i})

@@ -36,7 +36,11 @@ func predicate(p plan.Plan, s Status, now time.Time) string {
 		if s.StepSince.IsZero() {
 			return ": done, " + s.Why
 		}
-		return fmt.Sprintf(" done: all traffic is on %s%s", canaries(s), soaked(p, s))
+		text := fmt.Sprintf(" done: all traffic is on %s%s", canaries(s), soaked(p, s))
+		if s.Why != "" {
+			text += "; not verified: " + s.Why
+		}
+		return text
 	case RolledBack:
 		return fmt.Sprintf(" rolled back from %s to %s: %s", percent(s.BackFrom), stables(s), s.Why)
 	case Failed:

@@ -36,8 +36,11 @@ const Delay = 2 * time.Minute
 
 const (
 	// atMostEvery is how often the metrics of one version are read; plans that
-	// look more often get the same counts again. Each metric read is billed.
-	atMostEvery = 5 * time.Second
+	// look more often get the same counts again. Each metric read is billed,
+	// except where metrics have no delay: that is a cloud on this machine, which
+	// is asked at every look. One look at several versions is one reading still.
+	atMostEvery        = 5 * time.Second
+	atMostEveryAtOnce  = 50 * time.Millisecond
 	// afterFailure is how soon one tries again after a reading that failed.
 	afterFailure = time.Second
 	// patience is how old counts may be when nothing can be read before that
