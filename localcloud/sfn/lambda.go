@@ -26,6 +26,19 @@ func (s *Service) invokeFunction(ctx context.Context, c machine.CallTask) (jsonv
 	return answer, out.Payload, err
 }
 
+// payloadText is what a function is sent for a Payload: a text that is JSON goes as
+// it is, everything else as its JSON.
+//
+// Source: recorded with texts such as "0.0" and "true".
+func payloadText(given jsonvalue.Value) string {
+	if given.Kind() == jsonvalue.KindString {
+		if _, err := jsonvalue.Parse(given.Str()); err == nil {
+			return given.Str()
+		}
+	}
+	return given.String()
+}
+
 // invokeLambda carries out lambda:invoke: parameters as in the Invoke operation,
 // with Payload as a value.
 //
@@ -39,7 +52,7 @@ func (s *Service) invokeLambda(ctx context.Context, c machine.CallTask) (jsonval
 		Payload:       "{}",
 	}
 	if given, ok := c.Input.Get("Payload"); ok && given.Kind() != jsonvalue.KindNull {
-		in.Payload = given.String()
+		in.Payload = payloadText(given)
 	}
 	out, err := s.invoke(ctx, in)
 	if err != nil {
