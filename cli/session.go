@@ -23,6 +23,7 @@ import (
 	"github.com/crossfade-dev/crossfade/controller/probe"
 	"github.com/crossfade-dev/crossfade/controller/sfnmonitor"
 	"github.com/crossfade-dev/crossfade/controller/sfntarget"
+	"github.com/crossfade-dev/crossfade/localcloud"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -100,10 +101,10 @@ func lambdaClient(cfg aws.Config) *lambda.Client {
 	})
 }
 
-// metricDelay is how long metrics of functions may take to appear. On this
-// machine they are there at once.
+// metricDelay is how long metrics of functions may take to appear. In a cloud on
+// this machine or in this process they are there at once.
 func metricDelay(cfg aws.Config) time.Duration {
-	if cfg.BaseEndpoint != nil && isLoopback(*cfg.BaseEndpoint) {
+	if cfg.BaseEndpoint != nil && (isLoopback(*cfg.BaseEndpoint) || *cfg.BaseEndpoint == localcloud.InMemory) {
 		return 0
 	}
 	return lambdamonitor.Delay

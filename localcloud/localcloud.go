@@ -215,12 +215,15 @@ func (c *Cloud) Handler() http.Handler { return c.handler }
 // answered by this cloud in memory.
 func (c *Cloud) HTTPClient() *http.Client { return wire.NewClient(c.handler) }
 
+// InMemory is the address of a cloud in [Cloud.AWSConfig]. Nothing is sent to it.
+const InMemory = "http://crossfade.local"
+
 // AWSConfig returns a configuration whose SDK clients talk to this cloud in
 // memory.
 func (c *Cloud) AWSConfig() aws.Config {
 	return aws.Config{
 		Region:       wire.DefaultRegion,
-		BaseEndpoint: aws.String("http://crossfade.local"),
+		BaseEndpoint: aws.String(InMemory),
 		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
 		HTTPClient:   c.HTTPClient(),
 	}

@@ -39,8 +39,8 @@ const (
 	// look more often get the same counts again. Each metric read is billed,
 	// except where metrics have no delay: that is a cloud on this machine, which
 	// is asked at every look. One look at several versions is one reading still.
-	atMostEvery        = 5 * time.Second
-	atMostEveryAtOnce  = 50 * time.Millisecond
+	atMostEvery       = 5 * time.Second
+	atMostEveryAtOnce = 50 * time.Millisecond
 	// afterFailure is how soon one tries again after a reading that failed.
 	afterFailure = time.Second
 	// patience is how old counts may be when nothing can be read before that
@@ -75,7 +75,7 @@ type Monitor struct {
 var _ controller.Counter = (*Monitor)(nil)
 
 // New returns a monitor of the client's account and region. delay is how long
-// metrics may take to appear: [Delay] for AWS.
+// metrics may take to appear: [Delay] for AWS, 0 where they are there at once.
 func New(api API, delay time.Duration, c clock.Clock) *Monitor {
 	return &Monitor{api: api, delay: delay, clock: c, tallies: make(map[tallyKey]*tally)}
 }
@@ -126,7 +126,7 @@ func (m *Monitor) Counts(ctx context.Context, alias, version string, from time.T
 	if err != nil {
 		return analysis.Counts{}, err
 	}
-	if t.due(now) {
+	if m.due(t, now) {
 		m.readDue(ctx, now)
 	}
 	if t.err != nil && (t.read.IsZero() || now.Sub(t.read) >= patience) {
@@ -169,10 +169,13 @@ func (m *Monitor) tally(alias, version string, from, now time.Time) (*tally, err
 }
 
 // due says whether it is time to read a tally again.
-func (t *tally) due(now time.Time) bool {
+func (m *Monitor) due(t *tally, now time.Time) bool {
 	every := atMostEvery
-	if t.err != nil {
+	switch {
+	case t.err != nil:
 		every = afterFailure
+	case m.delay == 0:
+		every = atMostEveryAtOnce
 	}
 	age := now.Sub(t.tried)
 	return t.tried.IsZero() || age < 0 || age >= every
@@ -182,7 +185,7 @@ func (t *tally) due(now time.Time) bool {
 func (m *Monitor) readDue(ctx context.Context, now time.Time) {
 	var due []*tally
 	for _, t := range m.tallies {
-		if now.Sub(t.asked) <= company && t.due(now) {
+		if now.Sub(t.asked) <= company && m.due(t, now) {
 			due = append(due, t)
 		}
 	}

@@ -190,6 +190,24 @@ func TestMetricsAreReadAgainOnlyWhenThereCanBeNews(t *testing.T) {
 	}
 }
 
+func TestMetricsWithoutADelayAreReadAtEveryLook(t *testing.T) {
+	f, _ := newFake()
+	m := lambdamonitor.New(f, 0, f.clock)
+	for look := range 3 {
+		f.count("Invocations", "checkout:live", "2", 0, 1)
+		for range 2 { // as two checks of one look do
+			got, err := m.Counts(t.Context(), alias, "2", t0)
+			if err != nil || got.Started != look+1 || !got.AsOf.Equal(f.clock.Now()) {
+				t.Errorf("look %d: got %d invocations as of %v, error %v; want %d as of %v", look+1, got.Started, got.AsOf, err, look+1, f.clock.Now())
+			}
+		}
+		if len(f.asked) != look+1 {
+			t.Errorf("look %d: %d readings, want one for each look", look+1, len(f.asked))
+		}
+		f.pass(t, 100*time.Millisecond)
+	}
+}
+
 func TestTheVersionsOfAllRolloutsAreReadTogether(t *testing.T) {
 	f, m := newFake()
 	of := func(i int) string {
