@@ -127,6 +127,7 @@ type liveModel struct {
 	owned       bool
 	onInterrupt string // what Ctrl-C does; empty: ask
 	interrupted bool
+	leavingAt   time.Time // when the question about leaving was opened or answered beforehand
 	ask         func(ask)
 
 	scene         view.Scene
@@ -188,7 +189,7 @@ func (m liveModel) press(key tea.KeyPressMsg) liveModel {
 			m.ask(ask{kind: askLeave})
 			return m
 		}
-		m.question = question{open: true}
+		m.question, m.leavingAt = question{open: true}, m.now()
 	default:
 		for _, order := range possible(m.scene.Status) {
 			if orderKeys[order].Key == name {
@@ -200,18 +201,21 @@ func (m liveModel) press(key tea.KeyPressMsg) liveModel {
 }
 
 // interrupt is Ctrl-C: the first asks what to do about a rollout that nobody
-// else carries, or does what was said beforehand; the second leaves.
+// else carries, or does what was said beforehand; another one leaves, if it
+// comes late enough to be meant.
 func (m liveModel) interrupt() liveModel {
+	deciding := m.interrupted || m.question.open && m.question.order == ""
 	switch {
 	case !m.owned || m.scene.Status.Phase.Ended():
 		m.ask(ask{kind: askLeave})
-	case m.interrupted, m.question.open && m.question.order == "":
+	case deciding && m.now().Sub(m.leavingAt) >= deliberate:
 		m.ask(ask{kind: askDie})
+	case deciding: // the same keystroke, once more
 	case m.onInterrupt != "":
-		m.interrupted = true
+		m.interrupted, m.leavingAt = true, m.now()
 		m.ask(ask{kind: askInterrupt, reason: m.onInterrupt})
 	default:
-		m.question = question{open: true}
+		m.question, m.leavingAt = question{open: true}, m.now()
 	}
 	return m
 }
@@ -369,7 +373,7 @@ func consequence(order rollout.OrderKind, p plan.Plan, s rollout.Status) string 
 		if next := s.Step + 1; next < len(p.Steps) {
 			return fmt.Sprintf("Next step: %s → %s now, without the rest of this step.", at, view.Percent(p.Steps[next].Weight))
 		}
-		return "Next step: ends the soak now."
+		return "Next step: ends the soak now; the new version then counts as served, not as verified."
 	case rollout.Approve:
 		return fmt.Sprintf("Approve: lets it go on from %s.", at)
 	case rollout.Promote:

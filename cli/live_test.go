@@ -19,12 +19,14 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 type typist struct {
 	t     *testing.T
 	model liveModel
+	now   time.Time
 	asked []ask
 }
 
 func newTypist(t *testing.T, owned bool, st rollout.Status) *typist {
 	ty := &typist{t: t}
-	ty.model = liveModel{now: func() time.Time { return noon }, owned: owned, ask: func(a ask) { ty.asked = append(ty.asked, a) }}
+	ty.now = noon
+	ty.model = liveModel{now: func() time.Time { return ty.now }, owned: owned, ask: func(a ask) { ty.asked = append(ty.asked, a) }}
 	ty.send(tea.WindowSizeMsg{Width: 80, Height: 24})
 	ty.send(view.Scene{
 		ID:     "r-17",
@@ -124,6 +126,36 @@ func TestCtrlCAsksOnceAndLeavesTheSecondTime(t *testing.T) {
 	ty.types("ctrl+c")
 	ty.wantAsked()
 	ty.wantSeen("r: revert to the old version")
+	ty.now = ty.now.Add(deliberate)
+	ty.types("ctrl+c")
+	ty.wantAsked(ask{kind: askDie})
+}
+
+func TestCtrlCThatComesTwiceAtOnceIsOne(t *testing.T) {
+	ty := newTypist(t, true, tenPercent(rollout.Progressing))
+	ty.types("ctrl+c")
+	ty.now = ty.now.Add(deliberate - time.Millisecond)
+	ty.types("ctrl+c")
+	ty.wantAsked()
+	ty.wantSeen("r: revert to the old version")
+	ty.now = ty.now.Add(time.Millisecond)
+	ty.types("ctrl+c")
+	ty.wantAsked(ask{kind: askDie})
+}
+
+func TestCtrlCAfterStayingAsksAgain(t *testing.T) {
+	ty := newTypist(t, true, tenPercent(rollout.Progressing))
+	ty.types("ctrl+c", "esc")
+	ty.now = ty.now.Add(time.Hour)
+	ty.types("ctrl+c", "ctrl+c")
+	ty.wantAsked()
+	ty.wantSeen("r: revert to the old version")
+}
+
+func TestCtrlCAnswersTheQuestionOfALeaver(t *testing.T) {
+	ty := newTypist(t, true, tenPercent(rollout.Progressing))
+	ty.types("q")
+	ty.now = ty.now.Add(deliberate)
 	ty.types("ctrl+c")
 	ty.wantAsked(ask{kind: askDie})
 }
@@ -140,6 +172,9 @@ func TestCtrlCDoesWhatWasSaidBeforehandWithoutAsking(t *testing.T) {
 	ty := newTypist(t, true, tenPercent(rollout.Progressing))
 	ty.model.onInterrupt = interruptPause
 	ty.types("ctrl+c", "ctrl+c")
+	ty.wantAsked(ask{kind: askInterrupt, reason: interruptPause})
+	ty.now = ty.now.Add(deliberate)
+	ty.types("ctrl+c")
 	ty.wantAsked(ask{kind: askInterrupt, reason: interruptPause}, ask{kind: askDie})
 }
 
