@@ -57,16 +57,24 @@ versions to one of them: the newer with --finish, the older with --revert.`,
 }
 
 func (o adoptOptions) run(ctx context.Context, env *Env, t plan.Target) error {
-	s, err := openSession(ctx, env, o.store, o.aws)
-	if err != nil {
-		return err
-	}
-	defer s.close()
 	way := controller.Finish
 	if o.revert {
 		way = controller.Revert
 	}
-	rec, err := s.ctl.Adopt(ctx, t, way, env.person(), o.reason)
+	var stop func()
+	o.carry.signalled, stop = catchSignals()
+	defer stop()
+	var s *session
+	var rec controller.Record
+	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
+		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
+			rec, err = s.ctl.Adopt(ctx, t, way, env.person(), o.reason)
+		}
+		return err
+	})
+	if s != nil {
+		defer s.close()
+	}
 	var leased *controller.LeasedError
 	if errors.As(err, &leased) {
 		return &failure{code: ExitRefused, err: fmt.Errorf("%s is split because %s is open on it", t, leased.Lease.Rollout), next: []string{

@@ -42,6 +42,8 @@ type carrier struct {
 	notes   func() []string // of the screen; nil: none
 	// onInterrupt is what the first signal does.
 	onInterrupt string
+	// signalled brings the signals; nil where nobody caught them before.
+	signalled chan os.Signal
 
 	rec     controller.Record
 	events  []rollout.Event
@@ -75,9 +77,12 @@ var errLeft = errors.New("left")
 // carry returns the rollout's status at its end, or errLeft and its status when
 // this process does not look after it any more.
 func (c *carrier) carry(ctx context.Context) (rollout.Status, error) {
-	signalled := make(chan os.Signal, 4)
-	signal.Notify(signalled, signals...)
-	defer signal.Stop(signalled)
+	signalled := c.signalled
+	if signalled == nil {
+		var stop func()
+		signalled, stop = catchSignals()
+		defer stop()
+	}
 	// Writing to a pipe or terminal that nobody reads any more must not kill
 	// the process that looks after an alias.
 	signal.Ignore(syscall.SIGPIPE)

@@ -31,6 +31,9 @@ type carryOptions struct {
 	said        bool // onInterrupt was given: do not ask
 	json        bool
 	plain       bool
+	// signalled has what came since the command began; nil where nothing is to
+	// be started first.
+	signalled chan os.Signal
 }
 
 func (o *carryOptions) flags(cmd *cobra.Command) {
@@ -93,12 +96,20 @@ func (o deployOptions) run(ctx context.Context, env *Env, p plan.Plan, dir direc
 		}
 		return &failure{code: ExitError, err: fmt.Errorf("%s cannot be run as it is", view.Name(p))}
 	}
-	s, err := openSession(ctx, env, o.store, o.aws)
-	if err != nil {
+	var stop func()
+	o.carry.signalled, stop = catchSignals()
+	defer stop()
+	var s *session
+	var id string
+	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
+		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
+			id, err = s.begin(ctx, p, dir)
+		}
 		return err
+	})
+	if s != nil {
+		defer s.close()
 	}
-	defer s.close()
-	id, err := s.begin(ctx, p, dir)
 	switch {
 	case errors.Is(err, controller.ErrUnchanged):
 		env.say("%v", err)
@@ -252,7 +263,7 @@ func (s *session) carryToEnd(ctx context.Context, id string, o carryOptions) (ro
 	}
 	d := s.env.display(o.json, o.plain, true, said)
 	defer d.close()
-	c := &carrier{session: s, id: id, display: d, onInterrupt: o.onInterrupt}
+	c := &carrier{session: s, id: id, display: d, onInterrupt: o.onInterrupt, signalled: o.signalled}
 	return c.carry(ctx)
 }
 

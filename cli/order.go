@@ -162,13 +162,21 @@ func (o orderOptions) askReason(cmd *cobra.Command, env *Env, rec controller.Rec
 
 // takeUp carries a rollout out whose owner is gone.
 func (o orderOptions) takeUp(ctx context.Context, env *Env, rec controller.Record) error {
-	s, err := openSession(ctx, env, o.store, o.aws)
-	if err != nil {
+	var stop func()
+	o.carry.signalled, stop = catchSignals()
+	defer stop()
+	var s *session
+	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
+		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
+			err = s.adoptOwner(ctx, rec)
+		}
 		return err
+	})
+	if s != nil {
+		defer s.close()
 	}
-	defer s.close()
-	if err := s.adoptOwner(ctx, rec); err != nil {
-		return err
+	if err != nil {
+		return interruptedTakeUp(err, string(o.kind), rec.ID)
 	}
 	if o.kind == rollout.Abort {
 		return s.takeBack(ctx, rec.ID, o.carry)

@@ -64,14 +64,24 @@ func restoreFlags(cmd *cobra.Command, o *carryOptions) {
 }
 
 func (o rollbackOptions) run(ctx context.Context, env *Env, t plan.Target) error {
-	s, err := openSession(ctx, env, o.store, o.aws)
-	if err != nil {
+	var stop func()
+	o.carry.signalled, stop = catchSignals()
+	defer stop()
+	var s *session
+	var rec controller.Record
+	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
+		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
+			rec, err = s.ctl.Rollback(ctx, t, o.to, env.person(), o.reason)
+		}
 		return err
+	})
+	if s != nil {
+		defer s.close()
 	}
-	defer s.close()
-	rec, err := s.ctl.Rollback(ctx, t, o.to, env.person(), o.reason)
 	var leased *controller.LeasedError
 	if errors.As(err, &leased) && o.to == "" {
+		stop() // to wait for another process may be left at any time
+		o.carry.signalled = nil
 		env.say("%s is open on it; aborting that", leased.Lease.Rollout)
 		return s.abortOpen(ctx, leased.Lease.Rollout, o.reason, o.carry)
 	}

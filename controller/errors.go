@@ -81,3 +81,29 @@ func (e *RefusedError) Error() string {
 
 // Unwrap makes the error ErrRefused.
 func (e *RefusedError) Unwrap() error { return ErrRefused }
+
+// An UnstartedError is a start that failed after it had begun to publish. No
+// traffic was moved.
+type UnstartedError struct {
+	// Publishing is the target whose version was being published; empty when
+	// all were.
+	Publishing string
+	// Published are the targets whose version was published, with its number.
+	Published []string
+	Err       error
+}
+
+// Error says what failed, and what stays.
+func (e *UnstartedError) Error() string {
+	text := e.Err.Error()
+	if e.Publishing != "" {
+		text = e.Publishing + ": " + text
+	}
+	if len(e.Published) > 0 {
+		text += "; published before that, and staying: " + strings.Join(e.Published, ", ")
+	}
+	return text
+}
+
+// Unwrap returns what failed.
+func (e *UnstartedError) Unwrap() error { return e.Err }

@@ -134,7 +134,7 @@ func probeProblem(want plan.HTTPProbe, got analysis.Probe) string {
 // already open on an alias, ErrUnchanged means that every alias serves the
 // version already. Aliases that serve theirs are left out of a rollout that
 // moves others. After any other error nothing was moved either, but a version
-// may have been published; the error says so.
+// may have been published; the error, an [*UnstartedError], says so.
 func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Record, error) {
 	pre, err := c.Preflight(ctx, p, files)
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Recor
 	for i, r := range pre.Targets {
 		pub, err := c.publish(ctx, r, files)
 		if err != nil {
-			return Record{}, fmt.Errorf("%s: %w%s", p.Targets[i], err, staying(published))
+			return Record{}, &UnstartedError{Publishing: p.Targets[i].String(), Published: published, Err: err}
 		}
 		if r.Target.Version == "" && !pub.Reused {
 			published = append(published, p.Targets[i].String()+" "+pub.Canary)
@@ -181,7 +181,7 @@ func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Recor
 		Status: rollout.Begin(moving, targets, now),
 	}
 	if rec, err = c.create(ctx, rec, events); err != nil {
-		return Record{}, fmt.Errorf("%w%s", err, staying(published))
+		return Record{}, &UnstartedError{Published: published, Err: err}
 	}
 	return rec, nil
 }
@@ -255,12 +255,4 @@ func accepted(r Resolved, pub Published) string {
 		fmt.Fprintf(&b, "; published as %s", pub.Canary)
 	}
 	return b.String()
-}
-
-// staying says which versions a failed start leaves behind.
-func staying(published []string) string {
-	if len(published) == 0 {
-		return ""
-	}
-	return "; published before that, and staying: " + strings.Join(published, ", ")
 }
