@@ -113,7 +113,7 @@ var emptyObject = jsonvalue.ObjectOf()
 // path reads InputPath or OutputPath. A null path gives the empty object.
 func (o object) path(field string) Expression {
 	v, ok := o.v.Get(field)
-	if !ok || !o.speaks(JSONPath) {
+	if !ok || !o.speaksJSONPath() {
 		return nil
 	}
 	if v.Kind() == jsonvalue.KindNull {
@@ -134,7 +134,7 @@ func (o object) path(field string) Expression {
 // reference reads a field that must select one node.
 func (o object) reference(field string) Expression {
 	text, ok := o.get(field, jsonvalue.KindString)
-	if !ok || !o.speaks(JSONPath) {
+	if !ok || !o.speaksJSONPath() {
 		return nil
 	}
 	r, err := jsonpath.CompileReference(text.Str())
@@ -149,7 +149,7 @@ func (o object) reference(field string) Expression {
 // returns a string.
 func (o object) stringPath(field string) Expression {
 	text, ok := o.get(field, jsonvalue.KindString)
-	if !ok || !o.speaks(JSONPath) {
+	if !ok || !o.speaksJSONPath() {
 		return nil
 	}
 	e, err := compileQuery(text.Str(), field)
@@ -179,7 +179,7 @@ var stringFunctions = map[string]bool{
 func (o object) resultPath() *ResultPath {
 	const field = "ResultPath"
 	v, ok := o.v.Get(field)
-	if !ok || !o.speaks(JSONPath) {
+	if !ok || !o.speaksJSONPath() {
 		return nil
 	}
 	if v.Kind() == jsonvalue.KindNull {
@@ -197,9 +197,9 @@ func (o object) resultPath() *ResultPath {
 	return &ResultPath{reference: r}
 }
 
-// speaks reports whether a field of the language can be read here. The field was reported
-// already if not.
-func (o object) speaks(l QueryLanguage) bool { return o.language == l }
+// speaksJSONPath reports whether a field of that language can be read here. The field was
+// reported already if not.
+func (o object) speaksJSONPath() bool { return o.language == JSONPath }
 
 var errNotQuery = errors.New("neither a path nor an intrinsic function")
 

@@ -168,9 +168,10 @@ func (c *compiler) path() (argument, error) {
 		b := c.text[c.pos]
 		switch {
 		case quote != 0:
-			if b == '\\' {
+			switch b {
+			case '\\':
 				c.pos++
-			} else if b == quote {
+			case quote:
 				quote = 0
 			}
 			continue

@@ -152,7 +152,7 @@ func array(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
 }
 
 func arrayPartition(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
-	list, err := arrayArg(args, 0)
+	list, err := firstArray(args)
 	if err != nil {
 		return jsonvalue.Value{}, err
 	}
@@ -172,7 +172,7 @@ func arrayPartition(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
 }
 
 func arrayContains(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
-	list, err := arrayArg(args, 0)
+	list, err := firstArray(args)
 	if err != nil {
 		return jsonvalue.Value{}, err
 	}
@@ -208,7 +208,7 @@ func arrayRange(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
 }
 
 func arrayGetItem(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
-	list, err := arrayArg(args, 0)
+	list, err := firstArray(args)
 	if err != nil {
 		return jsonvalue.Value{}, err
 	}
@@ -223,7 +223,7 @@ func arrayGetItem(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
 }
 
 func arrayLength(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
-	list, err := arrayArg(args, 0)
+	list, err := firstArray(args)
 	if err != nil {
 		return jsonvalue.Value{}, err
 	}
@@ -232,7 +232,7 @@ func arrayLength(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
 
 // arrayUnique keeps the first of equal elements.
 func arrayUnique(_ Env, args []jsonvalue.Value) (jsonvalue.Value, error) {
-	list, err := arrayArg(args, 0)
+	list, err := firstArray(args)
 	if err != nil {
 		return jsonvalue.Value{}, err
 	}
@@ -379,11 +379,11 @@ func uuid(env Env, _ []jsonvalue.Value) (jsonvalue.Value, error) {
 	return jsonvalue.String(env.UUID()), nil
 }
 
-func arrayArg(args []jsonvalue.Value, i int) (jsonvalue.Value, error) {
-	if args[i].Kind() != jsonvalue.KindArray {
-		return jsonvalue.Value{}, fmt.Errorf("argument %d is no array but %s", i+1, args[i].Kind())
+func firstArray(args []jsonvalue.Value) (jsonvalue.Value, error) {
+	if args[0].Kind() != jsonvalue.KindArray {
+		return jsonvalue.Value{}, fmt.Errorf("argument 1 is no array but %s", args[0].Kind())
 	}
-	return args[i], nil
+	return args[0], nil
 }
 
 func textArg(args []jsonvalue.Value, i int) (string, error) {

@@ -147,7 +147,7 @@ func fnDistinct(c *callContext, args []value) (value, error) {
 			return value{}, err
 		}
 		if v.kind != arrayKind && v.kind != objectKind {
-			key := scalarKey{v.kind, v.num, v.str, v.ref}
+			key := scalarKey(v)
 			if v.kind == numberKind {
 				key.str = "" // the literal it came from
 			}

@@ -1,6 +1,7 @@
 package jsonata
 
 import (
+	"errors"
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 )
 
@@ -152,7 +153,7 @@ func (ev *evaluator) body(n *node, input value, f *frame) (value, *tail, error) 
 				if err != nil {
 					return value{}, nil, at(err, n.pos, procedureName(n.left))
 				}
-				v, err = ev.finish(n, v, input, f)
+				v, err = ev.finish(n, v, f)
 				return v, nil, err
 			}
 			return value{}, &tail{fn, args, input, f}, nil
@@ -271,7 +272,7 @@ func customFunction(name string, custom *Function) (*function, error) {
 			}
 		}
 		result, err := custom.Call(plain)
-		if e, ok := err.(*Error); ok {
+		if e := (*Error)(nil); errors.As(err, &e) {
 			return value{}, e
 		}
 		if err != nil {

@@ -124,14 +124,14 @@ func (ev *evaluator) eval(n *node, input value, f *frame) (value, error) {
 	}
 	v, err := ev.evalNode(n, input, f)
 	if err == nil {
-		v, err = ev.finish(n, v, input, f)
+		v, err = ev.finish(n, v, f)
 	}
 	ev.depth++
 	return v, err
 }
 
 // finish applies to a value what follows the node: filters, a group, [].
-func (ev *evaluator) finish(n *node, v value, input value, f *frame) (value, error) {
+func (ev *evaluator) finish(n *node, v value, f *frame) (value, error) {
 	var err error
 	for _, s := range n.filter {
 		if v, err = ev.filter(s.filter, v, f); err != nil {

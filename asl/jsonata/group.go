@@ -12,10 +12,9 @@ type bucket struct {
 // key, the value for all items that gave it.
 func (ev *evaluator) group(n *node, input value, f *frame) (value, error) {
 	var l *list
-	switch {
-	case input.kind == arrayKind:
+	if input.kind == arrayKind {
 		l = input.list()
-	default:
+	} else {
 		l = &list{items: []value{input}}
 	}
 	if l.len() == 0 {

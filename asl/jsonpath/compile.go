@@ -204,13 +204,13 @@ func (c *compiler) arguments() ([]operand, error) {
 
 // bracketed reads what stands between brackets.
 func (c *compiler) bracketed() (step, error) {
-	switch b := c.peek(); {
-	case b == '*':
+	switch c.peek() {
+	case '*':
 		c.pos++
 		return wildcard{}, nil
-	case b == '\'' || b == '"':
+	case '\'', '"':
 		return c.names()
-	case b == '?':
+	case '?':
 		c.pos++
 		c.blanks()
 		if !c.take("(") {

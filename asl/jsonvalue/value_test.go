@@ -2,6 +2,7 @@ package jsonvalue
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -66,8 +67,8 @@ func TestWhatIsNotJSONIsRefusedWithPlaceAndReason(t *testing.T) {
 		{``, 1, 1, "Unexpected end-of-input: no content"},
 	} {
 		_, err := Parse(row.text)
-		got, ok := err.(*SyntaxError)
-		if !ok {
+		var got *SyntaxError
+		if !errors.As(err, &got) {
 			t.Errorf("Parse(%q) returns %v, want a SyntaxError", row.text, err)
 			continue
 		}

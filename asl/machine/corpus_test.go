@@ -238,7 +238,6 @@ type answer struct {
 	worker            string
 	submitted, output any
 	failed            bool
-	stage             Stage
 	error, cause      *string
 }
 

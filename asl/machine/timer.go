@@ -60,9 +60,9 @@ func (ts *timers) add(at time.Time, f *frame, k timerKind) {
 	}
 }
 
-func (ts *timers) pop() timer {
+// pop drops the earliest timer.
+func (ts *timers) pop() {
 	h := *ts
-	first := h[0]
 	n := len(h) - 1
 	h[0], h[n] = h[n], timer{}
 	h = h[:n]
@@ -84,7 +84,6 @@ func (ts *timers) pop() timer {
 		h = nil
 	}
 	*ts = h
-	return first
 }
 
 // first returns the earliest timer that is still waited for, without taking it.
