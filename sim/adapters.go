@@ -31,7 +31,7 @@ var errLost = errors.New("connection reset")
 // call lets a call take its time, in which other things happen, and fail. do is
 // what it does; it may be done and reported as failed. writes says that do may
 // be repeated later by an impatient client.
-func (a adapters) call(ctx context.Context, name string, writes bool, do func() error) error {
+func (a adapters) call(name string, writes bool, do func() error) error {
 	w := a.w
 	w.mayCrash(a.by, name+", before")
 	w.pass(w.between(0, w.faults.slow))
@@ -80,7 +80,7 @@ func (w *world) find(alias string) (*service, error) {
 
 // Routing reads what the alias does, or did a little earlier.
 func (a adapters) Routing(ctx context.Context, alias string) (r rollout.Routing, err error) {
-	err = a.call(ctx, "read", false, func() error {
+	err = a.call("read", false, func() error {
 		s, err := a.w.find(alias)
 		if err == nil {
 			r = oriented(s.read())
@@ -92,7 +92,7 @@ func (a adapters) Routing(ctx context.Context, alias string) (r rollout.Routing,
 
 // Shift reads, compares, writes and reads back.
 func (a adapters) Shift(ctx context.Context, alias string, from, to rollout.Routing) error {
-	a.w.watchRequest(a.by, alias, from, to)
+	a.w.watchRequest(a.by, alias, to)
 	a.asked, a.deadline = a.w.now, a.w.now.Add(callTimeout)
 	if l, ok, _ := a.w.store.inner.Lease(ctx, alias); ok && l.Until.Sub(a.w.clock()) < callTimeout {
 		a.deadline = a.w.now.Add(l.Until.Sub(a.w.clock()))
@@ -107,7 +107,7 @@ func (a adapters) Shift(ctx context.Context, alias string, from, to rollout.Rout
 	if !seen.Same(from) && !seen.Same(to) {
 		return fmt.Errorf("alias %s has %+v: %w", alias, seen, controller.ErrConflict)
 	}
-	err = a.call(ctx, "write", true, func() error {
+	err = a.call("write", true, func() error {
 		s, err := a.w.find(alias)
 		if err != nil {
 			return err
@@ -134,7 +134,7 @@ func (a adapters) Shift(ctx context.Context, alias string, from, to rollout.Rout
 
 // Versions lists versions, newest first.
 func (a adapters) Versions(ctx context.Context, alias string) (list []controller.Version, err error) {
-	err = a.call(ctx, "versions", false, func() error {
+	err = a.call("versions", false, func() error {
 		s, err := a.w.find(alias)
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func (a adapters) Versions(ctx context.Context, alias string) (list []controller
 
 // InUse says whether executions of a version run.
 func (a adapters) InUse(ctx context.Context, alias, version string) (use controller.Use, err error) {
-	err = a.call(ctx, "in use", false, func() error {
+	err = a.call("in use", false, func() error {
 		s, err := a.w.find(alias)
 		if err == nil && s.index(version) >= 0 && s.versions[s.index(version)].executing {
 			use = controller.Executing
@@ -166,7 +166,7 @@ func (a adapters) InUse(ctx context.Context, alias, version string) (use control
 
 // DeleteVersion deletes a version.
 func (a adapters) DeleteVersion(ctx context.Context, alias, version string) error {
-	return a.call(ctx, "delete", true, func() error {
+	return a.call("delete", true, func() error {
 		s, err := a.w.find(alias)
 		if err != nil {
 			return err
@@ -178,7 +178,7 @@ func (a adapters) DeleteVersion(ctx context.Context, alias, version string) erro
 
 // Resolve finds the resource that a target names.
 func (a adapters) Resolve(ctx context.Context, t plan.Target, _ controller.Files) (r controller.Resolved, err error) {
-	err = a.call(ctx, "resolve", false, func() error {
+	err = a.call("resolve", false, func() error {
 		for _, s := range a.w.services {
 			if s.name != t.Name {
 				continue
@@ -203,7 +203,7 @@ func (a adapters) Resolve(ctx context.Context, t plan.Target, _ controller.Files
 
 // Publish publishes a version.
 func (a adapters) Publish(ctx context.Context, r controller.Resolved, _ controller.Files) (p controller.Published, err error) {
-	err = a.call(ctx, "publish", false, func() error {
+	err = a.call("publish", false, func() error {
 		s := a.w.services[slices.IndexFunc(a.w.services, func(s *service) bool { return s.name == r.Target.Name })]
 		switch {
 		case r.Version != "":
@@ -220,7 +220,7 @@ func (a adapters) Publish(ctx context.Context, r controller.Resolved, _ controll
 
 // CreateAlias creates an alias.
 func (a adapters) CreateAlias(ctx context.Context, alias, version string) error {
-	return a.call(ctx, "create alias", true, func() error {
+	return a.call("create alias", true, func() error {
 		for _, s := range a.w.services {
 			if s.arn == alias && s.gone {
 				s.gone = false
@@ -241,7 +241,7 @@ func (a adapters) CreateAlias(ctx context.Context, alias, version string) error 
 
 // Alarms reads alarms.
 func (a adapters) Alarms(ctx context.Context, names []string) (states map[string]analysis.AlarmState, err error) {
-	err = a.call(ctx, "alarms", false, func() error {
+	err = a.call("alarms", false, func() error {
 		states = make(map[string]analysis.AlarmState)
 		for _, name := range names {
 			states[name] = a.w.alarms[name]
@@ -257,7 +257,7 @@ func (a adapters) Alarms(ctx context.Context, names []string) (states map[string
 
 // Counts counts outcomes.
 func (a adapters) Counts(ctx context.Context, alias, version string, _ time.Time) (c analysis.Counts, err error) {
-	err = a.call(ctx, "counts", false, func() error {
+	err = a.call("counts", false, func() error {
 		s, err := a.w.find(alias)
 		if err == nil {
 			c = s.counts(version)

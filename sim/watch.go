@@ -30,7 +30,7 @@ func (w *world) openOn(alias string) (controller.Record, int, bool) {
 }
 
 // watchRequest looks at a shift at the moment when a controller asks for it.
-func (w *world) watchRequest(by *actor, alias string, from, to rollout.Routing) {
+func (w *world) watchRequest(by *actor, alias string, to rollout.Routing) {
 	l, ok, _ := w.store.inner.Lease(w.ctx, alias)
 	rec, i, open := w.openOn(alias)
 	if w.setBack > 0 && open && l.Owner != by.name {
