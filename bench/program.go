@@ -24,9 +24,9 @@ func program(o options) ([]measurement, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }() // what stays in the temporary folder is the system's to remove
 		path = filepath.Join(dir, "crossfade")
-		build := exec.Command("go", "build", "-trimpath", "-o", path, "./cmd/crossfade")
+		build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, "./cmd/crossfade")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("go build: %w: %s", err, out)

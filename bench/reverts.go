@@ -37,8 +37,8 @@ func reverts(o options) ([]measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer cloud.Close()
-	go func() { _ = cloud.Run(ctx) }() // ends with ctx; what it says then is that
+	defer func() { _ = cloud.Close() }() // nothing of it is kept
+	go func() { _ = cloud.Run(ctx) }()   // ends with ctx; what it says then is that
 
 	cfg := cloud.AWSConfig()
 	states, alarms := sfn.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)

@@ -30,22 +30,22 @@ func starts(o options) ([]measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer cloud.Close()
-	go func() { _ = cloud.Run(ctx) }() // ends with ctx; what it says then is that
+	defer func() { _ = cloud.Close() }() // nothing of it is kept
+	go func() { _ = cloud.Run(ctx) }()   // ends with ctx; what it says then is that
 	alias, err := splitAlias(ctx, sfn.NewFromConfig(cloud.AWSConfig()))
 	if err != nil {
 		return nil, err
 	}
-	local, err := serve(cloud.Handler())
+	local, err := serve(ctx, cloud.Handler())
 	if err != nil {
 		return nil, err
 	}
-	defer local.Close()
+	defer func() { _ = local.Close() }() // it has no requests any more
 	answer, header, err := oneAnswer(local.url, alias)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bare, err := serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
@@ -57,7 +57,7 @@ func starts(o options) ([]measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer bare.Close()
+	defer func() { _ = bare.Close() }()
 
 	var out []measurement
 	for _, clients := range []int{1, 32} {
@@ -127,8 +127,8 @@ type listening struct {
 	url string
 }
 
-func serve(h http.Handler) (*listening, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(ctx context.Context, h http.Handler) (*listening, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

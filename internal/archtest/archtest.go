@@ -44,7 +44,7 @@ func ReadTable(file string) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it is only read
 	var rows []Row
 	inTable := false
 	scanner := bufio.NewScanner(f)

@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// ErrAbsent: there is no corpus on this machine.
+// ErrAbsent says that there is no corpus on this machine.
 var ErrAbsent = errors.New("the recorded AWS cases are not here: set CROSSFADE_CONFORMANCE to their folder")
 
 // Find returns the corpus's folder: $CROSSFADE_CONFORMANCE, or
