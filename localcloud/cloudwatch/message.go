@@ -15,7 +15,7 @@ import (
 type snsMessage struct {
 	AlarmName                          string
 	AlarmDescription                   *string
-	AWSAccountId                       string
+	AWSAccountID                       string `json:"AWSAccountId"`
 	AlarmConfigurationUpdatedTimestamp string `json:",omitempty"`
 	NewStateValue                      alarm.Value
 	NewStateReason                     string
@@ -98,7 +98,7 @@ func message(e *entry, before alarm.State) string {
 	m := snsMessage{
 		AlarmName:        e.name(),
 		AlarmDescription: e.description(),
-		AWSAccountId:     e.Owner.Account,
+		AWSAccountID:     e.Owner.Account,
 		NewStateValue:    e.State.Value,
 		NewStateReason:   e.State.Reason,
 		StateChangeTime:  stamp(e.State.Changed),

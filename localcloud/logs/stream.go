@@ -206,7 +206,7 @@ func (st *stream) lastEvent() int64 {
 // between returns the indexes of the events from since up to, and without,
 // until; nil leaves an end open.
 func (st *stream) between(since int64, start, end *int64) (from, to int) {
-	from, to = 0, len(st.events)
+	to = len(st.events)
 	if start != nil {
 		since = max(since, *start)
 	}
