@@ -272,7 +272,7 @@ func customFunction(name string, custom *Function) (*function, error) {
 			}
 		}
 		result, err := custom.Call(plain)
-		if e := (*Error)(nil); errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			return value{}, e
 		}
 		if err != nil {

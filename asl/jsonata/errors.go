@@ -152,7 +152,7 @@ func shortened(text string) string {
 // at gives an error that has no place yet the place and name of the call that
 // raised it.
 func at(err error, pos int, token string) error {
-	if e := (*Error)(nil); errors.As(err, &e) && e.Position < 0 {
+	if e, ok := errors.AsType[*Error](err); ok && e.Position < 0 {
 		located := *e
 		located.Position = pos
 		if located.Token == "" {

@@ -67,8 +67,8 @@ func TestWhatIsNotJSONIsRefusedWithPlaceAndReason(t *testing.T) {
 		{``, 1, 1, "Unexpected end-of-input: no content"},
 	} {
 		_, err := Parse(row.text)
-		var got *SyntaxError
-		if !errors.As(err, &got) {
+		got, ok := errors.AsType[*SyntaxError](err)
+		if !ok {
 			t.Errorf("Parse(%q) returns %v, want a SyntaxError", row.text, err)
 			continue
 		}
