@@ -13,7 +13,7 @@ import (
 func (s *Store) Acquire(ctx context.Context, id, owner string, now, until time.Time) ([]controller.Lease, error) {
 	var leases []controller.Lease
 	err := s.update(ctx, "acquire", func(t tx) error {
-		if _, err := t.open(id); err != nil {
+		if err := t.open(id); err != nil {
 			return err
 		}
 		var err error
@@ -58,11 +58,7 @@ func (s *Store) Release(ctx context.Context, leases []controller.Lease) error {
 
 // Lease returns who holds the alias.
 func (s *Store) Lease(ctx context.Context, alias string) (controller.Lease, bool, error) {
-	st, err := s.stmt(ctx, s.read, "lease")
-	if err != nil {
-		return controller.Lease{}, false, s.wrap("lease", err)
-	}
-	l, err := scanLease(st.QueryRowContext(ctx, alias))
+	l, err := queryRow(ctx, s, "lease", scanLease, alias)
 	if noRow(err) {
 		return controller.Lease{}, false, nil
 	}

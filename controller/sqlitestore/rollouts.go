@@ -54,11 +54,7 @@ func (s *Store) Create(ctx context.Context, rec controller.Record, until time.Ti
 
 // Load returns a rollout by ID.
 func (s *Store) Load(ctx context.Context, id string) (controller.Record, error) {
-	st, err := s.stmt(ctx, s.read, "load")
-	if err != nil {
-		return controller.Record{}, s.wrap("load", err)
-	}
-	rec, err := scanRecord(st.QueryRowContext(ctx, id))
+	rec, err := queryRow(ctx, s, "load", scanRecord, id)
 	if noRow(err) {
 		return controller.Record{}, notFound(id)
 	}
@@ -137,27 +133,32 @@ type head struct {
 	phase                    string
 }
 
-func (t tx) head(id string) (h head, err error) {
-	err = t.row("rollout_head", id).Scan(&h.revision, &h.ended, &h.events, &h.orders, &h.phase)
+func scanHead(row scanner) (h head, err error) {
+	err = row.Scan(&h.revision, &h.ended, &h.events, &h.orders, &h.phase)
+	return h, err
+}
+
+func (t tx) head(id string) (head, error) {
+	h, err := scanHead(t.row("rollout_head", id))
 	if noRow(err) {
 		err = notFound(id)
 	}
 	return h, err
 }
 
-// open is head for what only an open rollout can do.
-func (t tx) open(id string) (head, error) {
+// open returns an error unless the rollout is there and open.
+func (t tx) open(id string) error {
 	h, err := t.head(id)
 	if err == nil && h.ended {
 		err = fmt.Errorf("rollout %s: %w: %s", id, controller.ErrEnded, h.phase)
 	}
-	return h, err
+	return err
 }
 
 // Order appends a person's order.
 func (s *Store) Order(ctx context.Context, id string, o rollout.Order) (int64, error) {
 	err := s.update(ctx, "order", func(t tx) error {
-		if _, err := t.open(id); err != nil {
+		if err := t.open(id); err != nil {
 			return err
 		}
 		if err := t.row("next_order", id).Scan(&o.Number); err != nil {
@@ -223,12 +224,7 @@ func (t tx) appendEvents(id string, after int64, events []rollout.Event) error {
 
 // exists is ErrNotFound for an unknown rollout.
 func (s *Store) exists(ctx context.Context, id string) error {
-	st, err := s.stmt(ctx, s.read, "rollout_head")
-	if err != nil {
-		return s.wrap("read", err)
-	}
-	var h head
-	err = st.QueryRowContext(ctx, id).Scan(&h.revision, &h.ended, &h.events, &h.orders, &h.phase)
+	_, err := queryRow(ctx, s, "rollout_head", scanHead, id)
 	if noRow(err) {
 		return notFound(id)
 	}
@@ -239,7 +235,7 @@ func notFound(id string) error { return fmt.Errorf("rollout %s: %w", id, control
 
 // query reads rows, each with scan.
 func query[T any](ctx context.Context, s *Store, name string, scan func(scanner) (T, error), args ...any) ([]T, error) {
-	st, err := s.stmt(ctx, s.read, name)
+	st, err := s.stmt(ctx, s.read, name) //nolint:sqlclosecheck // the store keeps its statements
 	if err != nil {
 		return nil, s.wrap(name, err)
 	}
@@ -257,6 +253,15 @@ func query[T any](ctx context.Context, s *Store, name string, scan func(scanner)
 		list = append(list, v)
 	}
 	return list, s.wrap(name, rows.Err())
+}
+
+// queryRow reads one row with scan.
+func queryRow[T any](ctx context.Context, s *Store, name string, scan func(scanner) (T, error), args ...any) (v T, err error) {
+	st, err := s.stmt(ctx, s.read, name) //nolint:sqlclosecheck // the store keeps its statements
+	if err != nil {
+		return v, err
+	}
+	return scan(st.QueryRowContext(ctx, args...))
 }
 
 // scanner is a row.

@@ -128,7 +128,7 @@ func (s *Store) stmt(ctx context.Context, db *sql.DB, name string) (*sql.Stmt, e
 	if st := s.stmts[key]; st != nil {
 		return st, nil
 	}
-	st, err := db.PrepareContext(ctx, text(name))
+	st, err := db.PrepareContext(ctx, text(name)) //nolint:sqlclosecheck // kept until the store closes
 	if err != nil {
 		return nil, err
 	}

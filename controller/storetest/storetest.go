@@ -474,13 +474,16 @@ func callersDoNotShare(t *testing.T, s controller.Store) {
 	}
 }
 
-// race runs n functions at once and returns how many of them had no error; the
+// racers is how many callers a race has.
+const racers = 8
+
+// race runs f for each racer at once and returns how many had no error; the
 // others must have want.
-func race(t *testing.T, n int, want error, f func(ctx context.Context, i int) error) int {
+func race(t *testing.T, want error, f func(ctx context.Context, i int) error) int {
 	t.Helper()
 	var wg sync.WaitGroup
-	errs := make([]error, n)
-	for i := range n {
+	errs := make([]error, racers)
+	for i := range racers {
 		wg.Go(func() { errs[i] = f(t.Context(), i) })
 	}
 	wg.Wait()
@@ -496,7 +499,7 @@ func race(t *testing.T, n int, want error, f func(ctx context.Context, i int) er
 }
 
 func concurrentCreate(t *testing.T, s controller.Store) {
-	won := race(t, 8, controller.ErrLeased, func(ctx context.Context, i int) error {
+	won := race(t, controller.ErrLeased, func(ctx context.Context, i int) error {
 		_, err := s.Create(ctx, Record(fmt.Sprintf("r-%d", i), "ann", "a:1"), t0.Add(time.Minute), nil)
 		return err
 	})
@@ -507,7 +510,7 @@ func concurrentCreate(t *testing.T, s controller.Store) {
 
 func concurrentSave(t *testing.T, s controller.Store) {
 	rec, leases := create(t, s, Record("r-1", "ann", "a:1"))
-	won := race(t, 8, controller.ErrConflict, func(ctx context.Context, i int) error {
+	won := race(t, controller.ErrConflict, func(ctx context.Context, i int) error {
 		_, err := s.Save(ctx, rec.Clone(), leases, []rollout.Event{{Text: fmt.Sprint(i)}}, nil)
 		return err
 	})
@@ -519,7 +522,7 @@ func concurrentSave(t *testing.T, s controller.Store) {
 func concurrentAcquire(t *testing.T, s controller.Store) {
 	create(t, s, Record("r-1", "ann", "a:1", "a:2"))
 	at := t0.Add(time.Hour)
-	won := race(t, 8, controller.ErrLeased, func(ctx context.Context, i int) error {
+	won := race(t, controller.ErrLeased, func(ctx context.Context, i int) error {
 		_, err := s.Acquire(ctx, "r-1", fmt.Sprintf("owner-%d", i), at, at.Add(time.Minute))
 		return err
 	})
@@ -530,10 +533,9 @@ func concurrentAcquire(t *testing.T, s controller.Store) {
 
 func concurrentOrders(t *testing.T, s controller.Store) {
 	create(t, s, Record("r-1", "ann", "a:1"))
-	const n = 8
 	var mu sync.Mutex
 	var numbers []int64
-	race(t, n, nil, func(ctx context.Context, i int) error {
+	race(t, nil, func(ctx context.Context, i int) error {
 		number, err := s.Order(ctx, "r-1", rollout.Order{Kind: rollout.Pause, By: fmt.Sprint(i)})
 		mu.Lock()
 		defer mu.Unlock()
@@ -543,7 +545,7 @@ func concurrentOrders(t *testing.T, s controller.Store) {
 	slices.Sort(numbers)
 	for i, number := range numbers {
 		if number != int64(i)+1 {
-			t.Fatalf("numbers %v, want 1 to %d", numbers, n)
+			t.Fatalf("numbers %v, want 1 to %d", numbers, racers)
 		}
 	}
 }
