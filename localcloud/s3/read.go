@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,9 +44,9 @@ func spanOf(header *string, size int64) (span, error) {
 	unsatisfiable := refused(http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable").
 		With("RangeRequested", *header).With("ActualObjectSize", size)
 	if first == "" { // the last bytes
-		n, err := strconv.ParseInt(last, 10, 64)
+		n, ok := byteNumber(last)
 		switch {
-		case err != nil:
+		case !ok:
 			return whole, nil
 		case n == 0 || size == 0:
 			return span{}, unsatisfiable
@@ -53,13 +54,13 @@ func spanOf(header *string, size int64) (span, error) {
 		n = min(n, size)
 		return span{from: size - n, size: n}, nil
 	}
-	from, err := strconv.ParseInt(first, 10, 64)
-	if err != nil {
+	from, ok := byteNumber(first)
+	if !ok {
 		return whole, nil
 	}
 	to := size - 1
 	if last != "" {
-		if to, err = strconv.ParseInt(last, 10, 64); err != nil || to < from {
+		if to, ok = byteNumber(last); !ok || to < from {
 			return whole, nil
 		}
 		to = min(to, size-1)
@@ -68,6 +69,11 @@ func spanOf(header *string, size int64) (span, error) {
 		return span{}, unsatisfiable
 	}
 	return span{from: from, size: to - from + 1}, nil
+}
+
+func byteNumber(text string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil
 }
 
 // spanOfPart returns the bytes of a part of an object.
@@ -161,7 +167,7 @@ func (r *reader) Read(b []byte) (int, error) {
 		}
 		n, err := r.open.Read(b[:min(int64(len(b)), r.left)])
 		r.left -= int64(n)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = r.open.Close()
 			r.open = nil
 		}

@@ -52,7 +52,6 @@ type memberPlan struct {
 
 var (
 	timeType   = reflect.TypeFor[time.Time]()
-	stringType = reflect.TypeFor[string]()
 	streamType = reflect.TypeFor[Stream]()
 )
 

@@ -160,7 +160,6 @@ func (r *route) labels(parts []string) map[string]string {
 
 // A restDecoder reads what a request has outside of its body.
 type restDecoder struct {
-	walk
 	request *http.Request
 	labels  map[string]string
 	query   url.Values

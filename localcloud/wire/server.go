@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -186,7 +187,7 @@ func (s *Server) run(ctx context.Context, op *boundOp, in reflect.Value, missing
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			if r == http.ErrAbortHandler {
+			if err, _ := r.(error); errors.Is(err, http.ErrAbortHandler) {
 				panic(r)
 			}
 			s.config.Log.Error("operation panicked", "operation", op.Name, "panic", r, "stack", string(debug.Stack()))

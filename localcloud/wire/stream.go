@@ -98,10 +98,10 @@ type payloadReader struct{ in io.Reader }
 
 func (p payloadReader) Read(b []byte) (int, error) {
 	n, err := p.in.Read(b)
-	if err != nil && err != io.EOF {
-		err = payloadError(err)
+	if err == nil || err == io.EOF { //nolint:errorlint // the end itself; a chunk that breaks off has an error around it
+		return n, err
 	}
-	return n, err
+	return n, payloadError(err)
 }
 
 // Close does nothing: the server closes the request's body.
@@ -198,7 +198,7 @@ func (c *chunks) next() error {
 	c.done = true
 	for {
 		line, err := c.line()
-		if err == io.EOF || err == nil && line == "" {
+		if errors.Is(err, io.EOF) || err == nil && line == "" {
 			break
 		}
 		if err != nil {

@@ -34,23 +34,6 @@ type Service struct {
 	Errors []ErrorShape
 }
 
-// operation returns the operation called name, or nil.
-func (s *Service) operation(name string) *Operation {
-	lo, hi := 0, len(s.Operations)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if s.Operations[mid].Name < name {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo < len(s.Operations) && s.Operations[lo].Name == name {
-		return &s.Operations[lo]
-	}
-	return nil
-}
-
 // errorShape returns the error whose shape is called name, or nil.
 func (s *Service) errorShape(name string) *ErrorShape {
 	lo, hi := 0, len(s.Errors)
