@@ -62,7 +62,7 @@ func (sp *space) reserved(without *function) int {
 }
 
 func (s *Service) putFunctionConcurrency(ctx context.Context, in *lambdaapi.PutFunctionConcurrencyRequest) (*lambdaapi.Concurrency, error) {
-	f, _, _, err := s.findUnqualified(ctx, in.FunctionName)
+	f, err := s.findUnqualified(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *Service) getFunctionConcurrency(ctx context.Context, in *lambdaapi.GetF
 }
 
 func (s *Service) deleteFunctionConcurrency(ctx context.Context, in *lambdaapi.DeleteFunctionConcurrencyRequest) (*wire.Nothing, error) {
-	f, _, _, err := s.findUnqualified(ctx, in.FunctionName)
+	f, err := s.findUnqualified(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
@@ -339,13 +338,4 @@ func nonEmpty(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// numberOf reads a version's number; 0 if it is none.
-func numberOf(qualifier string) int {
-	n, err := strconv.Atoi(qualifier)
-	if err != nil {
-		return 0
-	}
-	return n
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -141,7 +142,7 @@ func unparsed(payload []byte) error {
 	var v any
 	err := json.Unmarshal(payload, &v)
 	text := "Unexpected end-of-input"
-	if syntax, ok := err.(*json.SyntaxError); ok && int(syntax.Offset) <= len(payload) && syntax.Offset > 0 {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && int(syntax.Offset) <= len(payload) && syntax.Offset > 0 {
 		before := payload[:syntax.Offset-1]
 		line += bytes.Count(before, []byte("\n"))
 		column = len(before) - bytes.LastIndexByte(before, '\n')
@@ -209,7 +210,7 @@ func (s *Service) run(ctx context.Context, f *function, qualifier string, r Requ
 	defer m.end()
 	response, err := s.runtime.Invoke(ctx, v.runs(started).version(), r)
 	if err != nil {
-		if _, ok := err.(*wire.Error); ok {
+		if _, ok := errors.AsType[*wire.Error](err); ok {
 			return run{version: name}, err
 		}
 		return run{version: name}, lambdaapi.NewServiceException("The function could not be run: "+err.Error()).With("Type", "Service")

@@ -83,7 +83,8 @@ func TestADryRunAndAnEventAnswerNothing(t *testing.T) {
 			t.Errorf("%s: got status %d, payload %q, version %v; want %d and nothing", kind, out.StatusCode, out.Payload, out.ExecutedVersion, status)
 		}
 	}
-	out, err := w.InvokeAsync(t.Context(), &awslambda.InvokeAsyncInput{FunctionName: aws.String("roast"), InvokeArgs: bytes.NewReader([]byte(`{}`))})
+	//lint:ignore SA1019 the deprecated operation is what this tests
+	out, err := w.InvokeAsync(t.Context(), &awslambda.InvokeAsyncInput{FunctionName: aws.String("roast"), InvokeArgs: bytes.NewReader([]byte(`{}`))}) //nolint:staticcheck // as above
 	w.must(err)
 	if out.Status != 202 {
 		t.Errorf("InvokeAsync: got status %d, want 202", out.Status)

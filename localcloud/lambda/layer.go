@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -387,7 +388,7 @@ func (s *Service) changeLayerPolicy(ctx context.Context, given string, number in
 // missingLayer returns err, or if it says that there is no such resource, one
 // that names it.
 func missingLayer(ctx context.Context, err error, given string, number int64) error {
-	if err != errNoResource {
+	if !errors.Is(err, errNoResource) {
 		return err
 	}
 	if !strings.HasPrefix(given, "arn:") {

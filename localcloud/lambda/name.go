@@ -102,17 +102,17 @@ func (s *Service) find(ctx context.Context, name string, qualifier *string) (*fu
 }
 
 // findUnqualified finds a function for what only whole functions have.
-func (s *Service) findUnqualified(ctx context.Context, name string) (*function, *control, reference, error) {
+func (s *Service) findUnqualified(ctx context.Context, name string) (*function, error) {
 	r, err := s.reference(ctx, name, nil)
 	if err != nil {
-		return nil, nil, r, err
+		return nil, err
 	}
 	if r.qualifier != "" {
-		return nil, nil, r, invalid("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation." +
+		return nil, invalid("This operation is permitted on Lambda functions only. Aliases and versions do not support this operation." +
 			" Please specify either a function name or an unqualified function ARN.")
 	}
-	f, c, err := s.function(r)
-	return f, c, r, err
+	f, _, err := s.function(r)
+	return f, err
 }
 
 // isAlias says whether a qualifier can only be the name of an alias.

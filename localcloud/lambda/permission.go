@@ -88,25 +88,25 @@ func (p *policy) without(id, revision string) (*policy, error) {
 }
 
 // policyTarget finds the function, version or alias that a policy is about.
-func (s *Service) policyTarget(ctx context.Context, name string, qualifier *string) (*function, *control, reference, error) {
+func (s *Service) policyTarget(ctx context.Context, name string, qualifier *string) (*function, reference, error) {
 	r, err := s.reference(ctx, name, qualifier)
 	if err != nil {
-		return nil, nil, r, err
+		return nil, r, err
 	}
 	if r.qualifier == latest {
-		return nil, nil, r, invalid("We currently do not support adding policies for $LATEST.")
+		return nil, r, invalid("We currently do not support adding policies for $LATEST.")
 	}
 	f, c, _ := s.function(r)
 	if f == nil {
-		return nil, nil, r, functionGone(r.functionARN())
+		return nil, r, functionGone(r.functionARN())
 	}
 	if c.resolve(r.qualifier) == nil {
 		if isAlias(r.qualifier) {
-			return nil, nil, r, notFound("Cannot find alias arn: " + r.arn())
+			return nil, r, notFound("Cannot find alias arn: " + r.arn())
 		}
-		return nil, nil, r, functionGone(r.arn())
+		return nil, r, functionGone(r.arn())
 	}
-	return f, c, r, nil
+	return f, r, nil
 }
 
 // policyRevision is what a change of a policy has to name: the policy's, or as
@@ -124,7 +124,7 @@ func (s *Service) policyRevision(c *control, qualifier string) string {
 }
 
 func (s *Service) addPermission(ctx context.Context, in *lambdaapi.AddPermissionRequest) (*lambdaapi.AddPermissionResponse, error) {
-	f, _, r, err := s.policyTarget(ctx, in.FunctionName, in.Qualifier)
+	f, r, err := s.policyTarget(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (s *Service) removePermission(ctx context.Context, in *lambdaapi.RemovePerm
 	if s.space(r.place).function(r.name) == nil {
 		return nil, notFound("No policy found for: " + r.functionARN())
 	}
-	f, _, _, err := s.policyTarget(ctx, in.FunctionName, in.Qualifier)
+	f, _, err := s.policyTarget(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
