@@ -94,9 +94,10 @@ func (l *requestLog) tell() {
 	}
 }
 
-// isRead says whether an operation changes nothing, by AWS's own naming.
+// isRead says whether an operation changes nothing, by AWS's own naming, or by its
+// method where the request does not have its name.
 func isRead(operation string) bool {
-	for _, verb := range []string{"Describe", "List", "Get"} {
+	for _, verb := range []string{"Describe", "List", "Get", http.MethodGet + " ", http.MethodHead + " "} {
 		if strings.HasPrefix(operation, verb) {
 			return true
 		}
