@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,10 +53,37 @@ func (o statusOptions) run(ctx context.Context, env *Env, name string) error {
 		return err
 	}
 	attended, err := isAttended(ctx, env, store, rec)
-	if err == nil && !attended && !rec.Status.Phase.Ended() {
+	switch late := overdue(rec, env.Clock.Now()); {
+	case err != nil:
+		return err
+	case !attended && !rec.Status.Phase.Ended():
 		env.say("nobody looks after it: crossfade resume %s goes on with it, crossfade abort %s takes it back", rec.ID, rec.ID)
+	case late != "":
+		env.say("%s", late)
 	}
-	return err
+	return nil
+}
+
+// unstored is how much older than the last look the record of a rollout that is
+// looked after may be: quiet looks are not stored each time, and calls take time.
+const unstored = 10 * time.Second
+
+// overdue says that an open rollout was not looked at for longer than it should
+// be, and how to go on with it; empty when it was.
+func overdue(rec controller.Record, now time.Time) string {
+	at := rec.Status.LookedAt
+	if at.IsZero() {
+		at = rec.Created
+	}
+	age := now.Sub(at)
+	if rec.Status.Phase.Ended() || age <= 3*rec.Plan.Look+unstored {
+		return ""
+	}
+	seen := "last looked at " + view.Duration(age.Truncate(time.Second)) + " ago"
+	if rec.Status.LookedAt.IsZero() {
+		seen = "never looked at since it was made " + view.Duration(age.Truncate(time.Second)) + " ago"
+	}
+	return seen + "; nobody may be looking after it: crossfade resume " + rec.ID + " --reason TEXT goes on with it once its owner is gone"
 }
 
 // statusLines are the screen of the live view without what is only of use
@@ -80,5 +108,3 @@ func eventsOf(ctx context.Context, store controller.Store, id string) ([]rollout
 	}
 	return events, nil
 }
-
-var _ view.Scene

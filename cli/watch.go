@@ -90,6 +90,8 @@ func (o watchOptions) run(ctx context.Context, env *Env, name string) error {
 func (o watchOptions) follow(ctx context.Context, env *Env, store controller.Store, id string, d display) error {
 	last := o.from
 	var events []rollout.Event
+	_, drawn := d.(*live)
+	told := false // that it is overdue
 	for first := true; ; first = false {
 		rec, err := store.Load(ctx, id) // before the events: an ended rollout has all of its own
 		if err != nil {
@@ -108,7 +110,17 @@ func (o watchOptions) follow(ctx context.Context, env *Env, store controller.Sto
 			// before this command does not count.
 			reached = reached || !first && o.until == string(e.Phase)
 		}
-		d.show(sceneOf(rec, events, env.Clock.Now()))
+		sc := sceneOf(rec, events, env.Clock.Now())
+		late := overdue(rec, sc.Now)
+		switch {
+		case late == "":
+		case drawn:
+			sc.Notes = []string{late}
+		case !told:
+			d.say(late)
+		}
+		told = late != ""
+		d.show(sc)
 		switch {
 		case reached:
 			return nil
