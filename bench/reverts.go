@@ -84,7 +84,7 @@ func revertOnce(ctx context.Context, i int, states *sfn.Client, alarms *cloudwat
 	}
 	if _, err := alarms.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
 		AlarmName: &name, Namespace: aws.String("Bench"), MetricName: aws.String("Errors"), Statistic: cwtypes.StatisticSum,
-		Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(0), TreatMissingData: aws.String("notBreaching"),
+		Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(0), TreatMissingData: aws.String("ignore"), // what is set stays set
 		ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold,
 	}); err != nil {
 		return 0, err
