@@ -114,7 +114,7 @@ func TestAnInterruptionNamesWhatWasPublished(t *testing.T) {
 	if err := interruptedTakeUp(err, "abort", "r-17"); asFailure(err).code != ExitWaiting || !strings.Contains(err.Error(), "abort of r-17 is noted") {
 		t.Errorf("got %v, want that the order is noted and exit %d", err, ExitWaiting)
 	}
-	if other := errors.New("no credentials"); interruptedTakeUp(other, "abort", "r-17") != other {
+	if other := errors.New("no credentials"); !errors.Is(interruptedTakeUp(other, "abort", "r-17"), other) {
 		t.Error("another error is taken for an interruption")
 	}
 }
