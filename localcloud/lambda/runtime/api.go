@@ -3,6 +3,7 @@ package runtime
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -102,18 +103,20 @@ func newAPI(secret bool) (*api, error) {
 // listen takes an address that only this machine reaches: AWS's port at a random
 // one of Linux's sixteen million, or else a random port.
 func listen() (net.Listener, error) {
+	// It takes no time, so that there is nothing to give up.
+	ctx, config := context.Background(), net.ListenConfig{}
 	if runtime.GOOS == "linux" {
 		var b [3]byte
 		_, _ = rand.Read(b[:]) // never fails
 		// The last number is neither the network's nor the broadcast's.
 		address := net.IPv4(127, b[0], b[1], 1+b[2]%254).String()
-		if listener, err := net.Listen("tcp4", address+":9001"); err == nil {
+		if listener, err := config.Listen(ctx, "tcp4", address+":9001"); err == nil {
 			return listener, nil
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return net.Listen("tcp", "[::1]:0")
+		return config.Listen(ctx, "tcp", "[::1]:0")
 	}
 	return listener, nil
 }
@@ -140,7 +143,7 @@ func (a *api) reset() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for c := range a.connections {
-		c.conn.Close()
+		release(c.conn)
 	}
 	clear(a.connections)
 	a.phase, a.waiting, a.id, a.outcome = starting, nil, "", nil
@@ -151,7 +154,7 @@ func (a *api) reset() {
 }
 
 func (a *api) close() {
-	a.listener.Close()
+	release(a.listener)
 	a.reset()
 }
 
@@ -227,7 +230,7 @@ func (c *connection) serve() {
 }
 
 func (c *connection) end() {
-	c.conn.Close()
+	release(c.conn)
 	c.api.mu.Lock()
 	defer c.api.mu.Unlock()
 	delete(c.api.connections, c)
@@ -311,12 +314,12 @@ func (c *connection) event(d delivery) {
 	head = append(head, "\r\nContent-Length: "...)
 	head = strconv.AppendInt(head, int64(len(d.request.Payload)), 10)
 	head = append(head, "\r\n\r\n"...)
-	c.out.Write(head)
-	c.out.Write(d.request.Payload)
 	// A process that is gone is noticed by its end.
+	_, _ = c.out.Write(head)
+	_, _ = c.out.Write(d.request.Payload)
 	_ = c.out.Flush()
 	if c.last {
-		c.conn.Close()
+		release(c.conn)
 	}
 }
 
@@ -429,7 +432,7 @@ func errorBody(kind string, body []byte) []byte {
 func (c *connection) body(r *http.Request) (body []byte, tooLarge bool, err error) {
 	if r.Header.Get("Expect") != "" {
 		c.mu.Lock()
-		c.out.WriteString("HTTP/1.1 100 Continue\r\n\r\n")
+		fmt.Fprint(c.out, "HTTP/1.1 100 Continue\r\n\r\n")
 		err = c.out.Flush()
 		c.mu.Unlock()
 		if err != nil {
@@ -478,15 +481,11 @@ func (c *connection) refuse(r *http.Request, in *bufio.Reader, status int, kind,
 func (c *connection) answer(in *bufio.Reader, status, body string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.WriteString("HTTP/1.1 ")
-	c.out.WriteString(status)
+	last := ""
 	if c.last {
-		c.out.WriteString("\r\nConnection: close")
+		last = "Connection: close\r\n"
 	}
-	c.out.WriteString("\r\nContent-Type: application/json\r\nContent-Length: ")
-	c.out.WriteString(strconv.Itoa(len(body)))
-	c.out.WriteString("\r\n\r\n")
-	c.out.WriteString(body)
+	fmt.Fprintf(c.out, "HTTP/1.1 %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", status, last, len(body), body)
 	if in.Buffered() == 0 || c.last {
 		if c.out.Flush() != nil {
 			return false

@@ -129,7 +129,7 @@ func TestStreamedResultsAreTakenAsOne(t *testing.T) {
 		"4\r\nhalf\r\n0\r\nLambda-Runtime-Function-Error-Type: Broken\r\nLambda-Runtime-Function-Error-Body: %s\r\n\r\n",
 		c.address, base64.StdEncoding.EncodeToString([]byte(`{"errorMessage":"half way"}`)))
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil || answer.StatusCode != 202 {
+	if err != nil || answer.StatusCode != http.StatusAccepted {
 		t.Fatalf("the answer is %v, %v", answer, err)
 	}
 	answer.Body.Close()
@@ -163,7 +163,7 @@ func TestOnlyTheFunctionReachesItsRuntimeAPI(t *testing.T) {
 func TestAProcessThatAsksAgainOnANewConnectionGetsTheEvent(t *testing.T) {
 	c := newClient(t, false)
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, "GET", "http://"+c.address+"/2018-06-01/runtime/invocation/next", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address+"/2018-06-01/runtime/invocation/next", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func (i *interpreters) candidates(f family) []candidate {
 		}
 		seen[path] = true
 		c := candidate{path: path}
-		version := strings.TrimPrefix(strings.TrimLeft(strings.TrimSuffix(name, ".exe"), "pythonodejs"), "-")
+		version := strings.TrimLeft(strings.TrimSuffix(name, ".exe"), "abcdefghijklmnopqrstuvwxyz-")
 		c.major, c.minor = versionIn(version)
 		c.says = c.major > 0 && (f.interpreter == "node" || strings.Contains(version, "."))
 		out = append(out, c)

@@ -39,7 +39,7 @@ func newOutput(lines func([][]byte)) (*output, error) {
 
 // started lets go of the process's end of the pipe, and begins to read.
 func (o *output) started() {
-	o.write.Close()
+	release(o.write)
 	go func() {
 		defer close(o.ended)
 		o.pump()
@@ -54,14 +54,14 @@ func (o *output) finish() {
 	o.flushPart()
 	o.closed = true
 	o.mu.Unlock()
-	o.read.Close()
+	release(o.read)
 	<-o.ended
 }
 
 // abandon closes the pipe of a process that could not be started.
 func (o *output) abandon() {
-	o.write.Close()
-	o.read.Close()
+	release(o.write)
+	release(o.read)
 }
 
 // flush gives on a line that has not ended, as an invocation's end does.

@@ -1,6 +1,9 @@
 package runtime
 
-import "os"
+import (
+	"io"
+	"os"
+)
 
 // A command says what to start.
 type command struct {
@@ -47,3 +50,7 @@ type host interface {
 	// close ends the host and everything on it, and waits for that.
 	close()
 }
+
+// release closes what was only read, or is given up. There is nothing to do
+// about it if that fails.
+func release(c io.Closer) { c.Close() }

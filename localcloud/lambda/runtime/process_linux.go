@@ -74,7 +74,7 @@ func killMarkedOnce(mark string) (found bool) {
 	if err != nil {
 		return false
 	}
-	defer proc.Close()
+	defer release(proc)
 	names, err := proc.Readdirnames(-1)
 	if err != nil {
 		return false
@@ -132,7 +132,7 @@ func (m *meter) read() usage {
 
 func (m *meter) close() {
 	if m.status != nil {
-		m.status.Close()
+		release(m.status)
 	}
 }
 

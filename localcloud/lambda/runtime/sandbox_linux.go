@@ -66,7 +66,6 @@ type box struct {
 	cmd     *exec.Cmd
 	conn    *net.UnixConn
 	replies chan boxReply
-	pids    chan int // of processes that were started, as this process sees them
 	gone    chan struct{}
 
 	mu      sync.Mutex
@@ -143,17 +142,18 @@ func (r *Runtime) openBox(setup boxSetup) (*box, error) {
 		return nil, os.NewSyscallError("socketpair", err)
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "sandbox"), os.NewFile(uintptr(pair[1]), "sandbox")
-	defer theirs.Close()
-	defer ours.Close() // conn has a copy
+	defer release(ours) // conn has a copy
 	// The kernel translates the numbers of the helper's processes to ours.
 	if err := unix.SetsockoptInt(pair[0], unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		release(theirs)
 		return nil, os.NewSyscallError("setsockopt", err)
 	}
 	conn, err := net.FileConn(ours)
 	if err != nil {
+		release(theirs)
 		return nil, err
 	}
-	b := &box{conn: conn.(*net.UnixConn), replies: make(chan boxReply, 1), pids: make(chan int, 1), gone: make(chan struct{})}
+	b := &box{conn: conn.(*net.UnixConn), replies: make(chan boxReply, 1), gone: make(chan struct{})}
 	uid, gid := os.Getuid(), os.Getgid()
 	b.cmd = &exec.Cmd{
 		Path: r.options.Sandbox, Args: []string{sandboxName}, Env: []string{}, Dir: "/", ExtraFiles: []*os.File{theirs},
@@ -165,13 +165,17 @@ func (r *Runtime) openBox(setup boxSetup) (*box, error) {
 			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP},
 		},
 	}
-	if err := r.spawner.start(b.cmd); err != nil {
-		b.conn.Close()
+	err = r.spawner.start(b.cmd)
+	// Only the helper may have it, so that its end is noticed.
+	release(theirs)
+	if err != nil {
+		release(b.conn)
 		return nil, err
 	}
 	go b.listen()
-	if err := b.order(boxOrder{Setup: &setup}, nil); err == nil {
-		_, err = b.reply()
+	err = b.order(boxOrder{Setup: &setup}, nil)
+	if err == nil {
+		err = b.reply()
 	}
 	if err != nil {
 		b.close()
@@ -184,7 +188,7 @@ func (r *Runtime) openBox(setup boxSetup) (*box, error) {
 func (b *box) close() {
 	_ = b.cmd.Process.Kill() // it may have ended
 	_ = b.cmd.Wait()         // how is of no interest
-	b.conn.Close()
+	release(b.conn)
 	<-b.gone
 }
 
@@ -215,15 +219,15 @@ func (b *box) order(o boxOrder, file *os.File) error {
 }
 
 // reply waits for the answer to an order.
-func (b *box) reply() (boxReply, error) {
+func (b *box) reply() error {
 	select {
 	case r := <-b.replies:
 		if r.Error != "" {
-			return r, errors.New(r.Error)
+			return errors.New(r.Error)
 		}
-		return r, nil
+		return nil
 	case <-b.gone:
-		return boxReply{}, errors.New("the sandbox has ended")
+		return errors.New("the sandbox has ended")
 	}
 }
 
@@ -288,7 +292,7 @@ func (b *box) start(c command) (*process, error) {
 	b.mu.Unlock()
 	err := b.order(boxOrder{Start: &boxStart{Argv: c.argv, Env: c.env, Dir: c.dir}}, c.output)
 	if err == nil {
-		_, err = b.reply()
+		err = b.reply()
 	}
 	if err == nil {
 		return p, nil

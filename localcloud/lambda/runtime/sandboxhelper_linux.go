@@ -121,12 +121,12 @@ func (h *helper) start(s boxStart, rights []byte) (int, error) {
 	if output < 0 {
 		return 0, syscall.EBADF
 	}
-	defer unix.Close(output)
+	defer func() { _ = unix.Close(output) }() // the process has its own
 	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Close(null)
+	defer func() { _ = unix.Close(null) }()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pid, err = syscall.ForkExec(s.Argv[0], s.Argv, &syscall.ProcAttr{

@@ -52,7 +52,7 @@ type unpacked struct {
 func (s *codeStore) get(archives ...*lambda.Archive) (*unpacked, error) {
 	h := sha256.New()
 	for _, a := range archives {
-		io.WriteString(h, a.SHA256+"\n")
+		fmt.Fprintln(h, a.SHA256)
 	}
 	key := hex.EncodeToString(h.Sum(nil)[:16])
 	s.mu.Lock()
@@ -128,7 +128,7 @@ func unzip(content []byte, dir string, left *budget) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer release(root)
 	for _, f := range archive.File {
 		if left.files--; left.files < 0 {
 			return errBomb
@@ -175,7 +175,7 @@ func writeEntry(root *os.Root, local string, f *zip.File, left *budget) (err err
 	if err != nil {
 		return err
 	}
-	defer from.Close()
+	defer release(from)
 	// A process that is forked while a program is open for writing keeps it open
 	// until it execs, and a program that is open for writing cannot be run.
 	syscall.ForkLock.RLock()
@@ -206,7 +206,7 @@ func linkEntry(root *os.Root, local, name string, f *zip.File) error {
 	if err != nil {
 		return err
 	}
-	defer from.Close()
+	defer release(from)
 	content, err := io.ReadAll(io.LimitReader(from, maxLink))
 	if err != nil {
 		return err
