@@ -38,11 +38,40 @@ func openWorkDir(path string) (*workDir, error) {
 			_ = d.remove() // or the next one will
 		}
 	}
-	path, err := os.MkdirTemp("", tempPattern)
-	if err != nil {
-		return nil, err
+	return newWorkDir()
+}
+
+// newWorkDir makes a directory among the temporary ones. Between its making and
+// its locking another cloud may take it for one that a killed cloud has left, and
+// remove it: then there is another one to be made.
+func newWorkDir() (*workDir, error) {
+	var last error
+	for range 10 {
+		path, err := os.MkdirTemp("", tempPattern)
+		if err != nil {
+			return nil, err
+		}
+		d, err := lockWorkDir(path)
+		if err != nil {
+			last = err
+			continue
+		}
+		if d.there() {
+			return d, nil
+		}
+		last = errors.Join(fmt.Errorf("%s is gone", path), d.lock.Close())
 	}
-	return lockWorkDir(path)
+	return nil, last
+}
+
+// there says whether the lock that is held is still the directory's.
+func (d *workDir) there() bool {
+	held, err := d.lock.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(filepath.Join(d.path, lockName))
+	return err == nil && os.SameFile(held, now)
 }
 
 // reuseWorkDir makes a directory that somebody named, and empties it if it is one

@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"golang.org/x/sync/errgroup"
+
 	"os"
 	"path/filepath"
 	"testing"
@@ -48,6 +50,31 @@ func TestADirectoryOfSomebodyElseIsLeftAlone(t *testing.T) {
 		t.Error("a directory with something in it is used")
 	}
 	if _, err := os.Stat(precious); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestManyCloudsMayStartAtOnce(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var group errgroup.Group
+	for range 16 {
+		group.Go(func() error {
+			for range 20 {
+				d, err := openWorkDir("")
+				if err != nil {
+					return err
+				}
+				if err := os.WriteFile(filepath.Join(d.path, "code"), nil, 0o600); err != nil {
+					return err
+				}
+				if err := d.remove(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
 		t.Error(err)
 	}
 }
