@@ -22,10 +22,11 @@ type adaptive struct {
 // Adaptive returns players of a ramp policy.
 func Adaptive(p ramp.Policy) func(*View) Player {
 	return func(v *View) Player {
-		p.Delay += float64(v.Settle) - p.Settle
-		p.Settle = float64(v.Settle)
+		policy := p // each player has its own: many play at once
+		policy.Delay += float64(v.Settle) - policy.Settle
+		policy.Settle = float64(v.Settle)
 		h := ramp.History{Seconds: v.HistorySeconds, Outcomes: v.History, Dispersion: evidence.Dispersion(v.Failures)}
-		return &adaptive{policy: p, state: p.Begin(h)}
+		return &adaptive{policy: policy, state: policy.Begin(h)}
 	}
 }
 
