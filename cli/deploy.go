@@ -262,9 +262,13 @@ func (s *session) carryToEnd(ctx context.Context, id string, o carryOptions) (ro
 		said = o.onInterrupt
 	}
 	d := s.env.display(o.json, o.plain, true, said)
-	defer d.close()
 	c := &carrier{session: s, id: id, display: d, onInterrupt: o.onInterrupt, signalled: o.signalled}
-	return c.carry(ctx)
+	status, err := c.carry(ctx)
+	d.close() // what follows goes below the live view
+	for _, line := range leftRunning(status) {
+		s.env.say("%s", line)
+	}
+	return status, err
 }
 
 // takeBack carries a rollout out that was told to take its traffic back: having
