@@ -68,7 +68,7 @@ func (s *Service) enqueue(f *function, qualifier string, r Request) error {
 		return err
 	}
 	s.count(f, asyncReceived, count, 1, now)
-	s.calls.submit(func() { s.attempt(e) })
+	s.calls.Submit(func() { s.attempt(e) })
 	return nil
 }
 

@@ -1,4 +1,4 @@
 package lambda
 
 // Idle waits until no asynchronous invocation is under way.
-func (s *Service) Idle() { s.calls.wait() }
+func (s *Service) Idle() { s.calls.Wait() }

@@ -437,7 +437,7 @@ func (s *Service) remove(f *function) error {
 
 // dropUnused removes code that nothing names any more, soon.
 func (s *Service) dropUnused() {
-	s.calls.submit(func() {
+	s.calls.Submit(func() {
 		s.archives.use.Lock()
 		defer s.archives.use.Unlock()
 		named := map[*Archive]bool{}

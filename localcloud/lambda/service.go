@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/localcloud/calls"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
@@ -85,7 +86,7 @@ type Service struct {
 	archives archives
 	spaces   sync.Map // of place to *space
 	timers   timers
-	calls    calls
+	calls    *calls.Pool
 	queued   atomic.Int64 // numbers events
 	urls     sync.Map     // of a function URL's id to *function
 }
@@ -112,10 +113,7 @@ func New(c Config) (*Service, error) {
 	if s.settle == 0 {
 		s.settle = 100 * time.Millisecond
 	}
-	s.calls.limit = c.Calls
-	if s.calls.limit == 0 {
-		s.calls.limit = 256
-	}
+	s.calls = calls.New(c.Calls)
 	s.timers.wake = make(chan struct{}, 1)
 	if c.Dir != "" {
 		if err := os.MkdirAll(c.Dir, 0o700); err != nil {
@@ -140,7 +138,7 @@ func New(c Config) (*Service, error) {
 // With a journal, the next service begins those again that had not ended.
 func (s *Service) Close() {
 	s.stop()
-	s.calls.wait()
+	s.calls.Wait()
 }
 
 // API returns the operations of the service.

@@ -76,7 +76,7 @@ func (s *Service) Wake() <-chan struct{} { return s.timers.wake }
 // Run starts what is due; it does not wait for functions that it invokes.
 func (s *Service) Run(_ context.Context, now time.Time) error {
 	for _, t := range s.timers.due(now) {
-		s.calls.submit(t.do)
+		s.calls.Submit(t.do)
 	}
 	return nil
 }

@@ -167,7 +167,7 @@ func (s *Service) offer(t *task) {
 	}
 	if a == nil || !a.offer(t) {
 		name, cause := "ActivityDoesNotExist", "Activity Does Not Exist: '"+t.call.Resource+"'"
-		s.calls.submit(func() {
+		s.calls.Submit(func() {
 			s.report(t, machine.TaskFailed{Task: t.id, Error: &name, Cause: &cause, Stage: machine.WhileScheduling})
 		})
 	}

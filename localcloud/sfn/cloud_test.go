@@ -63,7 +63,7 @@ func (c *cloud) pass(d time.Duration) {
 	c.t.Helper()
 	until := c.clock.Now().Add(d)
 	for {
-		c.calls.wait()
+		c.calls.Wait()
 		at, ok := c.Next()
 		if !ok || at.After(until) {
 			break

@@ -34,7 +34,7 @@ func (s *Service) writeLogs(x *execution, events []machine.HistoryEvent) {
 	}
 	if len(x.log.events) > 0 && !x.log.writing {
 		x.log.writing = true
-		s.calls.submit(func() { s.drainLogs(x) })
+		s.calls.Submit(func() { s.drainLogs(x) })
 	}
 }
 

@@ -352,13 +352,13 @@ func (s *Service) recover(x *execution) {
 			s.offer(s.openTask(x, c))
 		case c.Map != nil:
 			t := s.openTask(x, c)
-			s.calls.submit(func() { s.carryOut(t) })
+			s.calls.Submit(func() { s.carryOut(t) })
 		case c.Kind == asl.Integration && c.Service == "states" && c.Action == "startExecution":
 			t := s.openTask(x, c)
 			child := children[c.Task]
 			switch {
 			case child == nil && !open.Submitted:
-				s.calls.submit(func() { s.carryOut(t) })
+				s.calls.Submit(func() { s.carryOut(t) })
 			case child == nil:
 				after = append(after, func() { s.report(t, lost(c)) })
 			default:

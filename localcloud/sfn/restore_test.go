@@ -158,7 +158,7 @@ func TestWhereverItIsKilledNothingIsLostAndNothingHappensTwice(t *testing.T) {
 		}
 		for range 10 {
 			c.pass(4 * time.Second)
-			c.calls.wait()
+			c.calls.Wait()
 			for c.here(c.ctx).activity("work").queued() > 0 {
 				task := must[*sfnapi.GetActivityTaskOutput](t)(c.getActivityTask(c.ctx, &sfnapi.GetActivityTaskInput{ActivityArn: worker}))
 				given(*task.TaskToken)
@@ -321,7 +321,7 @@ func TestAStepThatCannotBeSavedIsTriedAgainBeforeItActs(t *testing.T) {
 	if err := c.Run(c.ctx, c.clock.Now()); !errors.Is(err, errDisk) {
 		t.Fatalf("Run says %v, want the disk's error", err)
 	}
-	c.calls.wait()
+	c.calls.Wait()
 	if got := c.look(execution); got.Status != "RUNNING" || c.events(execution) != "ExecutionStarted WaitStateEntered" || calls.count() != 0 {
 		t.Errorf("unsaved, it is %s with %s and %d calls", got.Status, c.events(execution), calls.count())
 	}

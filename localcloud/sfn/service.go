@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/localcloud/calls"
 	"github.com/crossfade-dev/crossfade/localcloud/routing"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
@@ -82,7 +83,7 @@ type Service struct {
 	random randoms
 	spaces sync.Map // of place to *space
 	timers timers
-	calls  calls
+	calls  *calls.Pool
 	tokens tokens
 }
 
@@ -109,10 +110,7 @@ func New(c Config) (*Service, error) {
 	if s.keepFor == 0 {
 		s.keepFor = 90 * 24 * time.Hour
 	}
-	s.calls.limit = c.Calls
-	if s.calls.limit == 0 {
-		s.calls.limit = 256
-	}
+	s.calls = calls.New(c.Calls)
 	s.timers.wake = make(chan struct{}, 1)
 	if s.journal != nil {
 		if err := s.restore(); err != nil {
@@ -126,7 +124,7 @@ func New(c Config) (*Service, error) {
 // stay where they are; with a journal, the next service goes on with them.
 func (s *Service) Close() {
 	s.stop()
-	s.calls.wait()
+	s.calls.Wait()
 }
 
 // API returns the operations of the service.

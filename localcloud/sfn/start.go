@@ -249,7 +249,7 @@ func (s *Service) unbegin(x *execution) {
 // waited for it.
 func (s *Service) closed(m *stateMachine) {
 	if m.runs.open.Add(-1) == 0 && m.control.Load().deleting {
-		s.calls.submit(func() { s.lastEnded(m) })
+		s.calls.Submit(func() { s.lastEnded(m) })
 	}
 }
 

@@ -160,10 +160,10 @@ func (s *Service) finish(x *execution) []func() {
 	s.closed(m)
 	var after []func()
 	if x.parent != nil {
-		after = append(after, func() { s.calls.submit(func() { s.childEnded(x) }) })
+		after = append(after, func() { s.calls.Submit(func() { s.childEnded(x) }) })
 	}
 	if m.kind == asl.Standard && m.runs.tooMany(s.keep) {
-		after = append(after, func() { s.calls.submit(func() { s.trim(m, s.now()) }) })
+		after = append(after, func() { s.calls.Submit(func() { s.trim(m, s.now()) }) })
 	}
 	return after
 }

@@ -33,7 +33,7 @@ func (s *Service) call(x *execution, c machine.CallTask) {
 		s.offer(t)
 		return
 	}
-	s.calls.submit(func() { s.carryOut(t) })
+	s.calls.Submit(func() { s.carryOut(t) })
 }
 
 // openTask enters a task. x.mu is held.
@@ -63,7 +63,7 @@ func (s *Service) cancel(x *execution, id machine.TaskID) {
 		t.stop()
 	}
 	if child := t.child; child != "" {
-		s.calls.submit(func() { s.stopChild(child) })
+		s.calls.Submit(func() { s.stopChild(child) })
 	}
 }
 

@@ -161,7 +161,7 @@ func (s *Service) trimOld(now time.Time) {
 		sp.mu.RLock()
 		defer sp.mu.RUnlock()
 		for _, m := range sp.machines {
-			s.calls.submit(func() { s.trim(m, now) })
+			s.calls.Submit(func() { s.trim(m, now) })
 		}
 		return true
 	})
