@@ -100,24 +100,12 @@ func sum(outcomes []Outcomes) (stable, canary *analysis.Counts) {
 	return stable, canary
 }
 
-// badOf writes how many of the finished ones had one of the outcomes: "17/412".
+// badOf writes how many had one of the outcomes, of those that are judged:
+// "17/412".
 func badOf(outcomes []string, c *analysis.Counts, unknown string) string {
 	if c == nil {
 		return unknown
 	}
-	bad := 0
-	for _, o := range outcomes {
-		switch o {
-		case "failed":
-			bad += c.Failed
-		case "timedOut":
-			bad += c.TimedOut
-		case "aborted":
-			bad += c.Aborted
-		case "throttled":
-			bad += c.Throttled
-		}
-	}
-	finished := c.Succeeded + c.Failed + c.TimedOut + c.Aborted + c.Throttled
-	return Count(bad) + "/" + Count(finished)
+	bad, all := c.Bad(outcomes)
+	return Count(bad) + "/" + Count(all)
 }
