@@ -50,5 +50,5 @@
 // other service claims is refused in S3's words.
 package wire
 
-//go:generate go run ../../internal/gen/awsapi -models ../../models -out . sfnapi=stepfunctions cloudwatchapi=cloudwatch stsapi=sts iamapi=iam lambdaapi=lambda logsapi=logs s3api=s3
+//go:generate go run ../../internal/gen/awsapi -models ../../models -out . sfnapi=stepfunctions cloudwatchapi=cloudwatch stsapi=sts iamapi=iam lambdaapi=lambda logsapi=logs s3api=s3 codedeployapi=codedeploy cloudformationapi=cloudformation snsapi=sns eventsapi=events
 //go:generate go run ../../internal/gen/awsapi -models testdata -out internal gardenapi=garden
