@@ -447,7 +447,7 @@ func TestAScheduleKnowsWhatMayHaveBeenInForce(t *testing.T) {
 
 func TestABlockEntersOnceWhenItIsFinalForBoth(t *testing.T) {
 	n := Intake{Width: 60, Memory: 5}
-	s := Schedule{Orders: []Order{{0, 0.1}}}
+	s := Schedule{Orders: []Order{{At: 0, Share: 0.1}}}
 	n.Report(Canary, 1, Outcomes{Requests: 4}, true)
 	n.Report(Stable, 1, Outcomes{Requests: 30}, false)
 	if got := n.Take(s); len(got) != 0 {
@@ -549,7 +549,7 @@ func BenchmarkOneLook(b *testing.B) {
 }
 
 func TestAMeterTakesTheDifferenceAndTheSharesOfWhenRequestsBegan(t *testing.T) {
-	s := Schedule{Settle: 2, Orders: []Order{{0, 0.01}, {50, 0.1}}}
+	s := Schedule{Settle: 2, Orders: []Order{{At: 0, Share: 0.01}, {At: 50, Share: 0.1}}}
 	var m Meter
 	b, ok := m.Read(30, Outcomes{Requests: 3}, Outcomes{Requests: 300, Failed: 1}, s, 10)
 	if want := (Block{Seconds: 30, Low: 0, High: 0.01, Canary: Outcomes{Requests: 3}, Stable: Outcomes{Requests: 300, Failed: 1}}); !ok || !reflect.DeepEqual(b, want) {

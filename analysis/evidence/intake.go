@@ -15,11 +15,30 @@ type Schedule struct {
 type Order struct {
 	At    float64 `json:"at"` // seconds since the rollout started
 	Share float64 `json:"share"`
+	// Late is until when, at least, it was not seen to be followed; 0 when
+	// nobody looks. Until then the share before it may be in force.
+	Late float64 `json:"late,omitempty"`
 }
 
 // Ask notes that a share was asked for, no earlier than the ones before.
 func (s *Schedule) Ask(at, share float64) {
-	s.Orders = append(s.Orders, Order{at, share})
+	s.Orders = append(s.Orders, Order{At: at, Share: share})
+}
+
+// Delay notes that at a time the last order was not seen to be followed yet: it
+// may have been lost, or an answer may be an old one.
+func (s *Schedule) Delay(at float64) {
+	if n := len(s.Orders); n > 0 {
+		s.Orders[n-1].Late = max(s.Orders[n-1].Late, at)
+	}
+}
+
+// Last is the share that was asked for last, 0 before the first order.
+func (s Schedule) Last() float64 {
+	if n := len(s.Orders); n > 0 {
+		return s.Orders[n-1].Share
+	}
+	return 0
 }
 
 // Range returns the smallest and the largest share that may have been in force at
@@ -39,7 +58,7 @@ func (s Schedule) Range(from, to float64) (low, high float64) {
 			continue
 		}
 		include(o.Share)
-		if o.At+s.Settle <= from {
+		if max(o.At, o.Late)+s.Settle <= from {
 			return low, high
 		}
 	}
@@ -51,7 +70,7 @@ func (s Schedule) Range(from, to float64) (low, high float64) {
 func (s *Schedule) Forget(before float64) {
 	keep := 0
 	for i := len(s.Orders) - 1; i > 0; i-- {
-		if s.Orders[i].At+s.Settle <= before {
+		if max(s.Orders[i].At, s.Orders[i].Late)+s.Settle <= before {
 			keep = i
 			break
 		}
@@ -125,7 +144,15 @@ func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) (fir
 }
 
 func same(a, b Outcomes) bool {
-	return a.Requests == b.Requests && a.Failed == b.Failed && a.Timed == b.Timed && slices.Equal(a.Slower, b.Slower)
+	if a.Requests != b.Requests || a.Failed != b.Failed || a.Timed != b.Timed {
+		return false
+	}
+	for i := range max(len(a.Slower), len(b.Slower)) {
+		if a.slower(i) != b.slower(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // Final tells whether counts that were read at a time are final when the source

@@ -57,8 +57,17 @@ var Quantiles = [3]float64{0.5, 0.9, 0.99}
 // are slower than the three: the first requests of a new version often are, as
 // its processes start. The bets are on durations that are longer by a factor, in
 // units of the spread of their logarithm, and on requests that hang.
-func DefaultLadder() Ladder {
-	tolerated := []float64{0.03, 0.02, 0.01}
+func DefaultLadder() Ladder { return NewLadder(DefaultSlowTolerance) }
+
+// DefaultSlowTolerance is how large a share of requests, more than before, may be
+// slower than what nine of ten of the old version's stay below.
+const DefaultSlowTolerance = 0.02
+
+// NewLadder returns the default test with another tolerance, in [0, 0.5), at the
+// second threshold; half as much more is tolerated at the first, and half of it at
+// the third.
+func NewLadder(tolerance float64) Ladder {
+	tolerated := []float64{1.5 * tolerance, tolerance, 0.5 * tolerance}
 	l := Ladder{Tolerated: tolerated, Onset: DefaultOnset}
 	for _, s := range []struct{ shift, prior float64 }{{0.4, 0.2}, {0.8, 0.3}, {1.4, 0.2}, {2.5, 0.1}} {
 		l.Bets = append(l.Bets, shape(s.prior, tolerated, func(j int) float64 {
@@ -170,16 +179,18 @@ func (l Ladder) log(ratios []float64, b Block) float64 {
 
 // class is how many requests are slower than threshold k−1 but not than k.
 func (o Outcomes) class(k int) int {
-	slower := func(j int) int {
-		if j < len(o.Slower) {
-			return o.Slower[j]
-		}
-		return 0
-	}
 	if k == 0 {
-		return o.Timed - slower(0)
+		return o.Timed - o.slower(0)
 	}
-	return slower(k-1) - slower(k)
+	return o.slower(k-1) - o.slower(k)
+}
+
+// slower is how many were slower than threshold j.
+func (o Outcomes) slower(j int) int {
+	if j < len(o.Slower) {
+		return o.Slower[j]
+	}
+	return 0
 }
 
 // Value is how many times its stake the wealth is worth, 0 or above.

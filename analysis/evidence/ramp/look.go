@@ -53,6 +53,14 @@ type Decision struct {
 // Look decides at a time, in seconds since the start. What is asked for is taken
 // as asked; to say the same thing twice changes nothing.
 func (p Policy) Look(s *State, now float64) Decision {
+	d := p.Consider(s, now)
+	s.Ask(p, now, d.Share)
+	return d
+}
+
+// Consider decides like [Policy.Look], for who may not be able to ask for the
+// share: what is asked for is told with [State.Ask].
+func (p Policy) Consider(s *State, now float64) Decision {
 	if s.AtTop {
 		s.TopFor += now - s.LookedAt
 	}
@@ -68,7 +76,6 @@ func (p Policy) Look(s *State, now float64) Decision {
 	d.Evidence = s.Probes * evidence.Average(evidence.Part{Value: d.Errors, Weight: 1 - p.TimesWeight}, evidence.Part{Value: d.Times, Weight: p.TimesWeight})
 	if evidence.Condemns(d.Evidence, p.Alpha) {
 		d.Verdict, d.Reason = RollBack, ByEvidence
-		p.ask(s, now, 0)
 		return d
 	}
 	d.Share, d.Reason = p.share(s, d, now)
@@ -78,7 +85,6 @@ func (p Policy) Look(s *State, now float64) Decision {
 	if s.AtTop && d.Share >= p.Top && now >= p.Watch && s.TopFor >= p.AtTop && d.Evidence < p.Yellow && s.Known >= p.MinRequests {
 		d.Verdict, d.Reason, d.Share = Finish, Done, 1
 	}
-	p.ask(s, now, d.Share)
 	return d
 }
 
@@ -323,8 +329,9 @@ func (p Policy) sick(s *State) bool {
 	return worse(s.Recent.Failed, s.Recent.Requests, s.Normal) || worse(s.Recent.Slow, s.Recent.Timed, s.NormalSlow)
 }
 
-// ask notes what is asked for.
-func (p Policy) ask(s *State, now, share float64) {
+// Ask notes which share is asked for at a time. To ask for the same one again
+// changes nothing.
+func (s *State) Ask(p Policy, now, share float64) {
 	if share == s.Share && len(s.Schedule.Orders) > 0 {
 		return
 	}
