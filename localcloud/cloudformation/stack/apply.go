@@ -73,7 +73,7 @@ func (Tick) isInput()             {}
 const userInitiated = "User Initiated"
 
 // Apply takes one input in at a time and changes the state. design is that of the
-// operation that goes on or begins; for what only deletes or undoes it may be nil.
+// operation that goes on or begins; for a deletion it may be nil.
 // The caller has asked whether the status allows the input.
 func (s *State) Apply(design Design, in Input, now time.Time) Outcome {
 	p := &step{State: s, design: design, now: now, changed: map[string]bool{}}
@@ -251,8 +251,10 @@ func (p *step) made(r *Resource, in Report) {
 		status = CreateComplete
 	} else if next.PhysicalID != r.Is.PhysicalID {
 		p.leave(r)
+	} else {
+		r.Tried = nil
 	}
-	r.Is, r.Next, r.Work, r.Tried = *next, nil, nil, nil
+	r.Is, r.Next, r.Work = *next, nil, nil
 	if w.Cancelled {
 		r.Visit = failed
 		return
@@ -264,7 +266,11 @@ func (p *step) made(r *Resource, in Report) {
 // leave puts aside what a replacement took the place of, unless a rollback would
 // need it.
 func (p *step) leave(r *Resource) {
-	if r.Was != nil && r.Was.PhysicalID == r.Is.PhysicalID {
+	if r.Was.PhysicalID == r.Is.PhysicalID {
+		if r.Tried == nil && !p.unchanged(r) {
+			was := r.Is.Wanted
+			r.Tried = &was // by an operation before this one, which failed
+		}
 		return
 	}
 	p.Left = append(p.Left, &Removal{ID: r.ID, Type: r.Type, Is: r.Is, Visit: waiting})

@@ -92,7 +92,7 @@ func (p *step) beginRevert() {
 
 // unchanged says that a resource is still, or again, what it was.
 func (p *step) unchanged(r *Resource) bool {
-	if r.Tried != nil || r.Is.PhysicalID != r.Was.PhysicalID || p.design == nil {
+	if r.Tried != nil || r.Is.PhysicalID != r.Was.PhysicalID {
 		return false
 	}
 	return p.design.Compare(r.Type, r.Was.Wanted, r.Is.Wanted) == Same
@@ -111,8 +111,9 @@ func (p *step) revert() {
 			if r.Is.PhysicalID != r.Was.PhysicalID {
 				// The old one is still there.
 				p.Left = append(p.Left, &Removal{ID: r.ID, Type: r.Type, Is: r.Is, Visit: waiting})
+				r.Is = *r.Was
 			}
-			if r.Is.PhysicalID != r.Was.PhysicalID || p.unchanged(r) {
+			if p.unchanged(r) {
 				r.Is, r.Visit, moved = *r.Was, done, true
 				p.tell(r, string(UpdateComplete), r.Is.PhysicalID, "", r.Is.Wanted)
 				continue

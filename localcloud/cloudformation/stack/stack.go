@@ -152,8 +152,8 @@ type Resource struct {
 	// resource was not touched since, and of no PhysicalID when it is new.
 	Was *Version `json:"was,omitempty"`
 
-	// Tried is what an update in place was to make when it failed, after
-	// which nobody knows how much of it was done.
+	// Tried is what a failed operation has made, or tried to make, of what Was
+	// names, after which nobody knows how much of it was done.
 	Tried *Wanted `json:"tried,omitempty"`
 
 	Visit visit    `json:"visit,omitempty"`
