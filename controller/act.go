@@ -28,6 +28,8 @@ func (c *Controller) act(ctx context.Context, h *held, a rollout.Action) {
 	switch a := a.(type) {
 	case rollout.Shift:
 		c.shift(ctx, h, a)
+	case rollout.Ask:
+		c.ask(ctx, h, a)
 	case rollout.Prune:
 		c.pruneAfter(ctx, h.rec, a.Target)
 	default:

@@ -21,6 +21,7 @@ type Config struct {
 	Monitor    Monitor               // nil: every alarm is unreadable
 	Metrics    Metrics               // nil: every metric is unreadable
 	Prober     Prober                // nil: every address is unreadable
+	Hooks      map[plan.HookKind]Hook
 
 	Clock clock.Clock
 	// Owner is who this controller is for people and for other controllers:
@@ -106,12 +107,13 @@ type held struct {
 	mu      sync.Mutex // one look at a time
 	rec     Record
 	leases  []Lease
-	granted time.Time // when the leases were asked for; they last from then on
-	fresh   bool      // rec and leases may be relied on
-	taken   bool      // it was taken over, and nobody has been told yet
-	saved   time.Time // when rec.Status was last stored
-	trouble []trouble // one for each target
-	running []int     // executions of the new version that run, one for each target, as last counted
+	granted time.Time          // when the leases were asked for; they last from then on
+	fresh   bool               // rec and leases may be relied on
+	taken   bool               // it was taken over, and nobody has been told yet
+	saved   time.Time          // when rec.Status was last stored
+	trouble []trouble          // one for each target
+	asking  map[string]trouble // by the key of the call
+	running []int              // executions of the new version that run, one for each target, as last counted
 	pending []rollout.Event
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/analysis"
 	"github.com/crossfade-dev/crossfade/controller/memstore"
+	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
 
@@ -47,11 +48,13 @@ func (c *crash) lost(string) error {
 func TestWhateverDiesBetweenAnyTwoCallsTheAliasEndsOwned(t *testing.T) {
 	for _, alarm := range []time.Duration{0, 20 * time.Second, 80 * time.Second} {
 		for _, late := range []bool{false, true} {
-			for n := 1; ; n++ {
-				name := fmt.Sprintf("alarm after %s, call %d, late %t", alarm, n, late)
-				c := &crash{n: n, late: late}
-				if !crashAndResume(t, name, c, alarm) {
-					break // it went through without getting to the n-th call
+			for _, hooks := range []bool{false, true} {
+				for n := 1; ; n++ {
+					name := fmt.Sprintf("alarm after %s, call %d, late %t, hooks %t", alarm, n, late, hooks)
+					c := &crash{n: n, late: late}
+					if !crashAndResume(t, name, c, alarm, hooks) {
+						break // it went through without getting to the n-th call
+					}
 				}
 			}
 		}
@@ -60,16 +63,23 @@ func TestWhateverDiesBetweenAnyTwoCallsTheAliasEndsOwned(t *testing.T) {
 
 // crashAndResume runs a rollout that dies, and goes on with it in another
 // process. It says whether it died.
-func crashAndResume(t *testing.T, name string, c *crash, alarm time.Duration) bool {
+func crashAndResume(t *testing.T, name string, c *crash, alarm time.Duration, hooks bool) bool {
 	w, kept := newWorld(), memstore.New()
 	ann := w.controller(&faultyStore{Store: kept, before: c.before, lost: c.lost}, "ann")
 	w.before, w.lost = c.before, c.lost
 	fire := func() {
+		w.answer("succeeded")
 		if alarm > 0 && w.clock.Now().Sub(t0) >= alarm {
 			w.set(func() { w.alarms["orders-failed"] = analysis.AlarmState{State: "ALARM", Since: t0.Add(alarm)} })
 		}
 	}
-	rec, err := ann.Start(t.Context(), canary(t, "8"), nil)
+	rec, err := ann.Start(t.Context(), canary(t, "8", func(s *plan.Spec) {
+		for _, m := range plan.Moments {
+			if hooks {
+				s.Hooks.Set(m, &plan.Hook{Kind: plan.LambdaHook, Name: "check", Timeout: time.Minute})
+			}
+		}
+	}), nil)
 	for err == nil {
 		var d rollout.Decision
 		fire()
@@ -111,6 +121,13 @@ func crashAndResume(t *testing.T, name string, c *crash, alarm time.Duration) bo
 	}
 	if _, held, _ := kept.Lease(context.Background(), arnOf("orders", "prod")); held {
 		t.Errorf("%s: the alias is still held", name)
+	}
+	keys := map[plan.Moment]string{}
+	for _, a := range w.asked {
+		if before, ok := keys[a.Moment]; ok && before != a.Key {
+			t.Errorf("%s: the hook %s was asked as %s and again as %s", name, a.Moment, before, a.Key)
+		}
+		keys[a.Moment] = a.Key
 	}
 	return died
 }

@@ -119,6 +119,7 @@ func (c *Controller) observe(ctx context.Context, h *held, s signals) rollout.Wo
 	for i := range p.Targets {
 		w.Targets[i] = c.observeTarget(ctx, h, i)
 	}
+	w.Answers = c.answers(ctx, h)
 	if h.rec.Status.Phase == rollout.RollingBack {
 		return w
 	}

@@ -53,6 +53,7 @@ func cloneStatus(s rollout.Status) rollout.Status {
 	s.Targets = slices.Clone(s.Targets)
 	s.Findings = slices.Clone(s.Findings)
 	s.Accepted = maps.Clone(s.Accepted)
+	s.Calls = slices.Clone(s.Calls)
 	return s
 }
 

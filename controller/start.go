@@ -58,6 +58,7 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 		}
 	}
 	pre.Problems = append(pre.Problems, c.proveChecks(ctx, p)...)
+	pre.Problems = append(pre.Problems, c.proveHooks(ctx, p)...)
 	return pre, ctx.Err()
 }
 

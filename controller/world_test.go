@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,10 @@ type world struct {
 	counts   map[string]analysis.Counts // by version
 	revision string
 
+	hooks map[string]string // by the key of what was asked: its answer
+	deaf  bool              // what is asked is forgotten
+	asked []controller.HookCall
+
 	calls map[string]int
 	fail  map[string]error // by call: what it answers, until removed
 	log   []string         // shifts that took effect: "a → v at w"
@@ -53,6 +58,7 @@ func newWorld() *world {
 		inUse:    map[string]controller.Use{},
 		alarms:   map[string]analysis.AlarmState{},
 		counts:   map[string]analysis.Counts{},
+		hooks:    map[string]string{},
 		calls:    map[string]int{},
 		fail:     map[string]error{},
 	}
@@ -236,6 +242,45 @@ func (w *world) Counts(ctx context.Context, _, version string, from time.Time) (
 	return c, nil
 }
 
+func (w *world) Ask(ctx context.Context, c controller.HookCall) error {
+	if err := w.enter(ctx, "Ask"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = append(w.asked, c)
+	if _, known := w.hooks[c.Key]; !known && !w.deaf {
+		w.hooks[c.Key] = "pending"
+	}
+	if w.lost == nil {
+		return nil
+	}
+	return w.lost("Ask")
+}
+
+func (w *world) Answer(ctx context.Context, c controller.HookCall) (rollout.Answer, error) {
+	if err := w.enter(ctx, "Answer"); err != nil {
+		return rollout.Answer{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	state, reason, _ := strings.Cut(w.hooks[c.Key], " ")
+	return rollout.Answer{State: rollout.CallState(state), Reason: reason}, nil
+}
+
+func (w *world) ProveHook(ctx context.Context, _ plan.Hook) error { return w.enter(ctx, "ProveHook") }
+
+// answer answers every question that is open.
+func (w *world) answer(text string) {
+	w.set(func() {
+		for key, state := range w.hooks {
+			if state == "pending" {
+				w.hooks[key] = text
+			}
+		}
+	})
+}
+
 func (w *world) routing(alias string) rollout.Routing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -267,6 +312,7 @@ func (w *world) with(store controller.Store, owner string, change func(*controll
 		Publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: w},
 		Counters:   map[plan.Kind]controller.Counter{plan.StateMachine: w},
 		Monitor:    w,
+		Hooks:      map[plan.HookKind]controller.Hook{plan.LambdaHook: w},
 		Clock:      w.clock,
 		Owner:      owner,
 		NewID: func() string {

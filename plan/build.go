@@ -33,6 +33,7 @@ type draft struct {
 	onDrift      DriftPolicy
 	acceptAlarms []string
 	keep         *Keep
+	hooks        Hooks
 
 	// problem notes a mistake at a path such as targets[0].alias, which it
 	// turns into a place in the file or a flag.
@@ -59,8 +60,10 @@ func (d draft) finish() Plan {
 		AcceptAlarms: d.acceptAlarms,
 		UnknownFor:   valueOr(d.unknownFor, DefaultUnknownFor),
 		Keep:         valueOr(d.keep, DefaultKeep),
+		Hooks:        d.hooks,
 	}
 	d.checkTargets()
+	d.checkHooks()
 	d.finishSteps(&p)
 	if d.defaultChecks {
 		p.Checks = append(DefaultChecks(p.Targets), p.Checks...)
@@ -103,7 +106,7 @@ func (d draft) finishSteps(p *Plan) {
 	}
 	d.checkSteps(p)
 	p.Soak = valueOr(d.soak, soak)
-	p.Deadline = valueOr(d.deadline, defaultDeadline(p.Steps))
+	p.Deadline = valueOr(d.deadline, defaultDeadline(p.Steps, p.Hooks))
 	p.Look = valueOr(d.look, defaultLook(p.Steps, p.Soak))
 	p.Settle = valueOr(d.settle, defaultSettle(d.targets))
 	if p.Look < MinLook {

@@ -34,6 +34,8 @@ const (
 	DefaultMinSamples  = 20
 	// DefaultMetricPeriod is the period of a metric check.
 	DefaultMetricPeriod = time.Minute
+	// DefaultHookTimeout is how long a hook has for its answer.
+	DefaultHookTimeout = 10 * time.Minute
 	// approvalTime is what the default deadline allows for each approval.
 	approvalTime = 24 * time.Hour
 )
@@ -80,9 +82,9 @@ func defaultSettle(targets []Target) time.Duration {
 }
 
 // defaultDeadline leaves room for the steps to take twice as long as planned,
-// an hour for trouble, and a day for each approval.
-func defaultDeadline(steps []Step) time.Duration {
-	total := time.Hour
+// an hour for trouble, a day for each approval, and all of their time for hooks.
+func defaultDeadline(steps []Step, hooks Hooks) time.Duration {
+	total := time.Hour + hooks.waitsFor(len(steps))
 	for _, s := range steps {
 		total += 2 * s.For
 		if s.Approval {

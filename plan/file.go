@@ -30,7 +30,7 @@ var fileShape = object{
 		{"unknownFor", duration{}, false, "How long to wait for a verdict. Default: 15m."},
 		{"onDrift", text{want: "a policy", words: driftPolicies}, false, "What to do when somebody else changed an alias. Default: hold."},
 		{"keep", keepShape, false, "Which old versions pruning leaves."},
-		{"hooks", notYet{"hooks are"}, false, ""},
+		{"hooks", hooksShape, false, "Functions or addresses that are asked at certain moments, and may stop the rollout."},
 		{"notify", notYet{"notifications are"}, false, ""},
 	},
 	elsewhere: map[string]string{
@@ -123,6 +123,24 @@ var checkShape = object{
 		{"probe", notYet{"probing a version before it gets traffic is"}, false, ""},
 	},
 	oneOf: []string{"alarm", "alarms", "rate", "metric", "http", "compare", "probe"},
+}
+
+var hooksShape = object{keys: []key{
+	{string(BeforeTraffic), hookShape, false, "Asked before the first shift, which waits for it. When it fails, the rollout is refused."},
+	{string(EachStep), hookShape, false, "Asked at each step below 100%, whose end waits for it. Its failure is harm: see onUnhealthy."},
+	{string(AfterTraffic), hookShape, false, "Asked once everything is on the new version; the end waits for it. Its failure is harm: see onUnhealthy."},
+	{string(OnRollback), hookShape, false, "Asked once all of the traffic was taken back."},
+}}
+
+var hookShape = either{
+	text{want: "a function's name or ARN, or an http or https address"},
+	object{keys: []key{
+		{"lambda", text{want: "a function's name or ARN"}, false, "The function to invoke."},
+		{"webhook", text{want: "an http or https address", pattern: validURL}, false, "The address to POST to."},
+		{"payload", jsonValue{}, false, "Anything, to be handed on to it."},
+		{"timeout", duration{}, false, "How long it has for its answer. Default: 10m."},
+		{"async", truth{}, false, "true: it only takes the question; crossfade hook gives the answer later. Default: what it returns is its answer."},
+	}, oneOf: []string{"lambda", "webhook"}},
 }
 
 var keepShape = object{keys: []key{
@@ -263,6 +281,9 @@ func (r *reader) draft(file fields) draft {
 	for _, c := range listOf[fields](file, "checks") {
 		d.checks = append(d.checks, readChecks(c, d.targets)...)
 	}
+	for _, m := range Moments {
+		d.hooks.Set(m, readHook(value[fields](file, "hooks")[string(m)]))
+	}
 	if k, ok := file["keep"].(fields); ok {
 		d.keep = &Keep{
 			Verified: valueOr(pointer[int](k, "verified"), DefaultKeep.Verified),
@@ -283,6 +304,26 @@ func readTarget(f fields) Target {
 	return Target{
 		Kind: Lambda, Name: value[string](m, "function"), Alias: value[string](m, "alias"),
 		Version: value[string](m, "version"), Code: value[string](m, "code"),
+	}
+}
+
+// readHook turns a hook's short or long form into a hook; nil if there is none.
+func readHook(v any) *Hook {
+	switch v := v.(type) {
+	case string:
+		h, _ := ParseHook(v) // finish says what is wrong with it
+		return &h
+	case fields:
+		h := &Hook{
+			Kind: LambdaHook, Name: value[string](v, "lambda"), Payload: string(value[jsonText](v, "payload")),
+			Async: value[bool](v, "async"), Timeout: valueOr(pointer[time.Duration](v, "timeout"), DefaultHookTimeout),
+		}
+		if url := value[string](v, "webhook"); url != "" {
+			h.Kind, h.Name = Webhook, url
+		}
+		return h
+	default:
+		return nil
 	}
 }
 

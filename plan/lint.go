@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,7 @@ func Lint(p Plan) []Problem {
 	lintSteps(p, say)
 	lintTimes(p, say)
 	lintChecks(p, say)
+	lintHooks(p, say)
 	for i, t := range p.Targets {
 		if t.Kind == StateMachine {
 			say(Info, "unqualified-starts", fmt.Sprintf("targets[%d]", i),
@@ -83,4 +85,30 @@ func lintChecks(p Plan, say sayFunc) {
 	if !samples {
 		say(Warning, "no-samples", "checks", "no check counts what the new version served: without traffic an alarm that stays OK says nothing; add a rate")
 	}
+}
+
+func lintHooks(p Plan, say sayFunc) {
+	for _, m := range Moments {
+		h := p.Hooks.At(m)
+		if h == nil {
+			continue
+		}
+		path := "hooks." + string(m)
+		if h.Timeout > p.Deadline && m != OnRollback {
+			say(Warning, "hook-longer-than-deadline", path, "%s may take %s, longer than the deadline of %s, which takes everything back", h, FormatDuration(h.Timeout), FormatDuration(p.Deadline))
+		}
+		if m == EachStep && len(p.Steps) == 1 {
+			say(Warning, "hook-never-asked", path, "%s is never asked: there is no step below 100%%", h)
+		}
+		if h.Kind == Webhook && strings.HasPrefix(h.Name, "http://") && !isLoopback(h.Name) {
+			say(Warning, "hook-in-the-clear", path, "%s is asked without encryption: anybody on the way reads the question and can forge the answer", h)
+		}
+	}
+}
+
+// isLoopback says whether an address is one of this machine's own.
+func isLoopback(address string) bool {
+	_, host, _ := strings.Cut(address, "://")
+	host, _, _ = strings.Cut(host, "/")
+	return host == "localhost" || strings.HasPrefix(host, "localhost:") || strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "[::1]")
 }

@@ -30,6 +30,15 @@ func Marshal(p Plan) []byte {
 	if p.Keep != DefaultKeep {
 		add(file, "keep", flow(mapping("verified", plainNode(strconv.Itoa(p.Keep.Verified)), "versions", plainNode(strconv.Itoa(p.Keep.Versions)))))
 	}
+	hooks := mapping()
+	for _, m := range Moments {
+		if h := p.Hooks.At(m); h != nil {
+			add(hooks, string(m), hookNode(*h))
+		}
+	}
+	if len(hooks.Content) > 0 {
+		add(file, "hooks", hooks)
+	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
@@ -54,6 +63,33 @@ func targetNode(t Target) *yaml.Node {
 		}
 	}
 	return mapping(kind, flow(m))
+}
+
+// hookNode writes the short form where it says everything.
+func hookNode(h Hook) *yaml.Node {
+	if short, err := ParseHook(h.Name); err == nil && short == h {
+		return textNode(h.Name)
+	}
+	m := mapping(string(h.Kind), textNode(h.Name))
+	if h.Payload != "" {
+		add(m, "payload", jsonNode(h.Payload))
+	}
+	if h.Async {
+		add(m, "async", plainNode("true"))
+	}
+	if h.Timeout != DefaultHookTimeout {
+		add(m, "timeout", plainNode(FormatDuration(h.Timeout)))
+	}
+	return flow(m)
+}
+
+// jsonNode makes a node of a JSON text, which is YAML too.
+func jsonNode(text string) *yaml.Node {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) == 0 {
+		panic("plan: payload is not JSON: " + text) // the reader or ParsePayload made it
+	}
+	return flow(doc.Content[0])
 }
 
 func strategyNode(p Plan) *yaml.Node {
@@ -89,7 +125,7 @@ func strategyNode(p Plan) *yaml.Node {
 	if p.Soak != soak {
 		add(m, "soak", plainNode(FormatDuration(p.Soak)))
 	}
-	if p.Deadline != defaultDeadline(p.Steps) {
+	if p.Deadline != defaultDeadline(p.Steps, p.Hooks) {
 		add(m, "deadline", plainNode(FormatDuration(p.Deadline)))
 	}
 	if p.Look != defaultLook(p.Steps, p.Soak) {

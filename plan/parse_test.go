@@ -104,8 +104,15 @@ func TestAMistakeIsReportedWithItsPlaceAndTheWayOut(t *testing.T) {
 		{"two strategies", head + "strategy:\n  allAtOnce: {}\n  canary: {weight: 10%, for: 5m}\n", []string{"p.yaml:5: strategy: only one of canary, allAtOnce is possible"}},
 		{"no strategy", head + "strategy: {soak: 5m}\n", []string{"p.yaml:4: strategy: one of canary, linear, exponential, allAtOnce, steps, named, preference is needed"}},
 		{"later", head + "strategy: {adaptive: {budget: 3}}\n", []string{"p.yaml:4: strategy.adaptive: an adaptive strategy is not possible yet"}},
-		{"later hooks", head + canary + "hooks: {eachStep: fn}\nchecks:\n  - compare: errors\n", []string{
-			"p.yaml:6: hooks: hooks are not possible yet", "p.yaml:8: checks[0].compare: comparing the new version with the old one is not possible yet"}},
+		{"hooks", head + canary + "hooks:\n  afterTrafic: x\n  onRollback: {lambda: a, webhook: b, async: maybe}\n", []string{
+			`p.yaml:7: hooks: there is no "afterTrafic" here (did you mean "afterTraffic"?)`,
+			`p.yaml:8: hooks.onRollback.async: "maybe" is neither true nor false`,
+			`p.yaml:8: hooks.onRollback.webhook: "b" is not an http or https address`,
+			"p.yaml:8: hooks.onRollback: only one of lambda, webhook is possible"}},
+		{"hook's name", head + canary + "hooks: {eachStep: a function}\n", []string{`p.yaml:6: hooks.eachStep: "a function" is not a function's name or ARN, nor an http or https address`}},
+		{"hook without time", head + canary + "hooks:\n  beforeTraffic: {lambda: a, timeout: 0s}\n", []string{"p.yaml:7: hooks.beforeTraffic: the timeout has to be longer than 0s"}},
+		{"later compare", head + canary + "checks:\n  - compare: errors\n", []string{
+			"p.yaml:7: checks[0].compare: comparing the new version with the old one is not possible yet"}},
 		{"unknown preset", head + "strategy: {named: Linear10PercentEvery1Minutess}\n", []string{`p.yaml:4: strategy.named: no preset is called "Linear10PercentEvery1Minutess" (did you mean "Linear10PercentEvery1Minute"?)`}},
 		{"reaction", head + canary + "onUnhealthy: rolback\n", []string{`p.yaml:6: onUnhealthy: "rolback" is not one of rollback, hold, hold-at-0 (did you mean "rollback"?)`}},
 		{"accepted alarm", head + canary + "checks: [{alarm: orders-failed}]\nacceptAlarms: [order-failed]\n", []string{`p.yaml:7: acceptAlarms: no check has an alarm called "order-failed" (did you mean "orders-failed"?)`}},
@@ -178,4 +185,20 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("what was written is read differently (-first +again):\n%s\n%s", diff, plan.Marshal(p))
 		}
 	})
+}
+
+func TestHooksAreReadInTheirShortAndLongForm(t *testing.T) {
+	got := parseFile(t, "hooks.yaml").Hooks
+	want := plan.Hooks{
+		BeforeTraffic: &plan.Hook{Kind: plan.LambdaHook, Name: "check-orders:live", Timeout: plan.DefaultHookTimeout},
+		EachStep: &plan.Hook{
+			Kind: plan.LambdaHook, Name: "arn:aws:lambda:eu-west-1:123456789012:function:load-test", Timeout: 20 * time.Minute,
+			Payload: `{"users":50,"share":0.25,"big":12345678901234567890,"routes":["/","/cart",null,true,"yes"],"since":"2026-03-14","10":"10"}`,
+		},
+		AfterTraffic: &plan.Hook{Kind: plan.Webhook, Name: "https://ci.example.com/hooks?run=1", Async: true, Timeout: time.Hour},
+		OnRollback:   &plan.Hook{Kind: plan.Webhook, Name: "https://chat.example.com/hook", Timeout: plan.DefaultHookTimeout},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the hooks are different (-want +got):\n%s", diff)
+	}
 }

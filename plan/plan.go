@@ -45,6 +45,8 @@ type Plan struct {
 	AcceptAlarms []string `json:"acceptAlarms,omitempty"`
 	// Keep says which old versions survive a finished rollout.
 	Keep Keep `json:"keep"`
+	// Hooks are asked at certain moments, and may stop it.
+	Hooks Hooks `json:"hooks,omitzero"`
 }
 
 // A Weight is the new version's share of the traffic in basis points, 0 to

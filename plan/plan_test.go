@@ -192,6 +192,14 @@ func TestTheTableSaysEverythingBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
+func hook(name string) *plan.Hook {
+	h, err := plan.ParseHook(name)
+	if err != nil {
+		panic(err)
+	}
+	return &h
+}
+
 func TestLintSaysWhatIsProbablyNotMeant(t *testing.T) {
 	tests := []struct {
 		name string
@@ -209,6 +217,9 @@ func TestLintSaysWhatIsProbablyNotMeant(t *testing.T) {
 		{"no soak", plan.Spec{Targets: []plan.Target{function}, Canary: "10%/5m", Soak: "0"}, []string{"no-soak"}},
 		{"few samples", plan.Spec{Targets: []plan.Target{function}, Canary: "10%/5m", MaxFailures: "5%/2"}, []string{"few-samples"}},
 		{"large first step", plan.Spec{Targets: []plan.Target{function}, Canary: "60%/5m"}, []string{"large-first-step"}},
+		{"hook in the clear", plan.Spec{Targets: []plan.Target{function}, Canary: "10%/5m", Hooks: plan.Hooks{OnRollback: hook("http://example.com/x"), BeforeTraffic: hook("http://127.0.0.1:80/x")}}, []string{"hook-in-the-clear"}},
+		{"hook that is never asked", plan.Spec{Targets: []plan.Target{function}, AllAtOnce: true, Hooks: plan.Hooks{EachStep: hook("check")}}, []string{"hook-never-asked"}},
+		{"hook and deadline", plan.Spec{Targets: []plan.Target{function}, Canary: "10%/1m", Deadline: "5m", Hooks: plan.Hooks{AfterTraffic: hook("check")}}, []string{"hook-longer-than-deadline"}},
 		{"impatient", plan.Spec{Targets: []plan.Target{function}, Canary: "10%/5m", UnknownFor: "5s", OnUnknown: "rollback"}, []string{"impatient"}},
 	}
 	for _, tt := range tests {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -45,6 +46,12 @@ func writeObject(b *strings.Builder, title string, o object) {
 		switch s := k.shape.(type) {
 		case object:
 			parts = append(parts, part{k.name, s})
+		case either:
+			if last := len(parts) - 1; last >= 0 && reflect.DeepEqual(parts[last].shape, s.long) {
+				parts[last].title += ", " + k.name // the same form once
+				continue
+			}
+			parts = append(parts, part{k.name, s.long})
 		case list:
 			if e, ok := s.of.(object); ok {
 				parts = append(parts, part{"An entry of " + k.name, e})
@@ -89,6 +96,12 @@ func valueText(s shape) string {
 			return "`{}`"
 		}
 		return "a mapping, see below"
+	case truth:
+		return "`true` or `false`"
+	case jsonValue:
+		return "anything"
+	case either:
+		return s.short.want + ", or a mapping, see below"
 	case notYet:
 		return ""
 	default:

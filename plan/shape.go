@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -257,6 +258,104 @@ func (dictionary) read(r *reader, n *yaml.Node, path string) (any, bool) {
 
 func (dictionary) schema() map[string]any {
 	return map[string]any{"type": "object", "additionalProperties": map[string]any{"type": []any{"string", "number"}}}
+}
+
+// truth is true or false.
+type truth struct{}
+
+func (truth) read(r *reader, n *yaml.Node, path string) (any, bool) {
+	v, ok := r.scalar(n, path, "true or false")
+	if ok && v != "true" && v != "false" {
+		r.problem(n, path, "%q is neither true nor false", v)
+		return nil, false
+	}
+	return v == "true", ok
+}
+
+func (truth) schema() map[string]any { return map[string]any{"type": "boolean"} }
+
+// either is a short form of one line or a long form.
+type either struct {
+	short text
+	long  object
+}
+
+func (s either) read(r *reader, n *yaml.Node, path string) (any, bool) {
+	if n.Kind == yaml.MappingNode {
+		return s.long.read(r, n, path)
+	}
+	return s.short.read(r, n, path)
+}
+
+func (s either) schema() map[string]any {
+	return map[string]any{"anyOf": []any{s.short.schema(), s.long.schema()}}
+}
+
+// jsonText is what a jsonValue reads: a JSON text without needless blanks.
+type jsonText string
+
+// jsonValue is anything that JSON can say. Numbers stay as they are written.
+type jsonValue struct{}
+
+func (jsonValue) read(r *reader, n *yaml.Node, path string) (any, bool) {
+	var b strings.Builder
+	ok := r.writeJSON(&b, n, path)
+	return jsonText(b.String()), ok
+}
+
+func (jsonValue) schema() map[string]any { return map[string]any{} }
+
+// writeJSON writes a node as JSON.
+func (r *reader) writeJSON(b *strings.Builder, n *yaml.Node, path string) bool {
+	quoted := func(v any) bool {
+		text, err := json.Marshal(v)
+		if err != nil {
+			r.problem(n, path, "%s cannot be written as JSON", describe(n))
+			return false
+		}
+		b.Write(text)
+		return true
+	}
+	ok := true
+	switch n.Kind {
+	case yaml.MappingNode:
+		b.WriteByte('{')
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			k, v := n.Content[i], n.Content[i+1]
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			name, fine := r.scalar(k, path, "a name")
+			ok = ok && fine && quoted(name)
+			b.WriteByte(':')
+			ok = r.writeJSON(b, v, path+"."+name) && ok
+		}
+		b.WriteByte('}')
+	case yaml.SequenceNode:
+		b.WriteByte('[')
+		for i, v := range n.Content {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			ok = r.writeJSON(b, v, fmt.Sprintf("%s[%d]", path, i)) && ok
+		}
+		b.WriteByte(']')
+	default:
+		switch tag := n.ShortTag(); {
+		case (tag == "!!int" || tag == "!!float") && json.Valid([]byte(n.Value)):
+			b.WriteString(n.Value)
+		case tag == "!!int" || tag == "!!float" || tag == "!!bool" || tag == "!!null":
+			var v any
+			if err := n.Decode(&v); err != nil {
+				r.problem(n, path, "%s cannot be read: %v", describe(n), err)
+				return false
+			}
+			return quoted(v)
+		default:
+			return quoted(n.Value)
+		}
+	}
+	return ok
 }
 
 // notYet is something that plan files will have and this version does not.

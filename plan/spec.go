@@ -36,6 +36,8 @@ type Spec struct {
 	NoDefaultChecks bool
 
 	OnUnhealthy, OnUnknown, OnDrift string
+	// Hooks are the hooks, see ParseHook.
+	Hooks Hooks
 	// KeepVersions and KeepVerified are what pruning leaves; see Keep.
 	KeepVersions, KeepVerified *int
 }
@@ -67,6 +69,7 @@ func New(s Spec) (Plan, error) {
 		unknownFor:    duration("unknown-for", s.UnknownFor),
 		defaultChecks: !s.NoDefaultChecks && s.MaxFailures == "",
 		acceptAlarms:  s.AcceptAlarms,
+		hooks:         s.Hooks,
 		onUnhealthy:   Reaction(oneOf("on-unhealthy", s.OnUnhealthy, reactions, problem)),
 		onUnknown:     Reaction(oneOf("on-unknown", s.OnUnknown, reactions, problem)),
 		onDrift:       DriftPolicy(oneOf("on-drift", s.OnDrift, driftPolicies, problem)),
@@ -117,6 +120,11 @@ func notOneOf(text string, words []string) string {
 	return fmt.Sprintf("%q is not one of %s%s", text, strings.Join(words, ", "), didYouMean(text, words))
 }
 
+// hookFlags are the command line's names of the moments.
+var hookFlags = map[Moment]string{
+	BeforeTraffic: "before-traffic", EachStep: "each-step", AfterTraffic: "after-traffic", OnRollback: "on-rollback",
+}
+
 // flagOf turns a path of finish into the flag that set it.
 func flagOf(path string) string {
 	root, leaf, _ := strings.Cut(path, ".")
@@ -131,6 +139,8 @@ func flagOf(path string) string {
 		return "checks"
 	case root == "acceptAlarms":
 		return "--accept-alarm"
+	case root == "hooks":
+		return "--" + hookFlags[Moment(leaf)]
 	case root == "keep":
 		return "--keep-" + leaf
 	default:

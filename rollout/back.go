@@ -17,6 +17,7 @@ const backPatience = time.Hour
 // goBack begins to take all traffic back. From here on the weight never rises.
 func (d *decider) goBack(cause BackCause, why string) {
 	d.actions = nil // what else was to be asked for in this look would give traffic
+	d.leaveCalls()
 	if !d.began() {
 		d.endBack(cause, why, nil)
 		return
@@ -74,10 +75,14 @@ func (d *decider) takeBack() {
 	if d.s.StepSince.IsZero() {
 		d.s.StepSince = d.now
 	}
-	if d.now.Before(d.s.StepSince.Add(d.p.Settle)) {
+	if d.now.Before(d.s.StepSince.Add(d.p.Settle)) || !d.toldBack() {
 		return
 	}
-	d.endBack(d.s.Back, d.s.Why, left)
+	why := d.s.Why
+	if i := slices.IndexFunc(d.s.Calls, func(c Call) bool { return c.Moment == plan.OnRollback && c.State == CallFailed }); i >= 0 {
+		why += "; " + d.callText(d.s.Calls[i])
+	}
+	d.endBack(d.s.Back, why, left)
 }
 
 // askBack asks for everything on the old version, the last target first. It
@@ -198,6 +203,7 @@ func (d *decider) backProblem() string {
 // holdAtZero takes the traffic back and waits for a person.
 func (d *decider) holdAtZero(why string) {
 	d.actions = nil
+	d.leaveCalls()
 	d.noteFrom()
 	d.enter(Holding, why)
 	d.s.Hold, d.s.Step, d.s.StepSince, d.s.FullSince, d.s.Promoted = HoldAtZero, -1, time.Time{}, time.Time{}, false
@@ -229,7 +235,7 @@ func (d *decider) handleDrift() bool {
 	}
 	t := &d.s.Targets[i]
 	what := fmt.Sprintf("%s shows %s, which somebody else did; %s was asked for", d.p.Targets[i], describe(t.Seen), percent(t.Wish.Weight))
-	free := d.s.Phase == Progressing || d.s.Hold == HoldUnknown || d.s.Hold == HoldApproval
+	free := d.s.Phase == Progressing || d.s.Hold == HoldUnknown || d.s.Hold == HoldApproval || d.s.Hold == HoldHook
 	switch {
 	case d.p.OnDrift == plan.AdoptDrift && free && d.adoptable():
 		d.tell("drift", what+"; it is adopted")

@@ -29,8 +29,10 @@ func Decide(p plan.Plan, s Status, w World, now time.Time) Decision {
 	d := &decider{p: p, s: s, w: w, now: now}
 	d.s.Targets = slices.Clone(s.Targets)
 	d.s.Accepted = maps.Clone(s.Accepted)
+	d.s.Calls = slices.Clone(s.Calls)
 	d.keepTime()
 	d.see()
+	d.hear()
 	d.judge()
 	for _, o := range w.Orders {
 		if o.Number > d.s.Orders && !d.s.Phase.Ended() {
@@ -68,6 +70,9 @@ type decider struct {
 	verdict analysis.Verdict
 	// trouble is why the world cannot be judged, besides a lack of samples.
 	trouble string
+	// said has, for each answer that a person gave for a hook, by the order's
+	// number, why it is refused; empty when it is not.
+	said map[int64]string
 
 	actions []Action
 	events  []Event
@@ -90,6 +95,13 @@ func (d *decider) keepTime() {
 		t := &s.Targets[i]
 		times = append(times, &t.WishAt, &t.ConfirmedAt, &t.SeenAt)
 	}
+	for i := range s.Calls {
+		c := &s.Calls[i]
+		times = append(times, &c.AskedAt, &c.AnsweredAt)
+		if latest := d.now.Add(d.timeout(*c)); c.Until.After(latest) {
+			c.Until = latest
+		}
+	}
 	for _, t := range times {
 		if t.After(d.now) {
 			*t = d.now
@@ -98,6 +110,9 @@ func (d *decider) keepTime() {
 	gap := d.now.Sub(s.LookedAt)
 	if s.LookedAt.IsZero() || gap <= d.maxGap() {
 		return
+	}
+	for i := range s.Calls {
+		s.Calls[i].Until = s.Calls[i].Until.Add(gap) // who should have listened may have missed the answer
 	}
 	if s.Phase == RollingBack {
 		s.Since = s.Since.Add(gap) // its patience is for attempts
@@ -157,7 +172,11 @@ func deadline(p plan.Plan, s Status) time.Time {
 	if s.FullSince.IsZero() {
 		return s.Started.Add(p.Deadline)
 	}
-	return s.FullSince.Add(p.Hold(len(p.Steps)-1) + max(p.Deadline, p.UnknownFor))
+	patience := max(p.Deadline, p.UnknownFor)
+	if h := p.Hooks.AfterTraffic; h != nil {
+		patience = max(patience, h.Timeout)
+	}
+	return s.FullSince.Add(p.Hold(len(p.Steps)-1) + patience)
 }
 
 // overdue ends what takes longer than it may. It says whether it did.
@@ -180,7 +199,7 @@ func (d *decider) overdue() bool {
 		d.goBack(BackDeadline, why+" while it was held: "+d.s.Why)
 	case d.s.Hold == HoldGone:
 		d.goBack(BackStuck, why+": "+d.s.Why)
-	case d.s.Hold == HoldApproval, d.s.Hold == HoldUnknown:
+	case d.s.Hold == HoldApproval, d.s.Hold == HoldUnknown, d.s.Hold == HoldHook:
 		d.goBack(BackDeadline, why+" at "+percent(d.weight())+": "+d.s.Why)
 	default:
 		d.goBack(BackDeadline, why+" at "+percent(d.weight()))
@@ -195,12 +214,20 @@ func (d *decider) advance() {
 		return
 	}
 	waived := d.s.Skipped || d.s.Promoted && d.s.Step < d.last()
+	var call *Call
+	if !waived {
+		call = d.stepCall()
+	}
 	if d.trouble != "" && !waived && (d.s.Step < d.last() || d.watched()) {
 		d.holdTrouble()
 		return
 	}
 	if !d.settled() || !d.stepOver() && !waived {
 		d.progress()
+		return
+	}
+	if call != nil && call.State == CallPending {
+		d.holdCall(*call)
 		return
 	}
 	if d.s.Step == d.last() {
@@ -393,6 +420,7 @@ func (d *decider) enter(phase Phase, why string) {
 func (d *decider) end(phase Phase, why string) {
 	d.enter(phase, why)
 	d.s.Ended = d.now
+	d.leaveCalls()
 	d.announce("ended")
 }
 
@@ -405,6 +433,10 @@ func (d *decider) nextLook() time.Time {
 	if d.s.Phase == RollingBack || slices.Contains(d.sights, pending) || len(d.actions) > 0 {
 		look = min(look, time.Second)
 	}
+	soonAnswered := func(c Call) bool { return c.State == CallPending && d.now.Sub(c.AskedAt) < time.Minute }
+	if slices.ContainsFunc(d.s.Calls, soonAnswered) {
+		look = min(look, time.Second)
+	}
 	at := d.now.Add(look)
 	soon := []time.Time{deadline(d.p, d.s)}
 	if !d.s.StepSince.IsZero() && d.s.Step >= 0 && d.s.Phase != RollingBack {
@@ -415,6 +447,11 @@ func (d *decider) nextLook() time.Time {
 	}
 	if !d.s.UnknownSince.IsZero() {
 		soon = append(soon, d.s.UnknownSince.Add(d.p.UnknownFor))
+	}
+	for _, c := range d.s.Calls {
+		if c.State == CallPending {
+			soon = append(soon, c.Until)
+		}
 	}
 	for _, t := range soon {
 		if t.After(d.now) && t.Before(at) {

@@ -97,7 +97,12 @@ func (d *decider) judge() {
 		}
 		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
 	}
-	d.verdict = analysis.Combine(d.s.Findings)
+	checks := len(d.s.Findings)
+	d.judgeCalls()
+	d.verdict = analysis.Combine(d.s.Findings[:checks])
+	if slices.ContainsFunc(d.s.Findings[checks:], func(f analysis.Finding) bool { return f.Verdict == analysis.Unhealthy }) {
+		d.verdict = analysis.Unhealthy
+	}
 	d.trouble = d.findTrouble()
 }
 

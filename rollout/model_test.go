@@ -19,6 +19,8 @@ type model struct {
 	orders  []rollout.Order
 	probes  map[string]analysis.Probe
 	metrics map[string]analysis.Series
+	asked   []rollout.Call            // each key once
+	answers map[string]rollout.Answer // by key, of what was asked
 }
 
 // A modelAlias is an alias with eventual consistency.
@@ -64,7 +66,7 @@ func (m *model) clock() time.Time { return m.now.Add(m.skew) }
 
 // world is what a look brings.
 func (m *model) world() rollout.World {
-	w := rollout.World{Alarms: m.alarms, Orders: m.orders, Probes: m.probes, Metrics: m.metrics}
+	w := rollout.World{Alarms: m.alarms, Orders: m.orders, Probes: m.probes, Metrics: m.metrics, Answers: m.answers}
 	for _, a := range m.aliases {
 		seen := rollout.SeenTarget{Routing: a.shown, Problem: a.unreadable, Gone: a.gone, ShiftProblem: a.lastProblem}
 		if !a.notCounted {
@@ -104,6 +106,29 @@ func (a *modelAlias) write(now time.Time, r rollout.Routing) {
 	a.showAt = now.Add(a.delay)
 	if a.delay == 0 {
 		a.shown = r
+	}
+}
+
+// ask takes a question to a hook and says whether it is a new one. One that is
+// asked again changes nothing.
+func (m *model) ask(c rollout.Call) bool {
+	if m.answers == nil {
+		m.answers = map[string]rollout.Answer{}
+	}
+	_, known := m.answers[c.Key]
+	if !known {
+		m.answers[c.Key] = rollout.Answer{State: rollout.CallPending}
+		m.asked = append(m.asked, c)
+	}
+	return !known
+}
+
+// answer answers the last question of a moment.
+func (m *model) answer(moment plan.Moment, a rollout.Answer) {
+	for _, c := range m.asked {
+		if c.Moment == moment {
+			m.answers[c.Key] = a
+		}
 	}
 }
 

@@ -10,12 +10,15 @@ import (
 
 // order follows or refuses what a person asks for.
 func (d *decider) order(o Order) {
-	if refusal := d.refusal(o.Kind); refusal != "" {
+	if refusal := d.refusal(o); refusal != "" {
 		d.events = append(d.events, Event{
 			At: d.now, Kind: "refused", Phase: d.s.Phase, Weight: d.weight(), By: o.By, Reason: o.Reason,
 			Text: fmt.Sprintf("%s: %s refused: %s", subject(d.p, d.s), o.Kind, refusal),
 		})
 		return
+	}
+	if o.Kind == Succeed || o.Kind == Fail {
+		return // hear has taken it in, and the events say what came of it
 	}
 	d.events = append(d.events, Event{
 		At: d.now, Kind: "order", Phase: d.s.Phase, Weight: d.weight(), By: o.By, Reason: o.Reason,
@@ -70,6 +73,7 @@ func (d *decider) resume() {
 	case d.s.Hold == HoldAtZero:
 		d.enter(Pending, "everything is proven once more")
 		d.s.Started, d.s.Step, d.s.StepSince, d.s.BackFrom = d.now, -1, time.Time{}, 0
+		d.s.Calls = nil // everything is asked anew
 		for i := range d.s.Targets {
 			d.s.Targets[i].Before = d.s.Targets[i].Wish
 		}
@@ -85,11 +89,14 @@ func (d *decider) resume() {
 }
 
 // refusal returns why an order does not fit; empty when it does.
-func (d *decider) refusal(kind OrderKind) string {
-	if d.s.Phase == RollingBack {
+func (d *decider) refusal(o Order) string {
+	switch {
+	case o.Kind == Succeed || o.Kind == Fail:
+		return d.said[o.Number]
+	case d.s.Phase == RollingBack:
 		return "the traffic is already being taken back"
 	}
-	switch kind {
+	switch o.Kind {
 	case Abort:
 		return ""
 	case Pause:
@@ -106,7 +113,7 @@ func (d *decider) refusal(kind OrderKind) string {
 	case Approve:
 		return d.refuseApprove()
 	default:
-		return fmt.Sprintf("there is no order %q", kind)
+		return fmt.Sprintf("there is no order %q", o.Kind)
 	}
 }
 
@@ -114,7 +121,7 @@ func (d *decider) refusePause() string {
 	switch {
 	case d.s.Phase == Paused:
 		return "it is paused already, " + d.s.Why
-	case d.s.Phase == Holding && d.s.Hold != HoldUnknown && d.s.Hold != HoldApproval:
+	case d.s.Phase == Holding && d.s.Hold != HoldUnknown && d.s.Hold != HoldApproval && d.s.Hold != HoldHook:
 		return "it is holding already and waits for a person"
 	default:
 		return ""
@@ -142,6 +149,8 @@ func (d *decider) refuseResume() string {
 		return "it waits for a verdict by itself (" + d.s.Why + "); skip goes on without one"
 	case d.s.Hold == HoldApproval:
 		return "it waits for an approval: approve"
+	case d.s.Hold == HoldHook:
+		return "it waits for a hook by itself (" + d.s.Why + "); skip goes on without it"
 	case d.s.Hold == HoldGone:
 		return d.s.Why
 	default:

@@ -33,6 +33,11 @@ func drawPlan(t *rapid.T, targets int) plan.Plan {
 		Alarms:      []string{"a"},
 		MaxFailures: "5%/20",
 	}
+	for _, m := range plan.Moments {
+		if rapid.IntRange(0, 3).Draw(t, "hook") == 0 {
+			s.Hooks.Set(m, &plan.Hook{Kind: plan.LambdaHook, Name: "check", Timeout: rapid.SampledFrom([]time.Duration{30 * time.Second, time.Hour}).Draw(t, "timeout")})
+		}
+	}
 	if rapid.Bool().Draw(t, "accepts") {
 		s.AcceptAlarms = []string{"a"}
 	}
@@ -105,6 +110,19 @@ func (m *model) disturb(t *rapid.T, edits bool) {
 	case 12, 13, 14:
 		kinds := []rollout.OrderKind{rollout.Pause, rollout.Resume, rollout.Resume, rollout.Promote, rollout.Skip, rollout.Abort, rollout.Approve, rollout.Approve}
 		m.orders = append(m.orders, rollout.Order{Number: int64(len(m.orders) + 1), Kind: rapid.SampledFrom(kinds).Draw(t, "order"), By: "alice"})
+	case 20, 21, 22, 23, 24, 25:
+		m.answer(rapid.SampledFrom(plan.Moments).Draw(t, "moment"), rollout.Answer{
+			State: rapid.SampledFrom([]rollout.CallState{rollout.CallSucceeded, rollout.CallSucceeded, rollout.CallSucceeded, rollout.CallFailed, rollout.CallPending, ""}).Draw(t, "answer"),
+		})
+	case 26:
+		m.answers, m.asked = nil, nil
+	case 27:
+		if len(m.asked) > 0 {
+			m.orders = append(m.orders, rollout.Order{
+				Number: int64(len(m.orders) + 1), Kind: rapid.SampledFrom([]rollout.OrderKind{rollout.Succeed, rollout.Fail}).Draw(t, "says"), By: "alice",
+				Call: rapid.SampledFrom(m.asked).Draw(t, "call").Key,
+			})
+		}
 	case 15:
 		m.skew += time.Duration(rapid.IntRange(-3600, 3600).Draw(t, "skew")) * time.Second
 	case 16:
@@ -150,8 +168,11 @@ func (m *model) live(t *rapid.T, edits bool, see func(before rollout.Status, w r
 			see(status, w, d)
 		}
 		for _, a := range d.Actions {
-			if s, ok := a.(rollout.Shift); ok {
-				m.act(s)
+			switch a := a.(type) {
+			case rollout.Shift:
+				m.act(a)
+			case rollout.Ask:
+				m.ask(a.Call)
 			}
 		}
 		status = d.Status
@@ -256,7 +277,9 @@ func TestGoingBackIsAskedForInTheLookThatDecidesIt(t *testing.T) {
 			}
 			var asked []int
 			for _, a := range d.Actions {
-				asked = append(asked, a.(rollout.Shift).Target)
+				if s, ok := a.(rollout.Shift); ok {
+					asked = append(asked, s.Target)
+				}
 			}
 			if want := slices.Sorted(slices.Values(asked)); len(want) != len(m.aliases) && before.Hold != rollout.HoldAtZero {
 				t.Fatalf("asked targets %v of %d to go back", asked, len(m.aliases))

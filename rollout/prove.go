@@ -28,9 +28,14 @@ func (d *decider) prove() {
 		if !d.now.Before(d.s.UnknownSince.Add(d.p.UnknownFor)) {
 			d.refuse(fmt.Sprintf("not proven within %s: %s", span(d.p.UnknownFor), d.s.Why))
 		}
-	default:
+	case !d.moves() || d.let():
 		d.start()
 	}
+}
+
+// moves says whether there is anything to shift.
+func (d *decider) moves() bool {
+	return slices.ContainsFunc(d.s.Targets, func(t TargetStatus) bool { return t.Seen.Stable != t.Canary })
 }
 
 // proveTargets looks for aliases that cannot be moved.
@@ -98,12 +103,11 @@ func (d *decider) refuse(why string) {
 
 // start makes the first shift, unless there is nothing to shift.
 func (d *decider) start() {
-	moves := false
+	moves := d.moves()
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
 		t.Stable = t.Seen.Stable
 		t.Wish, t.Before, t.WishAt, t.ConfirmedAt = t.Seen, t.Seen, d.now, d.now
-		moves = moves || t.Stable != t.Canary
 	}
 	d.accept()
 	if moves {

@@ -113,6 +113,10 @@ type Status struct {
 	Accepted map[string]time.Time `json:"accepted,omitempty"`
 	// UnknownSince is when the present stretch without a verdict began.
 	UnknownSince time.Time `json:"unknownSince,omitzero"`
+	// Calls are the last calls of the moments that the rollout has got to, and
+	// Called is how many were made, for their keys.
+	Calls  []Call `json:"calls,omitempty"`
+	Called int    `json:"called,omitempty"`
 	// Orders is the number of the last order that was followed or refused.
 	Orders int64 `json:"orders"`
 	// Findings are the verdicts of the last look.
@@ -130,6 +134,7 @@ type HoldCause string
 const (
 	HoldUnknown   HoldCause = "unknown"   // a verdict
 	HoldApproval  HoldCause = "approval"  // a person's approval
+	HoldHook      HoldCause = "hook"      // a hook's answer
 	HoldUnhealthy HoldCause = "unhealthy" // a person, after proof of harm, with the traffic where it is
 	HoldAtZero    HoldCause = "at-0"      // a person, after proof of harm, with the traffic taken back
 	HoldDrift     HoldCause = "drift"     // a person, because somebody else changed an alias
@@ -160,6 +165,8 @@ type World struct {
 	// without an entry is one that nothing measures.
 	Metrics map[string]analysis.Series
 	Probes  map[string]analysis.Probe
+	// Answers has an entry for each of the status's pending calls, by its key.
+	Answers map[string]Answer
 	// Orders are what people asked for since Status.Orders, oldest first.
 	Orders []Order
 }
@@ -187,6 +194,8 @@ type Order struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
+	// Call is the key of the call that Succeed and Fail answer.
+	Call string `json:"call,omitempty"`
 }
 
 // An OrderKind is something that a person may ask of a rollout.
@@ -200,6 +209,8 @@ const (
 	Skip    OrderKind = "skip"    // skip the rest of this step only
 	Abort   OrderKind = "abort"   // take everything back and end
 	Approve OrderKind = "approve" // let an approval step go on
+	Succeed OrderKind = "succeed" // answer for a hook: it succeeded
+	Fail    OrderKind = "fail"    // answer for a hook: it failed
 )
 
 // A Decision is what Decide returns: what to remember, what to do after it has
@@ -256,7 +267,7 @@ func (Prune) action() {}
 // the whole sentence, the same everywhere.
 type Event struct {
 	At     time.Time   `json:"at"`
-	Kind   string      `json:"kind"` // shifted, held, paused, resumed, rollingBack, ended, drift, finding, order …
+	Kind   string      `json:"kind"` // shifted, held, paused, resumed, rollingBack, ended, drift, finding, hook, order …
 	Phase  Phase       `json:"phase"`
 	Weight plan.Weight `json:"weight"`
 	Text   string      `json:"text"`

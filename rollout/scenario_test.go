@@ -40,6 +40,9 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //	at 2m clock -1h                   the clock is set
 //	at 2m away 10m                    nobody looks for so long
 //	at 2m traffic 0 0% 0%
+//	hook eachStep check 10m           a hook, with its timeout
+//	at 2m answer eachStep failed WHY  the hook answers; pending, or unreadable REASON
+//	at 2m forget                      who was asked forgets all questions
 //	at 2m recount orders:prod         outcomes are counted from here
 //	until 2h                          stop at the latest
 func TestScenarios(t *testing.T) {
@@ -146,6 +149,10 @@ func (m *model) tell(story *bytes.Buffer, start time.Time, d rollout.Decision) {
 			}
 		case rollout.Prune:
 			fmt.Fprintf(story, "%-8s → %s: prune\n", at, m.aliases[a.Target].name)
+		case rollout.Ask:
+			if m.ask(a.Call) {
+				fmt.Fprintf(story, "%-8s → ask %s\n", at, a.Call.Key)
+			}
 		}
 	}
 	for _, n := range d.Notes {
@@ -226,6 +233,10 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 			spec.OnDrift = rest
 		case "max-failures":
 			spec.MaxFailures = rest
+		case "hook":
+			h := plan.Hook{Kind: plan.LambdaHook, Name: f[1]}
+			h.Timeout, err = plan.ParseDuration(f[2])
+			spec.Hooks.Set(plan.Moment(f[0]), &h)
 		case "keep":
 			n := 0
 			_, err = fmt.Sscan(rest, &n)
@@ -303,6 +314,9 @@ func (m *model) happen(line string) (away time.Duration, err error) {
 		m.orders = append(m.orders, rollout.Order{
 			Number: int64(len(m.orders) + 1), Kind: rollout.OrderKind(first), By: by, Reason: why, At: m.clock(),
 		})
+		if len(m.asked) > 0 {
+			m.orders[len(m.orders)-1].Call = m.asked[len(m.asked)-1].Key
+		}
 	case "read":
 		alias().unreadable = reason
 	case "write":
@@ -319,6 +333,15 @@ func (m *model) happen(line string) (away time.Duration, err error) {
 		a.canaryN, a.canaryX, a.stableN, a.stableX = 0, 0, 0, 0
 	case "counts":
 		alias().countsProblem = reason
+	case "answer":
+		state, why, _ := strings.Cut(reason, " ")
+		a := rollout.Answer{State: rollout.CallState(state), Reason: why}
+		if state == "unreadable" {
+			a = rollout.Answer{Problem: why}
+		}
+		m.answer(plan.Moment(first), a)
+	case "forget":
+		m.answers, m.asked = nil, nil
 	case "clock":
 		by, sign := first, time.Duration(1)
 		if strings.HasPrefix(by, "-") {

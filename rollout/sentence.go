@@ -31,6 +31,9 @@ func predicate(p plan.Plan, s Status, now time.Time) string {
 	case Holding:
 		return holding(p, s, now)
 	case RollingBack:
+		if c, ok := waiting(s, plan.OnRollback); ok {
+			return fmt.Sprintf(": everything is back on %s, from %s: %s; %s", stables(s), percent(s.BackFrom), s.Why, callText(p, c))
+		}
 		return fmt.Sprintf(": taking everything back to %s from %s: %s", stables(s), percent(s.BackFrom), s.Why)
 	case Succeeded:
 		if s.StepSince.IsZero() {
@@ -88,6 +91,12 @@ func holding(p plan.Plan, s Status, now time.Time) string {
 		return fmt.Sprintf(" at %s, holding: %s%s", at, s.Why, giveUpIn(p, s, now))
 	case HoldApproval:
 		return fmt.Sprintf(" at %s, holding for an approval: crossfade approve %s%s", at, p.Name, giveUpIn(p, s, now))
+	case HoldHook:
+		text := fmt.Sprintf(" at %s, holding: %s", at, s.Why)
+		if c, ok := waiting(s, plan.EachStep, plan.AfterTraffic); ok {
+			text += fmt.Sprintf("; it was asked %s ago and counts as failed in %s", span(now.Sub(c.AskedAt)), span(c.Until.Sub(now)))
+		}
+		return text
 	case HoldUnhealthy:
 		return fmt.Sprintf(" at %s, holding: %s; promote goes on all the same, abort takes everything back%s", at, s.Why, giveUpIn(p, s, now))
 	case HoldAtZero:
