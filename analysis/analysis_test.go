@@ -44,6 +44,29 @@ func TestAlarmsSayWhatTheyMean(t *testing.T) {
 	}
 }
 
+func TestALenientCheckTakesOnlyALARMForBad(t *testing.T) {
+	tests := []struct {
+		name  string
+		alarm analysis.AlarmState
+		fine  plan.Lenience
+		want  analysis.Verdict
+	}{
+		{"firing", analysis.AlarmState{State: "ALARM", Since: noon}, plan.FineUnreadable, analysis.Unhealthy},
+		{"too little data", analysis.AlarmState{State: "INSUFFICIENT_DATA"}, plan.FineMissing, analysis.Healthy},
+		{"missing", analysis.AlarmState{Missing: true}, plan.FineMissing, analysis.Healthy},
+		{"missing, with more leniency", analysis.AlarmState{Missing: true}, plan.FineUnreadable, analysis.Healthy},
+		{"unreadable, which needs more", analysis.AlarmState{Problem: "Throttling"}, plan.FineMissing, analysis.Unknown},
+		{"unreadable", analysis.AlarmState{Problem: "Throttling"}, plan.FineUnreadable, analysis.Healthy},
+		{"a new state", analysis.AlarmState{State: "SNOOZED"}, plan.FineUnreadable, analysis.Unknown},
+	}
+	for _, tt := range tests {
+		f := analysis.Judge(plan.Check{Name: "a", Alarm: "a", Fine: tt.fine}, analysis.Evidence{Alarm: &tt.alarm})
+		if f.Verdict != tt.want || f.Rule != `alarm "a" does not fire` {
+			t.Errorf("%s: got %s by the rule %q: %s; want %s", tt.name, f.Verdict, f.Rule, f.Why, tt.want)
+		}
+	}
+}
+
 func TestRatesNeedSamplesToBeGoodAndCertaintyToBeBad(t *testing.T) {
 	check := plan.Check{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut"}, Max: 0.05, MinSamples: 100}}
 	counts := func(good, failed, timedOut, aborted, running int) *analysis.Counts {

@@ -42,7 +42,7 @@ type Evidence struct {
 func For(c plan.Check) Criterion {
 	switch {
 	case c.Alarm != "":
-		return alarmCriterion{c.Alarm}
+		return alarmCriterion{c.Alarm, c.Fine}
 	case c.Rate != nil:
 		return rateCriterion{*c.Rate}
 	case c.Metric != nil:

@@ -27,6 +27,7 @@ type localOptions struct {
 	quiet       bool
 	verbose     bool
 	seed        uint64
+	store       storeOptions
 }
 
 func newLocal(env *Env) *cobra.Command {
@@ -54,6 +55,7 @@ therefore listens on this machine only, unless --allow-remote says otherwise.`,
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "`ADDRESS` to listen on; port 0 takes a free one")
 	f.StringVar(&o.dir, "data", "", "`DIR` to keep the state in (default: memory)")
+	o.store.flags(cmd)
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "listen also where other machines can reach it, without authentication")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not tell what happens")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell also what was only read")
@@ -78,12 +80,21 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 	if err != nil {
 		sandbox = "" // functions then run without one
 	}
-	cloud, err := localcloud.Open(localcloud.Config{
+	config := localcloud.Config{
 		Dir: o.dir, Log: log, Seed: o.seed,
 		Endpoint: "http://" + listener.Addr().String(), Path: env.Getenv("PATH"), Sandbox: sandbox,
-	})
+		Owner: env.owner(),
+	}
+	store, err := o.store.openForCloud(ctx, env)
 	if err != nil {
-		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", err)}
+		return err
+	}
+	if store != nil {
+		config.Rollouts = store
+	}
+	cloud, err := localcloud.Open(config)
+	if err != nil {
+		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", errors.Join(err, store.end(false)))}
 	}
 	where := "in memory"
 	if o.dir != "" {
@@ -91,7 +102,7 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 	}
 	o.greet(env, "http://"+listener.Addr().String(), where)
 	err = serve(ctx, env, listener, cloud, newRequestLog(cloud.Handler(), log, o.verbose))
-	if err := errors.Join(err, cloud.Close()); err != nil {
+	if err := errors.Join(err, cloud.Close(), store.end(o.dir == "")); err != nil {
 		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", err)}
 	}
 	if o.dir == "" {

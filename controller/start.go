@@ -86,7 +86,7 @@ func (c *Controller) proveChecks(ctx context.Context, p plan.Plan) []Problem {
 		var why string
 		switch {
 		case check.Alarm != "":
-			why = alarmProblem(check.Alarm, s.alarms[check.Alarm], slices.Contains(p.AcceptAlarms, check.Alarm))
+			why = alarmProblem(check, s.alarms[check.Alarm], slices.Contains(p.AcceptAlarms, check.Alarm))
 		case check.Metric != nil:
 			if series[0].Problem != "" {
 				why = fmt.Sprintf("metric %s %s cannot be read: %s", check.Metric.Namespace, check.Metric.Metric, series[0].Problem)
@@ -102,8 +102,11 @@ func (c *Controller) proveChecks(ctx context.Context, p plan.Plan) []Problem {
 	return problems
 }
 
-func alarmProblem(name string, s analysis.AlarmState, accepted bool) string {
+func alarmProblem(check plan.Check, s analysis.AlarmState, accepted bool) string {
+	name := check.Alarm
 	switch {
+	case s.Excuse(check) != "":
+		return ""
 	case s.Missing:
 		return fmt.Sprintf("alarm %q does not exist", name)
 	case s.Problem != "":

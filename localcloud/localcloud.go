@@ -22,6 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/memstore"
+	"github.com/crossfade-dev/crossfade/controller/sqlitestore"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	"github.com/crossfade-dev/crossfade/localcloud/iam"
@@ -29,6 +32,7 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda/runtime"
 	"github.com/crossfade-dev/crossfade/localcloud/logs"
+	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 	"github.com/crossfade-dev/crossfade/localcloud/s3"
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
 	"github.com/crossfade-dev/crossfade/localcloud/sts"
@@ -58,6 +62,12 @@ type Config struct {
 	// Sandbox is the program that makes the sandboxes of functions: one whose
 	// main begins with runtime.RunSandbox. Empty: no sandboxes.
 	Sandbox string
+	// Rollouts remembers the rollouts that the cloud's services start, and may be
+	// shared with whoever wants to see them. Nil: a store in Dir, or memory.
+	Rollouts controller.Store
+	// Owner is who carries these rollouts out, for people: user@host pid 7. Empty:
+	// nobody in particular.
+	Owner string
 }
 
 // A Cloud is a set of local services behind one endpoint.
@@ -160,15 +170,49 @@ func (c *Cloud) join(config Config) error {
 	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf},
 		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API())
 	operations.server = c.server
+	deliveries, err := c.rollouts(config)
+	if err != nil {
+		return err
+	}
 	c.handler = functions.URLs(withCode(functions, c.server))
 	c.processes = []process{
 		{states, "step functions", states.Wake()},
 		{functions, "lambda", functions.Wake()},
 		{processes, "lambda runtime", processes.Wake()},
 		{monitoring, "cloudwatch", monitoring.Wake()},
+		{deliveries, "rollouts", deliveries.Wake()},
 	}
 	return nil
 }
+
+// rollouts makes what carries out the rollouts that services start.
+func (c *Cloud) rollouts(config Config) (*rollouts.Service, error) {
+	store := config.Rollouts
+	switch {
+	case store != nil:
+	case config.Dir == "":
+		store = memstore.New()
+	default:
+		file, err := sqlitestore.Open(context.Background(), filepath.Join(config.Dir, "rollouts.db"))
+		if err != nil {
+			return nil, err
+		}
+		c.closers = append(c.closers, file.Close)
+		store = file
+	}
+	owner := "local cloud"
+	if config.Dir == "" {
+		owner = MemoryOwner
+	}
+	if config.Owner != "" {
+		owner += " of " + config.Owner
+	}
+	return rollouts.New(rollouts.Config{Store: store, AWS: c.awsConfig, Clock: c.clock, Owner: owner, Log: c.log}), nil
+}
+
+// MemoryOwner is how the names of those begin that carry out the rollouts of a
+// cloud in memory. When they are dead, so are the aliases.
+const MemoryOwner = "local cloud in memory"
 
 // withCode serves the archives of functions below their path, and everything else
 // by next. A ServeMux would clean paths, and keys of objects are not clean.
@@ -220,11 +264,15 @@ const InMemory = "http://crossfade.local"
 
 // AWSConfig returns a configuration whose SDK clients talk to this cloud in
 // memory.
-func (c *Cloud) AWSConfig() aws.Config {
+func (c *Cloud) AWSConfig() aws.Config { return c.awsConfig("local", wire.DefaultRegion) }
+
+// awsConfig returns a configuration for an access key, which may be the number of
+// an account.
+func (c *Cloud) awsConfig(key, region string) aws.Config {
 	return aws.Config{
-		Region:       wire.DefaultRegion,
+		Region:       region,
 		BaseEndpoint: aws.String(InMemory),
-		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(key, "local", ""),
 		HTTPClient:   c.HTTPClient(),
 	}
 }

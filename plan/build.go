@@ -200,6 +200,9 @@ func (d draft) finishChecks(p *Plan) {
 			d.problem("checks", fmt.Sprintf("two checks are called %q", c.Name))
 		}
 		names[c.Name] = true
+		if c.Fine != "" && c.Alarm == "" {
+			d.problem("checks", fmt.Sprintf("check %q has no alarm that could be %s", c.Name, c.Fine))
+		}
 		if c.Alarm != "" {
 			if alarms[c.Alarm] {
 				d.problem("checks", fmt.Sprintf("alarm %q is listed twice", c.Alarm))

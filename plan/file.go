@@ -101,6 +101,7 @@ var checkShape = object{
 		{"name", text{want: "a name"}, false, "How sentences call the check."},
 		{"alarm", text{want: "an alarm's name"}, false, "A CloudWatch alarm that must not fire."},
 		{"alarms", texts("an alarm's name"), false, "Several alarms, each a check of its own."},
+		{"fine", text{want: "missing or unreadable", words: leniences}, false, "What an alarm may be besides OK: missing (no such alarm, or too little data), or unreadable (that too). Default: nothing."},
 		{"rate", object{keys: []key{
 			{"outcomes", list{of: text{want: "an outcome", words: outcomes}, nonEmpty: true}, false, "What counts as bad. Default: failed, timedOut, aborted (and throttled with functions)."},
 			{"max", weight{}, false, "The largest share of bad ones. Default: 5%."},
@@ -374,11 +375,11 @@ func readChecks(f fields, targets []Target) []Check {
 	if alarms := listOf[string](f, "alarms"); len(alarms) > 0 {
 		checks := make([]Check, len(alarms))
 		for i, a := range alarms {
-			checks[i] = Check{Alarm: a}
+			checks[i] = Check{Alarm: a, Fine: Lenience(value[string](f, "fine"))}
 		}
 		return checks
 	}
-	c := Check{Name: name, Alarm: value[string](f, "alarm")}
+	c := Check{Name: name, Alarm: value[string](f, "alarm"), Fine: Lenience(value[string](f, "fine"))}
 	if m, ok := f["rate"].(fields); ok {
 		c.Rate = DefaultChecks(targets)[0].Rate
 		if o := listOf[string](m, "outcomes"); len(o) > 0 {

@@ -165,6 +165,9 @@ func checkNode(c Check) *yaml.Node {
 	switch {
 	case c.Alarm != "":
 		add(m, "alarm", textNode(c.Alarm))
+		if c.Fine != "" {
+			add(m, "fine", plainNode(string(c.Fine)))
+		}
 	case c.Rate != nil:
 		add(m, "rate", flow(mapping(
 			"outcomes", sequence(c.Rate.Outcomes, textNode),

@@ -116,6 +116,8 @@ func TestAMistakeIsReportedWithItsPlaceAndTheWayOut(t *testing.T) {
 		{"unknown preset", head + "strategy: {named: Linear10PercentEvery1Minutess}\n", []string{`p.yaml:4: strategy.named: no preset is called "Linear10PercentEvery1Minutess" (did you mean "Linear10PercentEvery1Minute"?)`}},
 		{"reaction", head + canary + "onUnhealthy: rolback\n", []string{`p.yaml:6: onUnhealthy: "rolback" is not one of rollback, hold, hold-at-0 (did you mean "rollback"?)`}},
 		{"accepted alarm", head + canary + "checks: [{alarm: orders-failed}]\nacceptAlarms: [order-failed]\n", []string{`p.yaml:7: acceptAlarms: no check has an alarm called "order-failed" (did you mean "orders-failed"?)`}},
+		{"lenient about nothing", head + canary + "checks: [{http: {url: \"https://example.com\"}, fine: missing}]\n", []string{`has no alarm that could be missing`}},
+		{"unknown lenience", head + canary + "checks: [{alarm: orders-failed, fine: firing}]\n", []string{`p.yaml:6: checks[0].fine: "firing" is not one of missing, unreadable`}},
 		{"target twice", "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod}\n  - stateMachine: {name: orders, alias: prod}\n" + canary, []string{"p.yaml:4: targets[1]: orders:prod is a target twice"}},
 		{"version as alias", "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: 12}\n" + canary, []string{`p.yaml:3: targets[0]: alias "12" has to be letters`}},
 		{"version and definition", "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod, version: 3, definition: a.json}\n" + canary, []string{"p.yaml:3: targets[0]: name either a version or what to publish"}},

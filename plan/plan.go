@@ -116,6 +116,8 @@ type Check struct {
 	Name string `json:"name"`
 	// Alarm is the name of a metric or composite alarm.
 	Alarm string `json:"alarm,omitempty"`
+	// Fine is what the alarm may be besides OK. Empty: nothing.
+	Fine Lenience `json:"fine,omitempty"`
 	// Rate limits the share of bad outcomes of the new version alone.
 	Rate *RateLimit `json:"rate,omitempty"`
 	// Metric limits a statistic of a CloudWatch metric.
@@ -123,6 +125,18 @@ type Check struct {
 	// HTTP asks an address.
 	HTTP *HTTPProbe `json:"http,omitempty"`
 }
+
+// A Lenience is what an alarm may be besides OK without holding a rollout up.
+type Lenience string
+
+// The leniences. To CodeDeploy and CloudFormation only ALARM counts, so that an
+// alarm that nobody made holds nothing up.
+const (
+	// FineMissing takes no such alarm, and one with too little data, for OK.
+	FineMissing Lenience = "missing"
+	// FineUnreadable also takes one that cannot be read for OK.
+	FineUnreadable Lenience = "unreadable"
+)
 
 // A RateLimit is broken when, of at least MinSamples finished executions or
 // invocations of the new version since its first traffic, more than Max were of

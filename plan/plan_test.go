@@ -331,6 +331,7 @@ func drawPlan(t *rapid.T) plan.Plan {
 		Deadline:    rapid.SampledFrom([]string{"", "2h"}).Draw(t, "deadline"),
 		MaxFailures: rapid.SampledFrom([]string{"", "0.01%/7", "33.33%/1"}).Draw(t, "maxFailures"),
 		Alarms:      rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a", "12", "yes", "it's: #1", "ü ö"}), rapid.ID[string]).Draw(t, "alarms"),
+		AlarmsFine:  rapid.SampledFrom([]plan.Lenience{"", plan.FineMissing, plan.FineUnreadable}).Draw(t, "fine"),
 	}
 	switch rapid.IntRange(0, 5).Draw(t, "strategy") {
 	case 0:

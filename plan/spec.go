@@ -28,6 +28,7 @@ type Spec struct {
 	Soak, Deadline, Look, Settle, UnknownFor string
 
 	Alarms       []string
+	AlarmsFine   Lenience // of every alarm
 	AcceptAlarms []string
 	// MaxFailures replaces the default rate check: 5%/20 is at most 5 % bad
 	// outcomes of at least 20; 5% leaves the default number of samples.
@@ -89,7 +90,7 @@ func New(s Spec) (Plan, error) {
 		if name == "" {
 			problem("--alarm", "the name is empty")
 		}
-		d.checks = append(d.checks, Check{Alarm: name})
+		d.checks = append(d.checks, Check{Alarm: name, Fine: Lenience(oneOf("alarms-fine", string(s.AlarmsFine), leniences, problem))})
 	}
 	if s.KeepVersions != nil || s.KeepVerified != nil {
 		keep := Keep{Versions: valueOr(s.KeepVersions, DefaultKeep.Versions), Verified: valueOr(s.KeepVerified, DefaultKeep.Verified)}
@@ -102,8 +103,10 @@ func New(s Spec) (Plan, error) {
 	return p, nil
 }
 
-// reactions and driftPolicies are the words of onUnhealthy, onUnknown, onDrift.
+// reactions, driftPolicies and leniences are the words of onUnhealthy,
+// onUnknown, onDrift and fine.
 var (
+	leniences     = []string{string(FineMissing), string(FineUnreadable)}
 	reactions     = []string{string(RollBack), string(Hold), string(HoldAtZero)}
 	driftPolicies = []string{string(HoldOnDrift), string(AdoptDrift), string(OverwriteDrift)}
 )
