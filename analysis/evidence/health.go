@@ -7,6 +7,14 @@ import "math"
 // are for services that fail often anyway.
 var healthBets = [7]struct{ rate, prior float64 }{{.01, .04}, {.03, .06}, {.1, .1}, {.3, .1}, {1, .1}, {3, .1}, {10, .5}}
 
+// healthGain has 1−e⁻ᵃ for each bet a, healthPrior the logarithm of its prior.
+var healthGain, healthPrior = func() (gain, prior [7]float64) {
+	for i, bet := range healthBets {
+		gain[i], prior[i] = -math.Expm1(-bet.rate), math.Log(bet.prior)
+	}
+	return gain, prior
+}()
+
 // Health knows which excess of failures over the old version is ruled out. It is
 // an e-process against "the new version's rate is at least the old version's plus
 // d" for every d at once, and needs only sums. Its zero value is the beginning.
@@ -36,8 +44,8 @@ func (h *Health) Add(b Block) {
 		return
 	}
 	odds := b.Low / (1 - b.Low)
-	for i, bet := range healthBets {
-		h.Stable[i] += float64(b.Stable.Failed) * math.Log1p(-odds*math.Expm1(-bet.rate))
+	for i := range healthBets {
+		h.Stable[i] += float64(b.Stable.Failed) * math.Log1p(odds*healthGain[i])
 	}
 }
 
@@ -48,13 +56,22 @@ func (h *Health) Add(b Block) {
 // a beta of 0.05.
 func (h Health) Excluded(beta float64) float64 {
 	want := -math.Log(beta)
-	value, slope := h.log(1)
-	if value < want {
-		return 1
+	// Where one bet alone suffices all of them do; the best one is near.
+	d := 1.0
+	for i := range healthBets {
+		if h.Requests > 0 {
+			d = min(d, (want-h.at(i))/(healthGain[i]*float64(h.Requests)))
+		}
+	}
+	if d <= 0 {
+		return 0
+	}
+	value, slope := h.log(d)
+	if d == 1 && value < want {
+		return 1 // no bet comes to it below an excess of 1
 	}
 	// The logarithm is convex and rising in the excess, so Newton's steps from
 	// the right approach from the right and never jump over.
-	d := 1.0
 	for range 60 {
 		step := (value - want) / slope
 		if next := d - step; next > 0 {
@@ -70,13 +87,18 @@ func (h Health) Excluded(beta float64) float64 {
 	return d
 }
 
+// at is the logarithm of what one bet has made of its stake against no excess.
+func (h Health) at(bet int) float64 {
+	return healthPrior[bet] - healthBets[bet].rate*float64(h.Failed) + h.Stable[bet]
+}
+
 // log is the logarithm of the e-process against an excess, and its slope.
 func (h Health) log(d float64) (value, slope float64) {
 	var logs, slopes [7]float64
 	top := math.Inf(-1)
-	for i, bet := range healthBets {
-		slopes[i] = -math.Expm1(-bet.rate) * float64(h.Requests)
-		logs[i] = math.Log(bet.prior) - bet.rate*float64(h.Failed) + h.Stable[i] + d*slopes[i]
+	for i := range healthBets {
+		slopes[i] = healthGain[i] * float64(h.Requests)
+		logs[i] = h.at(i) + d*slopes[i]
 		top = max(top, logs[i])
 	}
 	sum := 0.0

@@ -182,9 +182,13 @@ func (n *Intake) Take(s Schedule) []Block {
 	return blocks
 }
 
+// slack is for how many stretches more than it has to an intake remembers, so that
+// not every stretch moves all others.
+const slack = 64
+
 // forget settles everything below a number.
 func (n *Intake) forget(below int) {
-	if below <= n.Oldest {
+	if len(n.Stretches) == 0 || below <= n.Oldest || below-n.Stretches[0].Number < min(slack, n.Memory) {
 		return
 	}
 	keep := 0
