@@ -90,6 +90,9 @@ type Wealth struct {
 	// Tail is the share of the stake in [0, 1] that is not placed yet: it
 	// waits for faults that begin later.
 	Tail float64 `json:"tail"`
+	// Level is how often the old version failed lately, for a [Label] with a
+	// Reference.
+	Level Level `json:"level,omitzero"`
 }
 
 // Onset says how a stake of one is spread over the times at which a fault may
@@ -137,4 +140,11 @@ func (w *Wealth) Release(share float64) {
 // multiply lets a bet grow by the exponential of a logarithm.
 func (w *Wealth) multiply(bet int, log float64) {
 	w.Placed[bet] = min(w.Placed[bet]*math.Exp(log), ceiling)
+}
+
+// scale multiplies what is placed by a factor of at least 0.
+func (w *Wealth) scale(factor float64) {
+	for i := range w.Placed {
+		w.Placed[i] = min(w.Placed[i]*factor, ceiling)
+	}
 }

@@ -126,11 +126,11 @@ func TestALadderGivenTheNumbersIsExpectedToGainNothing(t *testing.T) {
 }
 
 func binomial(n, k int, p float64) float64 {
-	ways := 1.0
+	chance := 1.0
 	for i := range k {
-		ways = ways * float64(n-i) / float64(i+1)
+		chance *= float64(n-i) / float64(i+1) * p
 	}
-	return ways * math.Pow(p, float64(k)) * math.Pow(1-p, float64(n-k))
+	return chance * math.Pow(1-p, float64(n-k))
 }
 
 // class is the share in class k when slower has those beyond each threshold.
@@ -170,6 +170,76 @@ func TestHealthIsExpectedToGainNothingOnAVersionThatIsAsBadAsItSays(t *testing.T
 			t.Fatalf("expectation %.17g at share %v (low %v), excess %v, rates %v and %v; want at most 1", got, w, low, d, p, q)
 		}
 	})
+}
+
+func TestBetsThatStopAtEnoughAreExpectedToGainNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		// All numbers of failures of the new version among those of a block,
+		// with wealth that has a past.
+		l := Label{Tolerance: Tolerance{Ratio: 1 + share(t, "ratio")}, Onset: Onset{AtStart: share(t, "start"), PerSecond: 0.1}, Dispersion: 1}
+		l.Bets = DefaultBets()
+		l.Reference = rapid.SampledFrom([]float64{0, 0.001, 0.1}).Draw(t, "reference")
+		w := l.Begin()
+		for i := range w.Placed {
+			w.Placed[i] *= math.Exp(rapid.Float64Range(-9, 3).Draw(t, "past"))
+		}
+		w.Level = Level{Requests: 1000, Failed: 300 * share(t, "level")}
+		enough := l.Value(w) * math.Exp(rapid.Float64Range(0.001, 6).Draw(t, "enough"))
+		high := 0.001 + 0.99*share(t, "w")
+		m := rapid.IntRange(1, mostFailures).Draw(t, "failures")
+		worst := l.Tolerance.Ratio * high / (l.Tolerance.Ratio*high + 1 - high)
+		if rapid.Bool().Draw(t, "better") {
+			worst *= share(t, "canary")
+		}
+		mean := 0.0
+		for x := range m + 1 {
+			after := Wealth{Placed: append([]float64(nil), w.Placed...), Tail: w.Tail, Level: w.Level}
+			l.AddUpTo(&after, Block{Seconds: 0, Low: high, High: high,
+				Canary: Outcomes{Requests: 500, Failed: x}, Stable: Outcomes{Requests: 500, Failed: m - x}}, enough)
+			value := l.Value(after)
+			if value > enough*(1+1e-9) {
+				t.Fatalf("%d of %d failures are worth %v, want %v at most", x, m, value, enough)
+			}
+			mean += binomial(m, x, worst) * value
+		}
+		if before := l.Value(w); mean > before*(1+1e-12) {
+			t.Fatalf("expectation %.17g of %.17g with %d failures at share %v, enough at %v; want at most the latter", mean, before, m, high, enough)
+		}
+	})
+}
+
+func TestABetThatStopsAtEnoughLosesLessWhenItLoses(t *testing.T) {
+	l := NewLabel(Tolerance{Ratio: 1})
+	plain, bounded := l.Begin(), l.Begin()
+	hit := Block{Seconds: 1, Low: 0.01, High: 0.01, Canary: Outcomes{Requests: 1, Failed: 1}, Stable: Outcomes{Requests: 99}}
+	miss := Block{Seconds: 1, Low: 0.01, High: 0.01, Stable: Outcomes{Requests: 100, Failed: 1}}
+	for _, b := range []Block{hit, miss, miss, miss} {
+		l.Add(&plain, b)
+		l.AddUpTo(&bounded, b, 100)
+	}
+	if p, b := l.Value(plain), l.Value(bounded); b < 1.3*p {
+		t.Errorf("bounded %v, plain %v; want a third more at least", b, p)
+	}
+	l.AddUpTo(&bounded, hit, 100)
+	if value := l.Value(bounded); math.Abs(value-100) > 1e-9 {
+		t.Errorf("after two failures of 1 %% the value is %v, want 100", value)
+	}
+}
+
+func TestAnIncidentDoesNotRuinABetOnAFault(t *testing.T) {
+	incident := Block{Seconds: 1, Low: 0.01, High: 0.01, Canary: Outcomes{Requests: 1}, Stable: Outcomes{Requests: 99, Failed: 20}}
+	left := func(reference float64) float64 {
+		l := NewLabel(Tolerance{Ratio: 1})
+		l.Bets, l.Reference = []Bet{{Ratio: 50, Prior: 1}}, reference
+		w := l.Begin()
+		for range 10 {
+			l.Add(&w, incident)
+		}
+		return w.Placed[0]
+	}
+	if with, without := left(0.001), left(0); with < 0.05 || without > 1e-6 {
+		t.Errorf("after ten seconds of an incident %v is left with a reference and %v without; want most and nothing", with, without)
+	}
 }
 
 func blocks(t *rapid.T, n int) []Block {

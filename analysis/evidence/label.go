@@ -36,6 +36,15 @@ type Label struct {
 	Tolerance Tolerance `json:"tolerance"`
 	Bets      []Bet     `json:"bets"`
 	Onset     Onset     `json:"onset"`
+	// Reference is the rate of failures at which the bets have their ratios, in
+	// [0, 1]. Where both versions fail more often than that, a bet is on as
+	// many additional failures, which is a lower ratio: a fault that makes one
+	// of twenty requests fail, where one of a thousand does, means fifty times
+	// as many, but in an incident that hits one of five it means a quarter
+	// more, and a bet on fifty would be lost within seconds. How often they
+	// fail is taken from earlier blocks and from how many failures this one
+	// has, whose ever they are. 0 leaves the ratios as they are.
+	Reference float64 `json:"reference,omitempty"`
 	// Dispersion is how many failures come of one cause, 1 or above: what a
 	// block says about failures counts only as its Dispersion-th root. See
 	// [Dispersion].
@@ -81,6 +90,8 @@ func (l Label) Check() error {
 		return fmt.Errorf("tolerated ratio %v is not 1 or above", l.Tolerance.Ratio)
 	case !(l.Tolerance.Excess >= 0 && l.Tolerance.Excess < 1):
 		return fmt.Errorf("tolerated excess %v is not in [0, 1)", l.Tolerance.Excess)
+	case !(l.Reference >= 0 && l.Reference <= 1):
+		return fmt.Errorf("reference %v is not in [0, 1]", l.Reference)
 	case !(l.Dispersion >= 1) || math.IsInf(l.Dispersion, 0):
 		return fmt.Errorf("dispersion %v is not 1 or above", l.Dispersion)
 	}
@@ -119,29 +130,67 @@ func (l Label) Begin() Wealth { return l.Onset.begin(len(l.Bets)) }
 
 // Add lets the wealth bet on a block. A block in which one of the versions had
 // all of the traffic is neutral.
-func (l Label) Add(w *Wealth, b Block) {
+func (l Label) Add(w *Wealth, b Block) { l.AddUpTo(w, b, math.Inf(1)) }
+
+// AddUpTo is Add where a value of enough decides, so that nothing is gained by more
+// than that: a bet that would win more is placed lower, and pays for itself when it
+// loses. Until the value is enough it is never more than that.
+//
+// How many of the m failures of a block are the new version's is, as long as it is
+// no worse, at most binomial with m and w′, whatever m is. If W(x) is what the bets
+// make of x of them, then min(enough, κ·W(x)) has the same expectation with a
+// certain κ ≥ 1: that of all bets bounded so, it is the one that grows fastest under
+// what the bets expect. The excess over 1/α at the end of most proofs is what keeps
+// the chance of a false one below α; it is spent here.
+func (l Label) AddUpTo(w *Wealth, b Block, enough float64) {
 	l.Onset.place(w, b.Seconds)
 	if !b.compared() {
 		return
 	}
+	level := l.level(w, b)
+	w.Level.add(b)
 	failed := b.Canary.Failed + b.Stable.Failed
 	if failed == 0 && l.Tolerance.Excess == 0 {
 		return
 	}
+	bounded := !math.IsInf(enough, 1) && failed <= mostFailures && l.Tolerance.Excess == 0 && l.Dispersion == 1 && l.Value(*w) < enough
+	factor := 1.0
+	if bounded {
+		factor = l.factor(*w, b, level, enough)
+	}
 	for i, bet := range l.Bets {
-		w.multiply(i, l.log(bet.Ratio, b)/l.Dispersion)
+		w.multiply(i, l.log(l.ratio(bet, level), b)/l.Dispersion)
+	}
+	if bounded {
+		// The tail is no bet on this block; the placed ones make up for it.
+		if placed := l.Value(*w) - w.Tail; placed > 0 {
+			w.scale((min(factor*(placed+w.Tail), enough) - w.Tail) / placed)
+		}
 	}
 }
 
 // log is the logarithm of what a block multiplies a bet by, without dispersion.
 func (l Label) log(ratio float64, b Block) float64 {
-	share := l.Tolerance.Ratio * b.High / (l.Tolerance.Ratio*b.High + 1 - b.High)
+	share := l.share(b)
 	logD := math.Log1p(share * (ratio - 1))
 	log := float64(b.Canary.Failed)*math.Log(ratio) - float64(b.Canary.Failed+b.Stable.Failed)*logD
 	if l.Tolerance.Excess > 0 {
 		log -= l.Tolerance.Excess * float64(b.Canary.Requests) * (ratio*math.Exp(-logD) - 1)
 	}
 	return log
+}
+
+// share is the largest chance w′ that a failure of a block is the new version's.
+func (l Label) share(b Block) float64 {
+	return l.Tolerance.Ratio * b.High / (l.Tolerance.Ratio*b.High + 1 - b.High)
+}
+
+// ratio is a bet's ratio where failures are as frequent as level.
+func (l Label) ratio(bet Bet, level float64) float64 {
+	if l.Reference == 0 || level <= l.Reference {
+		return bet.Ratio
+	}
+	return 1 + (bet.Ratio-1)*l.Reference/level
 }
 
 // Value is how many times its stake the wealth is worth, 0 or above.

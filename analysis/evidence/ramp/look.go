@@ -88,10 +88,15 @@ func (p Policy) Consider(s *State, now float64) Decision {
 	return d
 }
 
+// leastReference is the rate of failures at which the bets have their ratios where
+// nothing failed before.
+const leastReference = 0.001
+
 // errors is the test of failures, fitted to this rollout's history.
 func (p Policy) errors(s State) evidence.Label {
 	l := p.Errors
 	l.Bets = s.Bets
+	l.Reference = max(s.Normal, leastReference)
 	l.Dispersion = max(l.Dispersion, s.Dispersion)
 	return l
 }
@@ -105,13 +110,15 @@ const widest = 0.2
 // learn takes in the blocks that became final.
 func (p Policy) learn(s *State, now float64) {
 	errors := p.errors(*s)
+	// What condemns whatever the durations say.
+	enough := (1 + 1e-12) / (p.Alpha * s.Probes * (1 - p.TimesWeight))
 	for _, b := range s.Intake.Take(s.Schedule) {
 		if s.ReleaseFrom > 0 && b.At >= s.ReleaseFrom && !s.Intake.Waiting(s.ReleaseFrom) {
 			s.Errors.Release(p.Release)
 			s.Times.Release(p.Release)
 			s.ReleaseFrom = 0
 		}
-		errors.Add(&s.Errors, b)
+		errors.AddUpTo(&s.Errors, b, enough)
 		p.Times.Add(&s.Times, b)
 		steady := b.High-b.Low <= widest
 		if steady {
