@@ -65,7 +65,7 @@ func (s *Service) createActivity(ctx context.Context, in *sfnapi.CreateActivityI
 	if err != nil {
 		return nil, err
 	}
-	tags, err := mergeTags(nil, in.Tags)
+	tags, err := mergeTags(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

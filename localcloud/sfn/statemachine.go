@@ -130,7 +130,7 @@ func (s *Service) createStateMachine(ctx context.Context, in *sfnapi.CreateState
 	if next.encryption, err = readEncryption(in.EncryptionConfiguration); err != nil {
 		return nil, err
 	}
-	tags, err := mergeTags(nil, in.Tags)
+	tags, err := mergeTags(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // mergeTags adds tags to a list; an equal key gets the new value.
-func mergeTags(old []tag, more []sfnapi.Tag) ([]tag, error) {
+func mergeTags(ctx context.Context, old []tag, more []sfnapi.Tag) ([]tag, error) {
 	tags := slices.Clone(old)
 	for i, t := range more {
 		for member, given := range map[string]bool{"key": t.Key != nil, "value": t.Value != nil} {
@@ -23,7 +23,7 @@ func mergeTags(old []tag, more []sfnapi.Tag) ([]tag, error) {
 			}
 		}
 		added := tag{*t.Key, *t.Value}
-		if err := checkTag(added); err != nil {
+		if err := checkTag(added, wire.IsForCloudFormation(ctx)); err != nil {
 			return nil, err
 		}
 		if i := slices.IndexFunc(tags, func(o tag) bool { return o.Key == added.Key }); i >= 0 {
@@ -38,17 +38,18 @@ func mergeTags(old []tag, more []sfnapi.Tag) ([]tag, error) {
 	return tags, nil
 }
 
-// checkTag refuses what AWS does not allow in tags.
+// checkTag refuses what AWS does not allow in tags; reserved says that keys may
+// begin with "aws:".
 //
 // Source: API reference, Tag.
-func checkTag(t tag) error {
+func checkTag(t tag, reserved bool) error {
 	bad := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsSpace(r) && !strings.ContainsRune("_.:/=+-@", r)
 	}
 	switch {
 	case t.Key == "":
 		return sfnapi.NewValidationException("A tag must have a key.")
-	case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
+	case !reserved && strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
 		return sfnapi.NewValidationException("Tag keys that begin with aws: are reserved: " + t.Key)
 	case strings.ContainsFunc(t.Key, bad), strings.ContainsFunc(t.Value, bad):
 		return sfnapi.NewValidationException("Tags may hold letters, digits, white space and _ . : / = + - @ only: " + t.Key + "=" + t.Value)
@@ -88,7 +89,7 @@ func (s *Service) changeTags(ctx context.Context, text string, f func(old []tag)
 }
 
 func (s *Service) tagResource(ctx context.Context, in *sfnapi.TagResourceInput) (*sfnapi.TagResourceOutput, error) {
-	err := s.changeTags(ctx, in.ResourceArn, func(old []tag) ([]tag, error) { return mergeTags(old, in.Tags) })
+	err := s.changeTags(ctx, in.ResourceArn, func(old []tag) ([]tag, error) { return mergeTags(ctx, old, in.Tags) })
 	if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == "TooManyTags" {
 		return nil, e.With("resourceName", in.ResourceArn)
 	}

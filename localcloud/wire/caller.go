@@ -70,3 +70,17 @@ func partitionOf(region string) string {
 		return "aws"
 	}
 }
+
+type cloudFormationKey struct{}
+
+// ForCloudFormation returns a context for calls that the cloud's own
+// CloudFormation makes for a stack: they may set tags whose keys begin with
+// "aws:". No request from outside can be such a call.
+func ForCloudFormation(ctx context.Context) context.Context {
+	return context.WithValue(ctx, cloudFormationKey{}, true)
+}
+
+// IsForCloudFormation says whether a call is one of [ForCloudFormation].
+func IsForCloudFormation(ctx context.Context) bool {
+	return ctx.Value(cloudFormationKey{}) != nil
+}
