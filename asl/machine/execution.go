@@ -86,6 +86,9 @@ func (x *Execution) RedriveCount() (count int64, last time.Time) {
 	return x.start.Context.RedriveCount, x.start.Context.RedriveTime
 }
 
+// Waiting says whether the execution waits for a task.
+func (x *Execution) Waiting() bool { return len(x.tasks) > 0 }
+
 // OpenTasks returns the tasks that the execution waits for, oldest first.
 func (x *Execution) OpenTasks(p *Program) []OpenTask {
 	list := make([]OpenTask, len(x.tasks))

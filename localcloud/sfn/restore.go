@@ -295,6 +295,9 @@ func (r *restoring) finish(string, []byte) error {
 		x.machine.runs.open.Add(1)
 		x.recovers = true
 		r.timers.set(x, now)
+		if err := r.openTokens(x); err != nil {
+			return fmt.Errorf("execution %s: %w", x.arn, err)
+		}
 	}
 	var errs []error
 	for id, m := range r.machines {
@@ -312,6 +315,24 @@ func (r *restoring) finish(string, []byte) error {
 		errs = append(errs, r.journal.Commit(r.orphans...))
 	}
 	return errors.Join(errs...)
+}
+
+// openTokens makes the tokens known that an execution gave away, before anybody can
+// ask: who is told that a token is none does not come back.
+func (r *restoring) openTokens(x *execution) error {
+	if !x.state.Waiting() {
+		return nil
+	}
+	program, err := x.program()
+	if err != nil {
+		return err
+	}
+	for _, open := range x.state.OpenTasks(program) {
+		if open.Call.Token != "" {
+			r.openTask(x, open.Call)
+		}
+	}
+	return nil
 }
 
 // sort puts the logs in the order of the starts.
@@ -334,6 +355,10 @@ func (r *runs) sort() {
 // its parent, so that it is not started twice.
 func (s *Service) recover(x *execution) {
 	x.mu.Lock()
+	if !x.running() { // it was answered or stopped meanwhile
+		x.mu.Unlock()
+		return
+	}
 	program, err := x.program()
 	if err != nil { // a definition that was accepted is refused by this version
 		x.mu.Unlock()

@@ -380,3 +380,27 @@ func TestForgottenExecutionsLeaveTheJournal(t *testing.T) {
 		t.Errorf("the journal holds the histories of %d executions, want about 10", count)
 	}
 }
+
+// A worker that answers in the first instant after a restart must not be told that
+// its token is none: it would not come again.
+func TestATokenIsKnownBeforeAnybodyCanAskAfterARestart(t *testing.T) {
+	const story = `{"StartAt":"Both","States":{"Both":{"Type":"Parallel","End":true,"Branches":[
+		{"StartAt":"First","States":{"First":{"Type":"Task","Resource":"%[1]s","End":true}}},
+		{"StartAt":"Sleep","States":{"Sleep":{"Type":"Wait","Seconds":60,"Next":"Second"},"Second":{"Type":"Task","Resource":"%[1]s","End":true}}}]}}}`
+	j := &fakeJournal{}
+	c := over(t, j, 0)
+	worker := must[*sfnapi.CreateActivityOutput](t)(c.createActivity(c.ctx, &sfnapi.CreateActivityInput{Name: "work"})).ActivityArn
+	arn := c.begin(c.create("story", fmt.Sprintf(story, worker)))
+	c.pass(time.Second)
+	token := must[*sfnapi.GetActivityTaskOutput](t)(c.getActivityTask(c.ctx, &sfnapi.GetActivityTaskInput{ActivityArn: worker})).TaskToken
+	c.Close()
+
+	again := over(t, j, 2*time.Second)
+	must[*sfnapi.SendTaskSuccessOutput](t)(again.sendTaskSuccess(again.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: *token, Output: `1`}))
+	again.pass(2 * time.Minute)
+	token = must[*sfnapi.GetActivityTaskOutput](t)(again.getActivityTask(again.ctx, &sfnapi.GetActivityTaskInput{ActivityArn: worker})).TaskToken
+	must[*sfnapi.SendTaskSuccessOutput](t)(again.sendTaskSuccess(again.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: *token, Output: `2`}))
+	if got := again.look(arn); got.Status != "SUCCEEDED" || shown(got.Output) != "[1,2]" {
+		t.Errorf("the execution is %s with output %s, want SUCCEEDED with [1,2]", got.Status, shown(got.Output))
+	}
+}

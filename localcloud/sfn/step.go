@@ -78,7 +78,7 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 	result := machine.Step(program, x.state, ev, now)
 	if _, beat := ev.(machine.TaskHeartbeat); !beat && len(result.History) == 0 && len(result.Effects) == 0 {
 		// Nothing happened: an early tick, or an answer that nobody waits for.
-		s.timers.set(x, result.Wake)
+		s.wakeAt(x, result.Wake, now)
 		return after, nil
 	}
 	x.history.append(result.History)
@@ -89,6 +89,15 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 	x.unsaved = &unsaved{events: result.History, effects: result.Effects, wake: result.Wake}
 	more, err := s.settle(x, now)
 	return append(after, more...), err
+}
+
+// wakeAt says when an execution wants its next tick: at once while it has not been
+// looked after since a restart. x.mu is held.
+func (s *Service) wakeAt(x *execution, at, now time.Time) {
+	if x.recovers {
+		at = now
+	}
+	s.timers.set(x, at)
 }
 
 // begun says whether the first step was taken.
@@ -123,7 +132,7 @@ func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
 			panic(fmt.Sprintf("sfn: unknown effect %T", e))
 		}
 	}
-	s.timers.set(x, u.wake)
+	s.wakeAt(x, u.wake, now)
 	if len(u.events) > 0 && u.events[0].Type == machine.EventExecutionStarted {
 		x.countStart()
 	}
