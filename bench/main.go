@@ -8,6 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +26,19 @@ type options struct {
 	round   time.Duration // length of one round of load
 	rounds  int           // rounds of each kind
 	program string        // path of the built program; empty: build it
+	waiting int           // executions that wait at once
+}
+
+// The parts of the report, in its order.
+var parts = []struct {
+	name    string
+	measure func(options) ([]measurement, error)
+}{
+	{"starts", starts},
+	{"language", language},
+	{"waiting", waiting},
+	{"program", program},
+	{"reverts", reverts},
 }
 
 func main() {
@@ -31,20 +46,42 @@ func main() {
 	flag.DurationVar(&o.round, "round", 2*time.Second, "length of one round of load")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds for each figure; the median counts")
 	flag.StringVar(&o.program, "program", "", "path of the built program (default: build it)")
+	flag.IntVar(&o.waiting, "waiting", 100_000, "executions that wait at once, in the part of that name")
+	only := flag.String("only", "", "parts to measure, with commas between: "+strings.Join(names(), ", ")+" (default: all)")
 	flag.Parse()
-	if err := run(o); err != nil {
+	if err := run(o, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(o options) error {
+func names() []string {
+	var all []string
+	for _, p := range parts {
+		all = append(all, p.name)
+	}
+	return all
+}
+
+func run(o options, only string) error {
+	wanted := names()
+	if only != "" {
+		wanted = strings.Split(only, ",")
+	}
+	for _, name := range wanted {
+		if !slices.Contains(names(), name) {
+			return fmt.Errorf("there is no part %q; there are %s", name, strings.Join(names(), ", "))
+		}
+	}
 	fmt.Println("| what | measured | ceiling | ratio | aim |")
 	fmt.Println("|---|---|---|---|---|")
-	for _, part := range []func(options) ([]measurement, error){starts, program, reverts} {
-		measurements, err := part(o)
+	for _, part := range parts {
+		if !slices.Contains(wanted, part.name) {
+			continue
+		}
+		measurements, err := part.measure(o)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 		for _, m := range measurements {
 			fmt.Printf("| %s | %s | %s | %s | %s |\n", m.what, m.value, m.ceiling, m.ratio, m.aim)
