@@ -2,14 +2,16 @@ package sfn
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl/machine"
 )
 
 // A chronicle is the history of an execution. While the execution runs it is a
-// list of events; afterwards it is packed, to a tenth of the memory and next to
-// nothing for the garbage collector to look at, and unpacked for who reads it.
+// list of events; afterwards, and while it waits for long, it is packed, to a tenth
+// of the memory and next to nothing for the garbage collector to look at, and
+// unpacked for who reads it.
 type chronicle struct {
 	events []machine.HistoryEvent
 	packed *packedEvents // nil unless packed; events is then nil
@@ -123,6 +125,7 @@ func packEvents(events []machine.HistoryEvent) *packedEvents {
 		p.text(string(e.Type))
 		p.details(e.Details)
 	}
+	p.data, p.texts = slices.Clone(p.data), slices.Clone(p.texts) // without the room that was too much
 	return p.packedEvents
 }
 

@@ -12,6 +12,9 @@ import (
 // retryAfter is how long a step that could not be saved waits for the next try.
 const retryAfter = time.Second
 
+// longWait is how long an execution has to wait before it is worth making small.
+const longWait = time.Minute
+
 // An unsaved step has happened in memory and is not in the journal. Nothing of
 // it is acted upon before it is.
 type unsaved struct {
@@ -133,6 +136,9 @@ func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
 		}
 	}
 	s.wakeAt(x, u.wake, now)
+	if len(x.tasks) == 0 && u.wake.Sub(now) >= longWait {
+		x.history.pack() // there may be a million of them
+	}
 	if len(u.events) > 0 && u.events[0].Type == machine.EventExecutionStarted {
 		x.countStart()
 	}
