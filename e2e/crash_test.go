@@ -48,13 +48,20 @@ const crashStory = `{"StartAt": "Both", "States": {
 type crashWorld struct {
 	t       *testing.T
 	dir     string
-	now     atomic.Pointer[cloud]
+	now     atomic.Pointer[life]
 	machine string
 	worker  string // the activity's ARN
 
 	mu       sync.Mutex
 	started  map[string]int // the number of each acknowledged execution, by ARN
 	answered map[string]int // how often a worker's answer was acknowledged, by execution
+}
+
+// A life of the cloud is the time between two kills, with clients of its own.
+type life struct {
+	*cloud
+	states  *sfn.Client
+	buckets *s3.Client
 }
 
 // Whatever was acknowledged is there after any kill, goes on where it was, and ends
@@ -103,13 +110,13 @@ func TestExecutionsSurviveKillsUnderLoad(t *testing.T) {
 }
 
 // rise starts the cloud over what it has written.
-func (w *crashWorld) rise() { w.now.Store(startCloud(w.t, "--data", w.dir)) }
-
-func (w *crashWorld) sfn() *sfn.Client { return w.now.Load().sfn() }
-
-func (w *crashWorld) s3() *s3.Client {
-	return s3.NewFromConfig(w.now.Load().config(), func(o *s3.Options) { o.UsePathStyle = true })
+func (w *crashWorld) rise() {
+	c := startCloud(w.t, "--data", w.dir)
+	w.now.Store(&life{c, c.sfn(), s3.NewFromConfig(c.config(), func(o *s3.Options) { o.UsePathStyle = true })})
 }
+
+func (w *crashWorld) sfn() *sfn.Client { return w.now.Load().states }
+func (w *crashWorld) s3() *s3.Client   { return w.now.Load().buckets }
 
 func (w *crashWorld) prepare() {
 	ctx := w.t.Context()
