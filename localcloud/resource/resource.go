@@ -30,6 +30,7 @@ import (
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
+	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
@@ -38,11 +39,24 @@ type Config struct {
 	// AWS reaches the cloud. Its region and credentials are replaced by those
 	// of the stack: the access key is the number of the stack's account.
 	AWS aws.Config
+	// Rollouts carries out the deployments that templates prefer.
+	Rollouts Rollouts
+}
+
+// Rollouts carries rollouts out. *rollouts.Service does.
+type Rollouts interface {
+	// Start begins a rollout, or goes on with one that was begun before.
+	Start(ctx context.Context, r rollouts.Request) error
+	// Stop ends a rollout by order, with back after all of the traffic was taken
+	// back.
+	Stop(ctx context.Context, id, by, reason string, back bool) error
+	// Status returns how a rollout stands.
+	Status(ctx context.Context, id string) (rollouts.Status, error)
 }
 
 // Providers returns the resource types by name.
 func Providers(c Config) map[string]cloudformation.Provider {
-	w := &world{aws: c.AWS, clients: map[place]*clients{}}
+	w := &world{aws: c.AWS, clients: map[place]*clients{}, carrier: &carrier{Rollouts: c.Rollouts, begun: map[string]bool{}}}
 	out := map[string]cloudformation.Provider{}
 	for name, k := range kinds() {
 		out[name] = &provider{world: w, kind: k}
@@ -77,7 +91,8 @@ func kinds() map[string]kind {
 
 // A world has what all types share.
 type world struct {
-	aws aws.Config
+	aws     aws.Config
+	carrier *carrier
 
 	mu      sync.Mutex
 	clients map[place]*clients
@@ -119,9 +134,37 @@ func (w *world) at(p place) *clients {
 	return c
 }
 
+// A carrier remembers which rollouts this process has begun, or gone on with.
+type carrier struct {
+	Rollouts
+
+	mu    sync.Mutex
+	begun map[string]bool
+}
+
+func (r *carrier) begin(ctx context.Context, q rollouts.Request) error {
+	if r.Rollouts == nil {
+		return invalid("The local cloud carries out no deployments here.")
+	}
+	if err := r.Start(ctx, q); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun[q.ID] = true
+	return nil
+}
+
+func (r *carrier) began(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun[id]
+}
+
 // A call is one call of a provider.
 type call struct {
 	cloudformation.Request
+	carrier *carrier
 	*clients
 	place
 
@@ -183,7 +226,7 @@ type provider struct {
 
 // Handle carries an operation on.
 func (p *provider) Handle(ctx context.Context, r cloudformation.Request) (cloudformation.Progress, error) {
-	c := &call{Request: r, id: r.PhysicalID}
+	c := &call{Request: r, carrier: p.world.carrier, id: r.PhysicalID}
 	if stack, err := arn.Parse(r.StackID); err == nil {
 		c.place = place{stack.Partition, stack.Region, stack.Account}
 	} else {

@@ -9,11 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/memstore"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
 	"github.com/crossfade-dev/crossfade/localcloud/resource"
+	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 )
 
 // start is when every world begins.
@@ -26,6 +32,9 @@ type world struct {
 	*testing.T
 	clock     *clock.Virtual
 	cloud     *localcloud.Cloud
+	store     controller.Store
+	rollouts  *rollouts.Service
+	processes int // that have been
 	providers map[string]cloudformation.Provider
 	tokens    int
 	tags      map[string]string // of the stack
@@ -43,9 +52,25 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w.providers = resource.Providers(resource.Config{AWS: w.cloud.AWSConfig()})
+	w.store = memstore.New()
+	w.open()
 	w.tags = map[string]string{"aws:cloudformation:stack-name": "shop", "aws:cloudformation:stack-id": stackID}
 	return w
+}
+
+// open makes the resource types and what carries their rollouts out, as a new
+// process would.
+func (w *world) open() {
+	w.processes++
+	w.rollouts = rollouts.New(rollouts.Config{
+		Store: w.store, Clock: w.clock, Owner: fmt.Sprintf("local cloud of test@here pid %d", w.processes),
+		AWS: func(account, region string) aws.Config {
+			c := w.cloud.AWSConfig()
+			c.Region, c.Credentials = region, credentials.NewStaticCredentialsProvider(account, "local", "")
+			return c
+		},
+	})
+	w.providers = resource.Providers(resource.Config{AWS: w.cloud.AWSConfig(), Rollouts: w.rollouts})
 }
 
 // interpreters returns a directory with a program that says that it is Python,
@@ -63,7 +88,7 @@ func interpreters(t *testing.T) string {
 // pass lets the cloud's time pass.
 func (w *world) pass(d time.Duration) {
 	w.Helper()
-	if err := w.clock.Drive(w.Context(), w.clock.Now().Add(d), 0, w.cloud.Processes()...); err != nil {
+	if err := w.clock.Drive(w.Context(), w.clock.Now().Add(d), 0, append(w.cloud.Processes(), w.rollouts)...); err != nil {
 		w.Fatal(err)
 	}
 }
