@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strconv"
@@ -189,29 +186,5 @@ func TestYAMLHasTheNamesAndTheOrderOfJSON(t *testing.T) {
 	}
 	if want := "b: \"yes\"\na:\n  - \"1\"\n"; string(got) != want {
 		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestOperationsAreFoundInEveryProtocol(t *testing.T) {
-	post := func(path, contentType, body string) *http.Request {
-		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, path, strings.NewReader(body))
-		r.Header.Set("Content-Type", contentType)
-		return r
-	}
-	target := post("/", "application/x-amz-json-1.0", "{}")
-	target.Header.Set("X-Amz-Target", "AWSStepFunctions.StartExecution")
-	tests := []struct {
-		request *http.Request
-		want    string
-	}{
-		{target, "StartExecution"},
-		{post("/service/GraniteServiceVersion20100801/operation/DescribeAlarms", "application/cbor", ""), "DescribeAlarms"},
-		{post("/", "application/x-www-form-urlencoded; charset=utf-8", "Version=2010-08-01&Action=PutMetricData"), "PutMetricData"},
-		{post("/elsewhere", "text/plain", ""), "POST /elsewhere"},
-	}
-	for _, tt := range tests {
-		if got := operationOf(tt.request); got != tt.want {
-			t.Errorf("got %q, want %q", got, tt.want)
-		}
 	}
 }

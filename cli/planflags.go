@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -95,6 +96,13 @@ func (p *planFlags) read(cmd *cobra.Command, env *Env, file string) (plan.Plan, 
 	// A fix for what already fires must be releasable without editing the
 	// plan that everybody shares.
 	made.AcceptAlarms = append(made.AcceptAlarms, p.spec.AcceptAlarms...)
+	for _, t := range made.Targets {
+		for _, name := range []string{t.Code, t.Definition} {
+			if err := dir.has(name); err != nil {
+				return plan.Plan{}, "", &failure{code: ExitError, err: fmt.Errorf("%s: %w", file, err), next: []string{"paths in a plan file begin where the file is"}}
+			}
+		}
+	}
 	return made, dir, nil
 }
 
@@ -125,6 +133,11 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 		return plan.Plan{}, usage(cmd, "--definition goes with --state-machine")
 	case p.code != "" && len(p.lambdas) == 0:
 		return plan.Plan{}, usage(cmd, "--code goes with --lambda")
+	}
+	for flag, name := range map[string]string{"--definition": p.definition, "--code": p.code} {
+		if err := directory(".").has(name); err != nil {
+			return plan.Plan{}, usage(cmd, "%s: %w", flag, err)
+		}
 	}
 	spec.Targets[0].Definition, spec.Targets[0].Code, spec.Targets[0].Version = p.definition, p.code, p.version
 	if cmd.Flags().Changed("keep-versions") {
@@ -163,9 +176,29 @@ func readPlan(env *Env, file string) (plan.Plan, directory, error) {
 type directory string
 
 // ReadFile reads a file that a plan names.
-func (d directory) ReadFile(name string) ([]byte, error) {
+func (d directory) ReadFile(name string) ([]byte, error) { return os.ReadFile(d.path(name)) }
+
+func (d directory) path(name string) string {
 	if filepath.IsAbs(name) {
-		return os.ReadFile(name)
+		return name
 	}
-	return os.ReadFile(filepath.Join(string(d), name))
+	return filepath.Join(string(d), name)
+}
+
+// has returns an error unless name, which may be empty, is a file that can be
+// read: who mistypes one should hear it before anybody is asked for credentials.
+func (d directory) has(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(d.path(name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a file", name)
+	}
+	return err
 }

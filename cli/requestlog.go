@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/cli/view"
 	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
 // A requestLog tells once a second what was asked of an endpoint: thousands of
@@ -41,10 +39,13 @@ func newRequestLog(next http.Handler, log *slog.Logger, reads bool) *requestLog 
 
 // ServeHTTP lets the request through and notes it.
 func (l *requestLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	operation := operationOf(r)
 	answer := &answerWriter{ResponseWriter: w, status: http.StatusOK}
-	l.next.ServeHTTP(answer, r)
-	c := call{operation: operation}
+	var note wire.Note
+	l.next.ServeHTTP(answer, r.WithContext(wire.WithNote(r.Context(), &note)))
+	c := call{operation: note.Operation}
+	if c.operation == "" { // not of AWS, such as a function's own address
+		c.operation = r.Method + " " + r.URL.Path
+	}
 	if answer.status >= 400 {
 		c.problem = errorName(w.Header().Get("X-Amzn-Errortype"))
 		if c.problem == "" {
@@ -103,28 +104,6 @@ func isRead(operation string) bool {
 		}
 	}
 	return false
-}
-
-// operationOf finds an operation's name where each of AWS's protocols has it.
-func operationOf(r *http.Request) string {
-	if target := r.Header.Get("X-Amz-Target"); target != "" { // awsJson
-		_, name, _ := strings.Cut(target, ".")
-		return name
-	}
-	if _, name, ok := strings.Cut(r.URL.Path, "/operation/"); ok { // rpc-v2-cbor
-		return name
-	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && r.Body != nil { // query
-		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-		r.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
-		if form, parseErr := url.ParseQuery(string(body)); err == nil && parseErr == nil && form.Get("Action") != "" {
-			return form.Get("Action")
-		}
-	}
-	return r.Method + " " + r.URL.Path
 }
 
 // errorName is the name in an error header, without the namespace and address

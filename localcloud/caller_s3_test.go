@@ -33,6 +33,25 @@ func (c *caller) s3(ctx context.Context, operation string, params map[string]any
 	case "PutObject":
 		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: name("Bucket"), Key: name("Key"), Body: bytes.NewReader(bodyOf(params["Body"])),
 			ContentType: aws.String("binary/octet-stream")}) // other than Go's, the recorder's SDK sends none
+	case "UploadFileobj":
+		if params["Key"] == nil {
+			return answer, errors.New("what was uploaded could not be known")
+		}
+		parts, _ := params["Fileobj"].([]any)
+		var body []byte
+		for _, part := range parts { // a file is recorded as its lines
+			body = append(body, bodyOf(part)...)
+		}
+		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: name("Bucket"), Key: name("Key"), Body: bytes.NewReader(body)})
+	case "ListObjectsV2":
+		var out *s3.ListObjectsV2Output
+		if out, err = client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: name("Bucket")}); err == nil {
+			contents := []any{}
+			for _, o := range out.Contents {
+				contents = append(contents, map[string]any{"Key": aws.ToString(o.Key)})
+			}
+			answer.Response["Contents"] = contents
+		}
 	case "GetObject":
 		var out *s3.GetObjectOutput
 		if out, err = client.GetObject(ctx, &s3.GetObjectInput{Bucket: name("Bucket"), Key: name("Key"), ChecksumMode: types.ChecksumModeEnabled}); err == nil {

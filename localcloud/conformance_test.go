@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,6 +158,11 @@ type caller struct {
 	clock  *clock.Virtual
 	moment time.Duration // of real time, for each time that virtual time passes
 	stop   func() error  // ends the endpoint that functions call; nil without one
+
+	driving sync.Mutex // held while virtual time passes
+	mu      sync.Mutex
+	flowing int           // calls during which time passes by itself
+	halt    chan struct{} // ends that
 }
 
 func (c *caller) Now() time.Time { return c.clock.Now() }
@@ -165,7 +171,56 @@ func (c *caller) Now() time.Time { return c.clock.Now() }
 // own get a moment of real time.
 func (c *caller) Pass(ctx context.Context, d time.Duration) error {
 	<-clock.System{}.After(c.moment)
+	return c.drive(ctx, d)
+}
+
+func (c *caller) drive(ctx context.Context, d time.Duration) error {
+	c.driving.Lock()
+	defer c.driving.Unlock()
 	return c.clock.Drive(ctx, c.clock.Now().Add(d), 0, c.cloud.Processes()...)
+}
+
+// flow lets the cloud's time pass as fast as real time, as functions see it, until
+// what it returns is called.
+func (c *caller) flow() (stop func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flowing++; c.flowing == 1 {
+		c.halt = make(chan struct{})
+		go c.flowUntil(c.halt)
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.flowing--; c.flowing == 0 {
+			close(c.halt)
+		}
+	}
+}
+
+func (c *caller) flowUntil(halt <-chan struct{}) {
+	var real clock.System
+	for last := real.Now(); ; {
+		select {
+		case <-halt:
+			return
+		case now := <-real.After(20 * time.Millisecond):
+			_ = c.drive(context.Background(), now.Sub(last)) // without a deadline it drives
+			last = now
+		}
+	}
+}
+
+// Sleep lets as much time pass in the cloud as outside of it.
+func (c *caller) Sleep(_ context.Context, d time.Duration) error {
+	defer c.flow()()
+	<-clock.System{}.After(d)
+	return nil
+}
+
+// CallFrom calls an operation in another account or region.
+func (c *caller) CallFrom(ctx context.Context, account, region, service, operation, _ string, params map[string]any) (conformance.Answer, error) {
+	return c.sdkFrom(ctx, account, region, service, operation, params)
 }
 
 func (c *caller) Call(ctx context.Context, service, operation, protocol string, params map[string]any) (conformance.Answer, error) {

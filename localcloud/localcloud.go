@@ -150,7 +150,7 @@ func (c *Cloud) join(config Config) error {
 	c.closers = append(c.closers, processes.Close)
 	functions, err := lambda.New(lambda.Config{
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 2), Journal: code, Dir: subdirectory(config.Dir, "code"),
-		Runtime: processes, Metrics: functionMetrics{monitoring},
+		Runtime: processes, Metrics: functionMetrics{monitoring}, Sessions: functionSessions{sessions}, Objects: functionObjects{buckets},
 		Endpoint: func() string { return config.Endpoint },
 	})
 	if err != nil {

@@ -30,6 +30,17 @@ func (o stateObjects) List(ctx context.Context, bucket, prefix string, yield fun
 	return o.s3.List(ctx, bucket, prefix, func(e s3.Entry) bool { return yield(sfn.ObjectInfo(e)) })
 }
 
+// functionObjects lets functions be made of code in the buckets of the local S3.
+type functionObjects struct{ s3 *s3.Service }
+
+func (o functionObjects) Get(ctx context.Context, bucket, key, version string) (io.ReadCloser, error) {
+	item, err := o.s3.Open(ctx, bucket, key, version)
+	if err != nil {
+		return nil, err
+	}
+	return item.Body, nil
+}
+
 // asSent returns the parameters of a task as the SDK under Step Functions sends
 // them: an object is JSON text, also when it is a string, and comes with that type
 // and with a checksum of another algorithm than S3's own.

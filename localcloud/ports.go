@@ -12,6 +12,7 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 	"github.com/crossfade-dev/crossfade/localcloud/logs"
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
+	"github.com/crossfade-dev/crossfade/localcloud/sts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
@@ -138,6 +139,17 @@ func (l stateLogs) Write(_ context.Context, group, stream string, events []sfn.L
 		lines[i] = logs.Event(e)
 	}
 	return l.logs.Put(group, stream, lines)
+}
+
+// functionSessions lets functions run as sessions of their roles.
+type functionSessions struct{ sts *sts.Service }
+
+func (f functionSessions) Session(account, partition, roleARN, name string) (lambda.Credentials, error) {
+	made, err := f.sts.Session(account, partition, roleARN, name)
+	if err != nil {
+		return lambda.Credentials{}, err
+	}
+	return lambda.Credentials{AccessKeyID: made.AccessKeyId, SecretAccessKey: made.SecretAccessKey, SessionToken: made.SessionToken}, nil
 }
 
 // functionLogs takes what functions print.

@@ -99,6 +99,8 @@ type Step struct {
 	Retry     bool           `json:"retry"`
 	Paginate  bool           `json:"paginate"`
 	Client    any            `json:"client"`
+	// Background steps that follow each other ran beside those that come after them.
+	Background bool `json:"background"`
 
 	Wait string `json:"wait"`
 	// What waits are for.
@@ -109,6 +111,10 @@ type Step struct {
 	Status                 string `json:"status"`
 	FunctionName           string `json:"FunctionName"`
 	Function               string `json:"function"`
+	Qualifier              string `json:"qualifier"`
+	LogGroupName           string `json:"logGroupName"`
+	Args                   []any  `json:"args"`
+	Seconds                int    `json:"seconds"`
 
 	Match    any    `json:"match"`
 	Actual   any    `json:"actual"`

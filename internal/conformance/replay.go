@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // An Answer is what a cloud said to one call.
@@ -46,6 +49,12 @@ type Traveller interface {
 	CallFrom(ctx context.Context, account, region, service, operation, protocol string, params map[string]any) (Answer, error)
 }
 
+// A Sleeper is a Caller in whose cloud time can pass as fast as outside of it, as
+// steps that run beside each other need it.
+type Sleeper interface {
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
 // polls is how often a wait or a retried step looks, a second apart.
 const polls = 180
 
@@ -55,11 +64,8 @@ func Replay(ctx context.Context, c Case, caller Caller) error {
 	a := &answers{byStep: map[string]any{}, now: caller.Now()}
 	u := newUnifier(c, a)
 	r := &replayer{c: c, caller: caller, answers: a, unifier: u}
-	for i := range c.Steps {
-		s := &c.Steps[i]
-		if err := r.step(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", stepName(s), err)
-		}
+	if err := r.script(ctx, c.Steps); err != nil {
+		return err
 	}
 	// Values that only later steps made known stand in earlier answers too, so
 	// everything is compared (again) at the end.
@@ -70,6 +76,48 @@ func Replay(ctx context.Context, c Case, caller Caller) error {
 		}
 	}
 	return nil
+}
+
+// script runs steps in their order, those in the background beside the rest.
+func (r *replayer) script(ctx context.Context, steps []Step) error {
+	var background errgroup.Group
+	for i := 0; i < len(steps); {
+		if !steps[i].Background {
+			if err := r.alone(ctx, steps[i:i+1]); err != nil {
+				return err
+			}
+			i++
+			continue
+		}
+		end := i + 1
+		for end < len(steps) && steps[end].Background {
+			end++
+		}
+		beside := steps[i:end]
+		i, r.beside = end, true
+		background.Go(func() error { return r.alone(ctx, beside) })
+	}
+	return background.Wait()
+}
+
+// alone runs steps while nobody else reads or writes what is known, but for the
+// time that the cloud takes for them.
+func (r *replayer) alone(ctx context.Context, steps []Step) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range steps {
+		if err := r.step(ctx, &steps[i]); err != nil {
+			return fmt.Errorf("%s: %w", stepName(&steps[i]), err)
+		}
+	}
+	return nil
+}
+
+// pass lets time pass in the cloud.
+func (r *replayer) pass(ctx context.Context, d time.Duration) error {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	return r.caller.Pass(ctx, d)
 }
 
 func stepName(s *Step) string {
@@ -85,8 +133,11 @@ func stepName(s *Step) string {
 }
 
 type replayer struct {
-	c        Case
-	caller   Caller
+	c      Case
+	caller Caller
+	beside bool // some steps ran beside others
+
+	mu       sync.Mutex // guards the rest; held but for calls
 	answers  *answers
 	unifier  *unifier
 	observed []observation
@@ -132,13 +183,13 @@ func (r *replayer) call(ctx context.Context, s *Step) error {
 			difference = r.compare(s, answer)
 		}
 		if difference != "" && try < polls {
-			if err := r.caller.Pass(ctx, time.Second); err != nil {
+			if err := r.pass(ctx, time.Second); err != nil {
 				return err
 			}
 			continue
 		}
 		if s.Retry && s.Expect == nil && try < polls && !r.checksHold(s, answer) {
-			if err := r.caller.Pass(ctx, time.Second); err != nil {
+			if err := r.pass(ctx, time.Second); err != nil {
 				return err
 			}
 			continue
@@ -179,6 +230,8 @@ var pageTokens = map[string]string{"NextMarker": "Marker", "NextToken": "NextTok
 // their lists joined.
 func (r *replayer) pages(ctx context.Context, s *Step, account, region string, input map[string]any) (Answer, error) {
 	call := func(in map[string]any) (Answer, error) {
+		r.mu.Unlock()
+		defer r.mu.Lock()
 		if s.Client != nil {
 			return r.caller.(Traveller).CallFrom(ctx, account, region, s.Service, s.Operation, r.c.Protocol, in)
 		}
@@ -360,12 +413,12 @@ func (r *replayer) match(s *Step) error {
 	if s.Derived || s.Actual == nil {
 		return nil // recorded from something that a case cannot express
 	}
-	actual, err := r.answers.resolve(s.Actual)
+	u := newUnifier(r.c, r.answers)
+	actual, err := r.answers.resolve(comprehended(s.Expected, s.Actual))
 	if err != nil {
 		return err
 	}
-	actual = lines(s.Expected, actual)
-	u := newUnifier(r.c, r.answers)
+	actual = lines(s.Expected, chosen(u, s.Expected, s.Actual, actual))
 	if strings.HasPrefix(s.List, "filtered") {
 		want, _ := s.Expected.([]any)
 		got, _ := actual.([]any)
@@ -379,6 +432,79 @@ func (r *replayer) match(s *Step) error {
 		return fmt.Errorf("%s", d)
 	}
 	return nil
+}
+
+// comprehended returns actual with what a source made by going through a list, of
+// which a case shows the first element alone, as a reference to all of them.
+func comprehended(want, actual any) any {
+	switch want := want.(type) {
+	case map[string]any:
+		object, ok := actual.(map[string]any)
+		if !ok {
+			return actual
+		}
+		out := maps.Clone(object)
+		for k, w := range want {
+			if v, ok := out[k]; ok {
+				out[k] = comprehended(w, v)
+			}
+		}
+		return out
+	case []any:
+		if ref, ok := isComprehension(want, actual); ok {
+			return strings.ReplaceAll(ref, "[0]", "[*]")
+		}
+	}
+	return actual
+}
+
+func isComprehension(want []any, actual any) (ref string, ok bool) {
+	list, _ := actual.([]any)
+	if len(list) != 1 || len(want) < 2 {
+		return "", false
+	}
+	ref, _ = list[0].(string)
+	m := referencePattern.FindString(ref)
+	return ref, m != "" && m == ref && strings.Contains(ref, "[0]")
+}
+
+// chosen leaves of such lists the elements that the source chose, by a condition
+// that is not in the case: those that were recorded, in their order.
+func chosen(u *unifier, want, reference, got any) any {
+	switch want := want.(type) {
+	case map[string]any:
+		object, isObject := got.(map[string]any)
+		references, ok := reference.(map[string]any)
+		if !isObject || !ok {
+			return got
+		}
+		out := maps.Clone(object)
+		for k, w := range want {
+			if g, ok := out[k]; ok {
+				out[k] = chosen(u, w, references[k], g)
+			}
+		}
+		return out
+	case []any:
+		if _, ok := isComprehension(want, reference); !ok {
+			return got
+		}
+		all, _ := got.([]any)
+		var out []any
+		try := u.clone()
+		for _, g := range all {
+			if s, ok := g.(string); ok {
+				g = strings.TrimRight(s, "\t\n")
+			}
+			if len(out) < len(want) && try.unify("", "", want[len(out)], g) == "" {
+				out = append(out, g)
+			}
+		}
+		if len(out) == len(want) {
+			return out
+		}
+	}
+	return got
 }
 
 // lines splits a text into lines where a list of lines was recorded: sources that

@@ -2,8 +2,11 @@ package conformance
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,6 +23,13 @@ func (r *replayer) wait(ctx context.Context, s *Step) error {
 		}
 		arns[name] = text(v)
 	}
+	if s.Wait == "sleep" && r.beside {
+		if sleeper, ok := r.caller.(Sleeper); ok {
+			r.mu.Unlock()
+			defer r.mu.Lock()
+			return sleeper.Sleep(ctx, time.Duration(s.Seconds)*time.Second)
+		}
+	}
 	done, err := r.condition(s, arns)
 	if err != nil {
 		return err
@@ -32,17 +42,29 @@ func (r *replayer) wait(ctx context.Context, s *Step) error {
 		if ok {
 			return nil
 		}
-		if err := r.caller.Pass(ctx, time.Second); err != nil {
+		if err := r.between(ctx, s); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("has not come in %d s", polls)
 }
 
+// between lets time pass between two looks: what processes have to do, which know
+// nothing of the cloud's time, takes as long as it takes.
+func (r *replayer) between(ctx context.Context, s *Step) error {
+	sleeper, ok := r.caller.(Sleeper)
+	if !ok || !strings.HasPrefix(s.Wait, "provisioned_concurrency") {
+		return r.pass(ctx, time.Second)
+	}
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	return sleeper.Sleep(ctx, 100*time.Millisecond)
+}
+
 func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Context) (bool, error), error) {
 	status := func(among ...string) func(context.Context) (bool, error) {
 		return func(ctx context.Context) (bool, error) {
-			answer, err := r.caller.Call(ctx, "stepfunctions", "DescribeExecution", "", map[string]any{"executionArn": arns["executionArn"]})
+			answer, err := r.ask(ctx, "stepfunctions", "DescribeExecution", "", map[string]any{"executionArn": arns["executionArn"]})
 			if err != nil || answer.Error != nil {
 				return false, err
 			}
@@ -55,7 +77,7 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 			if operation != "ListStateMachines" {
 				params["stateMachineArn"] = arns["stateMachineArn"]
 			}
-			answer, err := r.caller.Call(ctx, "stepfunctions", operation, "", params)
+			answer, err := r.ask(ctx, "stepfunctions", operation, "", params)
 			if err != nil || answer.Error != nil {
 				return false, err
 			}
@@ -72,6 +94,14 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 		return func(context.Context) (bool, error) { return true, nil }, nil
 	case "function_active", "function_updated", "waiter:function_exists", "waiter:function_active_v2", "waiter:function_updated_v2", "waiter:published_version_active":
 		return r.functionReady(s)
+	case "provisioned_concurrency_ready":
+		return r.provisioned(s, "READY")
+	case "provisioned_concurrency_failed":
+		return r.provisioned(s, "FAILED")
+	case "invoke_init_type":
+		return r.initType(s)
+	case "execution_log_events":
+		return r.logged(s)
 	case "execution_terminated":
 		return status("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"), nil
 	case "execution_success":
@@ -80,7 +110,7 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 		return status("ABORTED"), nil
 	case "execution_started", "execution_history_condition":
 		return func(ctx context.Context) (bool, error) {
-			answer, err := r.caller.Call(ctx, "stepfunctions", "GetExecutionHistory", "", map[string]any{"executionArn": arns["executionArn"]})
+			answer, err := r.ask(ctx, "stepfunctions", "GetExecutionHistory", "", map[string]any{"executionArn": arns["executionArn"]})
 			if err != nil || answer.Error != nil {
 				return false, err
 			}
@@ -115,10 +145,97 @@ func (r *replayer) functionReady(s *Step) (func(context.Context) (bool, error), 
 	}
 	in, _ := resolved.(map[string]any)
 	return func(ctx context.Context) (bool, error) {
-		answer, err := r.caller.Call(ctx, "lambda", "GetFunctionConfiguration", "", in)
+		answer, err := r.ask(ctx, "lambda", "GetFunctionConfiguration", "", in)
 		if err != nil || answer.Error != nil {
 			return false, err
 		}
 		return text(answer.Response["State"]) == "Active" && text(answer.Response["LastUpdateStatus"]) == "Successful", nil
+	}, nil
+}
+
+// ask calls an operation of a case's own protocol.
+func (r *replayer) ask(ctx context.Context, service, operation, protocol string, params map[string]any) (Answer, error) {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	return r.caller.Call(ctx, service, operation, protocol, params)
+}
+
+// provisioned waits until what was provisioned for a version or an alias has a
+// status.
+func (r *replayer) provisioned(s *Step, status string) (func(context.Context) (bool, error), error) {
+	resolved, err := r.answers.resolve(s.Args)
+	if err != nil {
+		return nil, err
+	}
+	args, _ := resolved.([]any)
+	if len(args) != 2 {
+		return nil, fmt.Errorf("%s wants a function and a qualifier", s.Wait)
+	}
+	params := map[string]any{"FunctionName": args[0], "Qualifier": args[1]}
+	return func(ctx context.Context) (bool, error) {
+		answer, err := r.ask(ctx, "lambda", "GetProvisionedConcurrencyConfig", "", params)
+		if err != nil || answer.Error != nil {
+			return false, err
+		}
+		return text(answer.Response["Status"]) == status, nil
+	}, nil
+}
+
+// initType invokes a function that answers how its environment was started.
+func (r *replayer) initType(s *Step) (func(context.Context) (bool, error), error) {
+	qualifier, err := r.answers.resolveText(s.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (bool, error) {
+		answer, err := r.ask(ctx, "lambda", "Invoke", "", map[string]any{"FunctionName": s.Function, "Qualifier": qualifier})
+		if err != nil {
+			return false, err
+		}
+		if answer.Error != nil {
+			return false, fmt.Errorf("%s: %s", answer.Error.Code, answer.Error.Message)
+		}
+		var kind string
+		if err := json.Unmarshal([]byte(text(answer.Response["Payload"])), &kind); err != nil {
+			return false, fmt.Errorf("an answer that is no text: %s", text(answer.Response["Payload"]))
+		}
+		r.answers.byStep[s.ID] = kind
+		return true, nil
+	}, nil
+}
+
+// logged waits for what an execution logs, until its end is there or nothing more
+// comes, and remembers the events in the order of their numbers.
+func (r *replayer) logged(s *Step) (func(context.Context) (bool, error), error) {
+	looks := 0
+	return func(ctx context.Context) (bool, error) {
+		answer, err := r.ask(ctx, "logs", "FilterLogEvents", "", map[string]any{"logGroupName": s.LogGroupName})
+		if err != nil || answer.Error != nil {
+			return false, err
+		}
+		all, _ := answer.Response["events"].([]any)
+		events := []any{}
+		ended := false
+		for _, e := range all {
+			var event map[string]any
+			dec := json.NewDecoder(strings.NewReader(member(e, "message")))
+			dec.UseNumber()
+			if dec.Decode(&event) != nil {
+				continue
+			}
+			events = append(events, event)
+			switch text(event["type"]) {
+			case "ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut":
+				ended = true
+			}
+		}
+		slices.SortStableFunc(events, func(a, b any) int {
+			m, _ := strconv.Atoi(member(a, "id"))
+			n, _ := strconv.Atoi(member(b, "id"))
+			return m - n
+		})
+		r.answers.byStep[s.ID] = map[string]any{"events": events}
+		looks++
+		return ended || looks > 10, nil
 	}, nil
 }

@@ -148,6 +148,7 @@ func (s *Service) updateAlias(ctx context.Context, in *lambdaapi.UpdateAliasRequ
 	if err != nil {
 		return nil, err
 	}
+	s.provide(f) // what is provisioned goes where the alias goes
 	return f.describeAlias(&a), nil
 }
 
@@ -191,12 +192,16 @@ func (s *Service) deleteAlias(ctx context.Context, in *lambdaapi.DeleteAliasRequ
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.change(f, func(c *control) (*control, error) {
+	err = s.change(f, func(c *control) (*control, error) {
 		if c.alias(in.Name) == nil {
 			return c, nil
 		}
-		n := c.withPolicy(in.Name, nil).withEvents(in.Name, nil)
+		n := c.withPolicy(in.Name, nil).withEvents(in.Name, nil).withProvision(in.Name, nil).clone()
 		n.aliases = slices.DeleteFunc(slices.Clone(c.aliases), func(a *alias) bool { return a.name == in.Name })
 		return n, nil
 	})
+	if err == nil {
+		s.provide(f)
+	}
+	return nil, err
 }

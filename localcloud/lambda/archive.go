@@ -70,16 +70,22 @@ func unzippedSize(content []byte) (size uint64, ok bool) {
 	return size, true
 }
 
-// checkZip refuses what AWS refuses to unpack.
+// errUnzipped is the answer to code that would take too much room.
 //
-// Source of the messages: recorded.
+// Source: recorded.
+var errUnzipped = invalid(fmt.Sprintf("Unzipped size must be smaller than %d bytes", maxUnzipped))
+
+// checkZip refuses what AWS refuses to unpack. What only begins like an archive
+// is taken, and fails when it is to be run: recorded.
+//
+// Source of the message: recorded.
 func checkZip(content []byte) error {
 	size, ok := unzippedSize(content)
 	switch {
-	case !ok:
+	case ok && size > maxUnzipped:
+		return errUnzipped
+	case !ok && !bytes.HasPrefix(content, []byte("PK\x03\x04")):
 		return invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
-	case size > maxUnzipped:
-		return invalid(fmt.Sprintf("Unzipped size must be smaller than %d bytes", maxUnzipped))
 	}
 	return nil
 }

@@ -29,11 +29,17 @@ func (l *load) enter(limit int64) bool {
 
 func (l *load) leave() { l.running.Add(-1) }
 
-// enter takes a place for an invocation of f, from its reservation or from what
-// the others share. leave gives it back; a reason says that there is none.
-func (s *Service) enter(f *function, c *control) (leave func(), reason string) {
+// enter takes a place for an invocation of a version of f: from what is
+// provisioned for it, from the function's reservation, or from what the others
+// share. leave gives it back; a reason says that there is none.
+func (s *Service) enter(f *function, c *control, v *version) (leave func(), reason string) {
+	if len(c.provisioned) > 0 {
+		if leave, ok := f.enterProvisioned(c, v); ok {
+			return leave, ""
+		}
+	}
 	if c.reserved != nil {
-		if !f.load.enter(int64(*c.reserved)) {
+		if !f.load.enter(int64(*c.reserved - c.provisionedTotal(""))) {
 			return nil, lambdaapi.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded
 		}
 		return f.load.leave, ""
@@ -48,14 +54,19 @@ func (s *Service) enter(f *function, c *control) (leave func(), reason string) {
 }
 
 // reserved is how much concurrency the functions of a space have for themselves,
-// without that of one of them.
+// as a reservation or provisioned, without that of one of them.
 func (sp *space) reserved(without *function) int {
 	sp.mu.RLock()
 	defer sp.mu.RUnlock()
 	sum := 0
 	for _, f := range sp.functions {
-		if r := f.control.Load().reserved; r != nil && f != without {
-			sum += *r
+		if f == without {
+			continue
+		}
+		c := f.control.Load()
+		sum += orElse(c.reserved, 0)
+		if c.reserved == nil {
+			sum += c.provisionedTotal("")
 		}
 	}
 	return sum
@@ -71,6 +82,11 @@ func (s *Service) putFunctionConcurrency(ctx context.Context, in *lambdaapi.PutF
 		// Without a Type, unlike others: recorded.
 		return nil, lambdaapi.NewInvalidParameterValueException(fmt.Sprintf("Specified ReservedConcurrentExecutions for function decreases"+
 			" account's UnreservedConcurrentExecution below its minimum value of [%d].", minUnreserved))
+	}
+	if provisioned := f.control.Load().provisionedTotal(""); want < provisioned {
+		// The blanks are AWS's: recorded.
+		return nil, lambdaapi.NewInvalidParameterValueException(fmt.Sprintf(" ReservedConcurrentExecutions  %d should not be lower than"+
+			" function's total provisioned concurrency [%d].", want, provisioned))
 	}
 	return &lambdaapi.Concurrency{ReservedConcurrentExecutions: &in.ReservedConcurrentExecutions}, s.reserve(f, &want)
 }

@@ -120,8 +120,6 @@ func TestWhatIsNotThereIsSaidToToolsThatLook(t *testing.T) {
 	name, one := aws.String("roast"), aws.String("1")
 	_, err := w.GetProvisionedConcurrencyConfig(t.Context(), &awslambda.GetProvisionedConcurrencyConfigInput{FunctionName: name, Qualifier: one})
 	refused(t, err, "ProvisionedConcurrencyConfigNotFoundException", 404, "No Provisioned Concurrency Config found for this function")
-	_, err = w.PutProvisionedConcurrencyConfig(t.Context(), &awslambda.PutProvisionedConcurrencyConfigInput{FunctionName: name, Qualifier: one, ProvisionedConcurrentExecutions: aws.Int32(1)})
-	refused(t, err, "InvalidParameterValueException", 400, "The local cloud has no provisioned concurrency.")
 	_, err = w.CreateEventSourceMapping(t.Context(), &awslambda.CreateEventSourceMappingInput{FunctionName: name})
 	refused(t, err, "NotImplementedException", 501, "CreateEventSourceMapping")
 	if _, err := w.GetFunctionCodeSigningConfig(t.Context(), &awslambda.GetFunctionCodeSigningConfigInput{FunctionName: name}); err != nil {

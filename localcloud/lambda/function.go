@@ -2,13 +2,16 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
 
@@ -30,7 +33,7 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 	if len(in.Tags) > maxTags {
 		return nil, errTags
 	}
-	first, err := s.firstVersion(r, in)
+	first, code, err := s.firstVersion(ctx, r, in)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +44,7 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 
 	s.archives.use.RLock()
 	defer s.archives.use.RUnlock()
-	if first.code, err = s.archives.put(in.Code.ZipFile); err != nil {
+	if first.code, err = s.archives.put(code); err != nil {
 		return nil, err
 	}
 	first.stamp(s.now(), s.settle)
@@ -83,21 +86,22 @@ func (sp *space) newFunction(id, name string) *function {
 	return &function{id: id, space: sp, name: name, arn: sp.place.arn("function", name)}
 }
 
-// firstVersion returns $LATEST of a new function, without code.
-func (s *Service) firstVersion(r reference, in *lambdaapi.CreateFunctionRequest) (*version, error) {
+// firstVersion returns $LATEST of a new function, with its code beside it.
+func (s *Service) firstVersion(ctx context.Context, r reference, in *lambdaapi.CreateFunctionRequest) (*version, []byte, error) {
 	if orElse(in.PackageType, lambdaapi.PackageTypeZip) != lambdaapi.PackageTypeZip || in.Code.ImageUri != nil {
-		return nil, absent("container images")
+		return nil, nil, absent("container images")
 	}
 	switch {
 	case in.Runtime == nil || in.Handler == nil:
-		return nil, invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+		return nil, nil, invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	case in.CodeSigningConfigArn != nil:
-		return nil, absent("code signing")
+		return nil, nil, absent("code signing")
 	case in.PublishTo != nil || in.TenancyConfig != nil:
-		return nil, absent("managed instances and tenants")
+		return nil, nil, absent("managed instances and tenants")
 	}
-	if err := checkSource(in.Code.ZipFile, in.Code.S3Bucket); err != nil {
-		return nil, err
+	code, err := s.source(ctx, in.Code.ZipFile, in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion)
+	if err != nil {
+		return nil, nil, err
 	}
 	v := &version{
 		revision: s.random.uuid(),
@@ -115,7 +119,6 @@ func (s *Service) firstVersion(r reference, in *lambdaapi.CreateFunctionRequest)
 	if len(in.Architectures) > 0 {
 		v.Architecture = in.Architectures[0]
 	}
-	var err error
 	v.settings, v.layers, err = s.apply(r.place, v, configuring{
 		role: &in.Role, handler: in.Handler, description: in.Description, runtime: in.Runtime,
 		timeout: in.Timeout, memory: in.MemorySize, vpc: in.VpcConfig, environment: in.Environment,
@@ -124,26 +127,53 @@ func (s *Service) firstVersion(r reference, in *lambdaapi.CreateFunctionRequest)
 		snapStart: in.SnapStart, logging: in.LoggingConfig, capacity: in.CapacityProviderConfig, durable: in.DurableConfig,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := checkZip(in.Code.ZipFile); err != nil {
-		return nil, err
+	if err := checkZip(code); err != nil {
+		return nil, nil, err
 	}
-	return v, s.checkMachine(v)
+	return v, code, s.checkMachine(v)
 }
 
-// checkSource refuses requests whose code is not in them.
-func checkSource(zip []byte, bucket *string) error {
+// source returns the code of a request: what is in it, or what it names in a
+// bucket.
+//
+// Source of the message about S3: recorded.
+func (s *Service) source(ctx context.Context, zip []byte, bucket, key, version *string) ([]byte, error) {
 	switch {
 	case bucket != nil:
-		return invalid("Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist." +
-			" (The local cloud has no S3 yet: send the code as ZipFile.)")
+		code, err := s.fetch(ctx, *bucket, orElse(key, ""), orElse(version, ""))
+		if e, ok := errors.AsType[*wire.Error](err); ok {
+			return nil, invalid("Error occurred while GetObject. S3 Error Code: " + e.Code + ". S3 Error Message: " + e.Message)
+		}
+		return code, err
 	case len(zip) == 0:
-		return invalid("Please provide a source for function code.")
+		return nil, invalid("Please provide a source for function code.")
 	case len(zip) > maxZipped:
-		return tooLarge(fmt.Sprintf("Zipped size must be smaller than %d bytes", maxZipped))
+		return nil, tooLarge(fmt.Sprintf("Zipped size must be smaller than %d bytes", maxZipped))
 	}
-	return nil
+	return zip, nil
+}
+
+// fetch reads code from a bucket. What is longer than unpacked code may be is
+// read no further, and refused for its size later.
+func (s *Service) fetch(ctx context.Context, bucket, key, version string) ([]byte, error) {
+	if s.objects == nil {
+		return nil, &wire.Error{Code: "NoSuchBucket", Message: "The specified bucket does not exist"}
+	}
+	body, err := s.objects.Get(ctx, bucket, key, version)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	code, err := io.ReadAll(io.LimitReader(body, maxUnzipped+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the code %s in %s: %w", key, bucket, err)
+	case len(code) > maxUnzipped:
+		return nil, errUnzipped
+	}
+	return code, nil
 }
 
 // errBusy is the answer to changes while AWS would still be at work.
@@ -191,10 +221,11 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 	case in.PublishTo != nil:
 		return nil, absent("managed instances")
 	}
-	if err := checkSource(in.ZipFile, in.S3Bucket); err != nil {
+	code, err := s.source(ctx, in.ZipFile, in.S3Bucket, in.S3Key, in.S3ObjectVersion)
+	if err != nil {
 		return nil, err
 	}
-	if err := checkZip(in.ZipFile); err != nil {
+	if err := checkZip(code); err != nil {
 		return nil, err
 	}
 	s.archives.use.RLock()
@@ -218,11 +249,11 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 				}
 			}
 			if dry {
-				v.code = NewArchive(in.ZipFile)
+				v.code = NewArchive(code)
 				return nil
 			}
 			var err error
-			v.code, err = s.archives.put(in.ZipFile)
+			v.code, err = s.archives.put(code)
 			return err
 		})
 		if err != nil {
@@ -426,6 +457,7 @@ func (s *Service) remove(f *function) error {
 	f.space.mu.Lock()
 	delete(f.space.functions, f.name)
 	f.space.mu.Unlock()
+	s.provide(f)
 	for _, v := range c.all() {
 		s.retire(v.run)
 	}

@@ -200,7 +200,7 @@ func (s *Service) run(ctx context.Context, f *function, qualifier string, r Requ
 		return run{}, conflict("The operation cannot be performed at this time. The function is currently in the following state: Pending")
 	}
 	m := s.meters(f, qualifier, name, throughAlias)
-	leave, reason := s.enter(f, c)
+	leave, reason := s.enter(f, c, v)
 	if reason != "" {
 		m.throttled(started)
 		return run{version: name}, throttled(reason)

@@ -133,15 +133,16 @@ func (s *Service) publishLayerVersion(ctx context.Context, in *lambdaapi.Publish
 				" Member must satisfy constraint: [Member must satisfy enum value set: [" + strings.Join(append(slices.Clone(createable), retired...), ", ") + "]]")
 		}
 	}
-	if err := checkSource(in.Content.ZipFile, in.Content.S3Bucket); err != nil {
+	zip, err := s.source(ctx, in.Content.ZipFile, in.Content.S3Bucket, in.Content.S3Key, in.Content.S3ObjectVersion)
+	if err != nil {
 		return nil, err
 	}
-	if err := checkZip(in.Content.ZipFile); err != nil {
+	if err := checkZip(zip); err != nil {
 		return nil, err
 	}
 	s.archives.use.RLock()
 	defer s.archives.use.RUnlock()
-	content, err := s.archives.put(in.Content.ZipFile)
+	content, err := s.archives.put(zip)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type function struct {
 
 	mu      sync.Mutex // held by a change from reading control to replacing it
 	control atomic.Pointer[control]
+	kept    kept
 	meters  sync.Map // of resource to *meter
 }
 
@@ -39,6 +40,7 @@ type control struct {
 	policies    map[string]*policy      // by qualifier; the function's own has none
 	events      map[string]*eventConfig // by qualifier, "$LATEST" for the function
 	urls        map[string]*urlConfig   // by qualifier; the function's own has none
+	provisioned map[string]*provision   // by qualifier, a number or an alias
 	recursion   string
 	deleted     bool
 }
@@ -351,8 +353,25 @@ func (s *Service) runnable(f *function, v *version) *runnable {
 		if s.endpoint != nil {
 			fv.EndpointURL = s.endpoint()
 		}
+		fv.Credentials = s.credentials(f, v.Role)
 		return fv
 	}}
+}
+
+// credentials returns what the code of a function calls AWS with.
+func (s *Service) credentials(f *function, role string) Credentials {
+	name := f.name
+	if len(name) < 2 {
+		name += "@lambda_function" // names of sessions have two letters at least: recorded
+	}
+	if s.sessions != nil {
+		made, err := s.sessions.Session(f.space.account, f.space.partition, role, name)
+		if err == nil {
+			return made
+		}
+		// Without a session a function is the account itself, and can still work.
+	}
+	return Credentials{AccessKeyID: f.space.account, SecretAccessKey: "local", SessionToken: "local"}
 }
 
 func idPart(number int) string {

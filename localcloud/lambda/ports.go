@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
@@ -25,6 +26,20 @@ type Runtime interface {
 	// another one took its place. It does not wait: environments that are busy
 	// finish what they do. An Invoke that is late is still served.
 	Retire(v *FunctionVersion)
+	// Provision keeps n environments of v started from now on, before and between
+	// invocations, which take these first; 0 keeps none. It does not wait.
+	Provision(v *FunctionVersion, n int)
+	// Provisioned says how far that has come.
+	Provisioned(v *FunctionVersion) Provisioned
+}
+
+// Provisioned is how many environments are kept for a version.
+type Provisioned struct {
+	Ready int // started
+	Idle  int // of these, without an invocation
+	// Failed says that one could not be started; no more are tried until
+	// Provision is called again.
+	Failed bool
 }
 
 // A FunctionVersion is everything that code runs by. It is immutable: a change
@@ -55,9 +70,28 @@ type FunctionVersion struct {
 	LogGroup string
 	// LogFormat is "Text" or "JSON".
 	LogFormat string
-	// EndpointURL is where the local cloud listens; empty when it does not. The
-	// account's number is an access key that belongs to the account.
+	// EndpointURL is where the local cloud listens; empty when it does not.
 	EndpointURL string
+	// Credentials are those of the session of the function's role as which its
+	// code calls AWS.
+	Credentials Credentials
+}
+
+// Credentials are what requests are signed with.
+type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+
+// Sessions hands out the credentials of functions.
+type Sessions interface {
+	// Session returns credentials of a role's session for code in an account;
+	// they last as long as the cloud.
+	Session(account, partition, roleARN, name string) (Credentials, error)
+}
+
+// Objects is where code can be fetched from.
+type Objects interface {
+	// Get returns an object; version may be empty. The error is a *wire.Error if
+	// S3 has one for it.
+	Get(ctx context.Context, bucket, key, version string) (io.ReadCloser, error)
 }
 
 // A Request is one invocation.

@@ -38,6 +38,7 @@ type (
 		Policies    map[string]*policy      `json:"policies,omitempty"`
 		Events      map[string]*eventConfig `json:"events,omitempty"`
 		URLs        map[string]*urlConfig   `json:"urls,omitempty"`
+		Provisioned map[string]*provision   `json:"provisioned,omitempty"`
 		Recursion   string                  `json:"recursion,omitempty"`
 	}
 
@@ -118,6 +119,7 @@ func (f *function) changes(old, next *control) []journal.Record {
 		Policies:    next.policies,
 		Events:      next.events,
 		URLs:        next.urls,
+		Provisioned: next.provisioned,
 		Recursion:   next.recursion,
 	})}
 	was := map[string]any{}

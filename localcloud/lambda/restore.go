@@ -102,6 +102,7 @@ func (r *restoring) function(id string, value []byte) error {
 		policies:    rec.Policies,
 		events:      rec.Events,
 		urls:        rec.URLs,
+		provisioned: rec.Provisioned,
 		recursion:   rec.Recursion,
 	}
 	for _, u := range rec.URLs {
@@ -172,6 +173,9 @@ func (r *restoring) finish() error {
 		slices.SortFunc(c.aliases, func(a, b *alias) int { return strings.Compare(a.name, b.name) })
 		f.control.Store(c)
 		f.space.functions[f.name] = f
+		if len(c.provisioned) > 0 {
+			r.timers.set(r.now(), func() { r.provide(f) })
+		}
 	}
 	return nil
 }

@@ -47,6 +47,11 @@ type Config struct {
 	// it; it is asked when a version is first invoked. Without it they are told
 	// of no address.
 	Endpoint func() string
+	// Sessions hands out the credentials of functions. Without it the account's
+	// number is their access key.
+	Sessions Sessions
+	// Objects is where code in buckets is. Without it there are no buckets.
+	Objects Objects
 	// Metrics takes the metrics of AWS/Lambda. Without it there are none.
 	Metrics Metrics
 	// Destinations takes the records of asynchronous invocations. Without it
@@ -74,6 +79,8 @@ type Service struct {
 	clock        clock.Clock
 	runtime      Runtime
 	endpoint     func() string
+	sessions     Sessions
+	objects      Objects
 	metrics      Metrics
 	destinations Destinations
 	journal      Journal
@@ -98,6 +105,8 @@ func New(c Config) (*Service, error) {
 		clock:        c.Clock,
 		runtime:      c.Runtime,
 		endpoint:     c.Endpoint,
+		sessions:     c.Sessions,
+		objects:      c.Objects,
 		metrics:      c.Metrics,
 		destinations: c.Destinations,
 		journal:      c.Journal,
@@ -203,13 +212,14 @@ func (s *Service) API() wire.API {
 		wire.Op(lambdaapi.ListFunctionUrlConfigs, s.listFunctionURLConfigs),
 		wire.Op(lambdaapi.DeleteFunctionUrlConfig, s.deleteFunctionURLConfig),
 
+		wire.Op(lambdaapi.PutProvisionedConcurrencyConfig, s.putProvisionedConcurrencyConfig),
+		wire.Op(lambdaapi.GetProvisionedConcurrencyConfig, s.getProvisionedConcurrencyConfig),
+		wire.Op(lambdaapi.ListProvisionedConcurrencyConfigs, s.listProvisionedConcurrencyConfigs),
+		wire.Op(lambdaapi.DeleteProvisionedConcurrencyConfig, s.deleteProvisionedConcurrencyConfig),
+
 		// What is not there: these say that nobody has made any.
 		wire.Op(lambdaapi.GetFunctionCodeSigningConfig, s.getFunctionCodeSigningConfig),
 		wire.Op(lambdaapi.ListEventSourceMappings, s.listEventSourceMappings),
-		wire.Op(lambdaapi.GetProvisionedConcurrencyConfig, s.getProvisionedConcurrencyConfig),
-		wire.Op(lambdaapi.PutProvisionedConcurrencyConfig, s.putProvisionedConcurrencyConfig),
-		wire.Op(lambdaapi.ListProvisionedConcurrencyConfigs, s.listProvisionedConcurrencyConfigs),
-		wire.Op(lambdaapi.DeleteProvisionedConcurrencyConfig, s.deleteProvisionedConcurrencyConfig),
 	}}
 }
 

@@ -98,10 +98,10 @@ func (s *Service) deleteVersion(f *function, qualifier string) error {
 		}
 		n := c.withPolicy(qualifier, nil)
 		n.versions = slices.DeleteFunc(slices.Clone(c.versions), func(v *version) bool { return v == gone })
-		n = n.withEvents(qualifier, nil)
-		return n, nil
+		return n.withEvents(qualifier, nil).withProvision(qualifier, nil), nil
 	})
 	if err == nil && gone != nil {
+		s.provide(f)
 		s.retire(gone.run)
 	}
 	return err

@@ -48,6 +48,7 @@ type Service struct {
 
 	mu       sync.Mutex
 	sessions map[string]session // by access key id
+	lasting  map[string]session // likewise; they end with the service and are not kept
 }
 
 // A session is what temporary credentials stand for.
@@ -72,7 +73,7 @@ func New(config Config) *Service {
 	if config.Save == nil {
 		config.Save = func([]byte) error { return nil }
 	}
-	return &Service{config: config, sessions: map[string]session{}}
+	return &Service{config: config, sessions: map[string]session{}, lasting: map[string]session{}}
 }
 
 // API returns the operations.
@@ -91,6 +92,9 @@ func (s *Service) API() wire.API {
 func (s *Service) AccountOf(accessKey string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if who, ok := s.lasting[accessKey]; ok {
+		return who.Account
+	}
 	return s.sessions[accessKey].Account
 }
 
@@ -99,7 +103,11 @@ func (s *Service) identity(ctx context.Context) (session, error) {
 	c := wire.CallerFrom(ctx)
 	s.mu.Lock()
 	known, ok := s.sessions[c.AccessKey]
+	lasting, lasts := s.lasting[c.AccessKey]
 	s.mu.Unlock()
+	if lasts {
+		return lasting, nil
+	}
 	if !ok {
 		return session{Account: c.Account, ARN: "arn:" + c.Partition + ":iam::" + c.Account + ":root", UserID: c.Account}, nil
 	}
@@ -133,12 +141,7 @@ func (s *Service) assumeRole(ctx context.Context, in *stsapi.AssumeRoleRequest) 
 	}
 	// The path of a role is no part of its session's name.
 	name := role.Resource[strings.LastIndexByte(role.Resource, '/')+1:]
-	id := s.config.RoleID(in.RoleArn)
-	if id == "" {
-		// A role that IAM does not know has the same id each time, too.
-		sum := sha256.Sum256([]byte(in.RoleArn))
-		id = "AROA" + base32.StdEncoding.EncodeToString(sum[:])[:17]
-	}
+	id := s.roleID(in.RoleArn)
 	user := stsapi.AssumedRoleUser{
 		Arn:           "arn:" + role.Partition + ":sts::" + role.Account + ":assumed-role/" + name + "/" + in.RoleSessionName,
 		AssumedRoleId: id + ":" + in.RoleSessionName,
@@ -148,6 +151,41 @@ func (s *Service) assumeRole(ctx context.Context, in *stsapi.AssumeRoleRequest) 
 		return nil, err
 	}
 	return &stsapi.AssumeRoleResponse{Credentials: keys, AssumedRoleUser: &user, SourceIdentity: in.SourceIdentity}, nil
+}
+
+// Session returns credentials of a role's session for code that runs in an
+// account, as long as the service is there. Whatever account the role is of, its
+// session acts in the account of the code. The same names give the same session.
+func (s *Service) Session(account, partition, roleARN, name string) (*stsapi.Credentials, error) {
+	role := roleARN[strings.LastIndexByte(roleARN, '/')+1:]
+	id := s.roleID(roleARN)
+	who := session{
+		Account: account, UserID: id + ":" + name,
+		ARN: "arn:" + partition + ":sts::" + account + ":assumed-role/" + role + "/" + name,
+	}
+	sum := sha256.Sum256([]byte(who.ARN + who.UserID))
+	key, err := newKey(account, [10]byte(sum[:10]))
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lasting[key] = who
+	return &stsapi.Credentials{
+		AccessKeyId:     key,
+		SecretAccessKey: base64.StdEncoding.EncodeToString(sum[:30]),
+		SessionToken:    base64.StdEncoding.EncodeToString(sum[2:]),
+	}, nil
+}
+
+// roleID returns the id of a role; one that IAM does not know has the same id
+// each time, too.
+func (s *Service) roleID(roleARN string) string {
+	if id := s.config.RoleID(roleARN); id != "" {
+		return id
+	}
+	sum := sha256.Sum256([]byte(roleARN))
+	return "AROA" + base32.StdEncoding.EncodeToString(sum[:])[:17]
 }
 
 func (s *Service) getSessionToken(ctx context.Context, in *stsapi.GetSessionTokenRequest) (*stsapi.GetSessionTokenResponse, error) {

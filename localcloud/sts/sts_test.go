@@ -174,3 +174,27 @@ func TestSessionsSurviveARestart(t *testing.T) {
 		t.Error("half a snapshot was taken")
 	}
 }
+
+func TestCodeHasASessionOfItsRoleThatLasts(t *testing.T) {
+	st := newStand()
+	keys, err := st.service.Session("333333333333", "aws", "arn:aws:iam::222222222222:role/path/baker", "oven")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := st.service.Session("333333333333", "aws", "arn:aws:iam::222222222222:role/path/baker", "oven")
+	if err != nil || *again != *keys {
+		t.Errorf("the same names give %+v (%v), and gave %+v", again, err, keys)
+	}
+	st.clock.Set(start.Add(1000 * time.Hour))
+	who, err := st.client(keys.AccessKeyId, keys.SecretAccessKey, keys.SessionToken).GetCallerIdentity(t.Context(), &client.GetCallerIdentityInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It acts in the account where the code runs, whatever account the role is of.
+	if want := "arn:aws:sts::333333333333:assumed-role/baker/oven"; *who.Arn != want || *who.Account != "333333333333" {
+		t.Errorf("the code is %s of %s, want %s", *who.Arn, *who.Account, want)
+	}
+	if st.changes != 0 {
+		t.Errorf("%d snapshots were kept of what ends with the service", st.changes)
+	}
+}

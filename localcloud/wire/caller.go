@@ -59,6 +59,20 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, &c)
 }
 
+// A Note tells who wraps a server what became of a request.
+type Note struct {
+	// Operation is the operation that the request was for, such as "UpdateAlias";
+	// empty when it was for none.
+	Operation string
+}
+
+type noteKey struct{}
+
+// WithNote returns a context for a request of which the server is to take a note.
+func WithNote(ctx context.Context, n *Note) context.Context {
+	return context.WithValue(ctx, noteKey{}, n)
+}
+
 // partitionOf returns the partition of a region.
 func partitionOf(region string) string {
 	switch {

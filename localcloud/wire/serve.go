@@ -38,6 +38,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if failure != nil {
 		status, body = x.fail(h, answer.AvailableBuffer(), failure)
 	}
+	if note, ok := r.Context().Value(noteKey{}).(*Note); ok && x.op != nil {
+		note.Operation = x.op.Name
+	}
 	answer.Write(body)
 	switch x.protocol {
 	case CBOR:

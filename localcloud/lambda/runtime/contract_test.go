@@ -295,10 +295,11 @@ func TestFunctionsSeeAWSsVariables(t *testing.T) {
 		v := python(t, "import os\ndef handler(event, context):\n    return dict(os.environ, cwd=os.getcwd())\n")
 		v.Environment = map[string]string{"MINE": "1", "TZ": "Europe/Zurich", "AWS_REGION": "ignored"}
 		v.EndpointURL = "http://127.0.0.1:4577"
+		v.Credentials = lambda.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}
 		got := b.object(v, lambda.Request{ID: requestID, Payload: []byte(`{}`), TraceID: "Root=1"})
 		want := map[string]any{
 			"MINE": "1", "TZ": "Europe/Zurich", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1",
-			"AWS_ACCESS_KEY_ID": "123456789012", "AWS_ENDPOINT_URL": "http://127.0.0.1:4577", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+			"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token", "AWS_ENDPOINT_URL": "http://127.0.0.1:4577", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
 			"AWS_EXECUTION_ENV": "AWS_Lambda_python3.12", "AWS_LAMBDA_FUNCTION_NAME": "shop", "AWS_LAMBDA_FUNCTION_VERSION": "7",
 			"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
 			"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/shop", "_HANDLER": "app.handler", "_X_AMZN_TRACE_ID": "Root=1", "LANG": "en_US.UTF-8",

@@ -33,6 +33,8 @@ type environment struct {
 	api       *api
 	journal   *journal
 
+	provisioned bool // started before anything is invoked, and kept
+
 	idleSince time.Time // guarded by runtime.mu
 
 	life    sync.Mutex    // held during an invocation
@@ -41,6 +43,25 @@ type environment struct {
 	fresh   bool // no process was started yet
 	process *process
 	output  *output
+}
+
+// initialization is what a function is told about why its environment was made.
+func (e *environment) initialization() string {
+	if e.provisioned {
+		return "provisioned-concurrency"
+	}
+	return "on-demand"
+}
+
+// warm starts the process of a new environment before there is an invocation. ok
+// is false if it does not start.
+func (e *environment) warm() (ok bool) {
+	e.life.Lock()
+	defer e.life.Unlock()
+	e.fresh = false
+	x := &run{}
+	err := e.firstStart(context.Background(), x) // close ends it
+	return err == nil && x.failure == nil && x.said == nil && e.process != nil
 }
 
 // prepare makes everything but the process.

@@ -85,6 +85,9 @@ type Runtime struct {
 	armed  bool             // the driver knows when to run
 	closed bool
 	all    map[*environment]bool
+
+	starting  chan struct{} // bounds how many provisioned environments start at once
+	providing sync.WaitGroup
 }
 
 var errClosed = errors.New("run a function: the local cloud is closed")
@@ -127,6 +130,7 @@ func New(o Options) (*Runtime, error) {
 		wake:         make(chan struct{}, 1),
 		pools:        map[string]*pool{},
 		all:          map[*environment]bool{},
+		starting:     make(chan struct{}, 4),
 	}
 	r.sandboxes = sync.OnceValue(r.trySandbox)
 	return r, nil
@@ -179,9 +183,9 @@ func (r *Runtime) Retire(v *lambda.FunctionVersion) {
 		r.mu.Unlock()
 		return
 	}
-	p.retired = true
-	idle := p.idle
-	p.idle = nil
+	p.retired, p.wanted = true, 0
+	idle := append(p.idle, p.provided...)
+	p.idle, p.provided = nil, nil
 	r.mu.Unlock()
 	for _, e := range idle {
 		r.end(e)
@@ -244,6 +248,7 @@ func (r *Runtime) Close() error {
 		ended.Go(e.close)
 	}
 	ended.Wait()
+	r.providing.Wait()
 	r.spawner.close()
 	return r.dir.remove()
 }
@@ -262,6 +267,24 @@ type pool struct {
 	idle    []*environment
 	count   int // of all environments, idle and busy
 	retired bool
+
+	// What is provisioned: how many environments there should be and are,
+	// starting ones too; how many have been started; and those without an
+	// invocation.
+	wanted, kept, ready int
+	provided            []*environment
+	failed              bool // one could not be started, so that no more are
+}
+
+// pool returns the pool of a version, and makes it when it is not there. mu is
+// held.
+func (r *Runtime) pool(v *lambda.FunctionVersion) *pool {
+	p := r.pools[v.ID]
+	if p == nil {
+		p = &pool{version: v}
+		r.pools[v.ID] = p
+	}
+	return p
 }
 
 // take returns an environment for one invocation of v.
@@ -271,22 +294,20 @@ func (r *Runtime) take(v *lambda.FunctionVersion) (*environment, error) {
 		r.mu.Unlock()
 		return nil, errClosed
 	}
-	p := r.pools[v.ID]
-	if p == nil {
-		p = &pool{version: v}
-		r.pools[v.ID] = p
-	}
-	if n := len(p.idle); n > 0 {
-		e := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
-		r.mu.Unlock()
-		return e, nil
+	p := r.pool(v)
+	for _, idle := range []*[]*environment{&p.provided, &p.idle} {
+		if n := len(*idle); n > 0 {
+			e := (*idle)[n-1]
+			(*idle)[n-1] = nil
+			*idle = (*idle)[:n-1]
+			r.mu.Unlock()
+			return e, nil
+		}
 	}
 	p.count++
 	r.mu.Unlock()
 
-	e, err := r.newEnvironment(p)
+	e, err := r.newEnvironment(p, false)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil && r.closed {
@@ -304,9 +325,14 @@ func (r *Runtime) take(v *lambda.FunctionVersion) (*environment, error) {
 // give takes an environment back after an invocation.
 func (r *Runtime) give(e *environment, usable bool) {
 	r.mu.Lock()
-	if !usable || e.pool.retired || r.closed {
+	if !usable || e.pool.retired || r.closed || e.provisioned && e.pool.kept > e.pool.wanted {
 		r.mu.Unlock()
 		r.end(e)
+		return
+	}
+	if e.provisioned {
+		e.pool.provided = append(e.pool.provided, e)
+		r.mu.Unlock()
 		return
 	}
 	e.idleSince = r.clock.Now()
@@ -328,20 +354,25 @@ func (r *Runtime) end(e *environment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.all, e)
+	if e.provisioned {
+		e.pool.ready--
+		r.unkept(e.pool)
+		return
+	}
 	r.forget(e.pool)
 }
 
 // forget counts one environment less, and drops the pool with its last one.
 func (r *Runtime) forget(p *pool) {
 	p.count--
-	if p.count == 0 && r.pools[p.version.ID] == p {
+	if p.count == 0 && p.wanted == 0 && r.pools[p.version.ID] == p {
 		delete(r.pools, p.version.ID)
 	}
 }
 
 // newEnvironment returns an environment with its code in place, and no process
 // yet.
-func (r *Runtime) newEnvironment(p *pool) (_ *environment, err error) {
+func (r *Runtime) newEnvironment(p *pool, provisioned bool) (_ *environment, err error) {
 	v := p.version
 	family, err := familyOf(v.Runtime)
 	if err != nil {
@@ -353,7 +384,7 @@ func (r *Runtime) newEnvironment(p *pool) (_ *environment, err error) {
 			return nil, lambdaapi.NewInvalidRuntimeException(err.Error()).With("Type", "Server")
 		}
 	}
-	e := &environment{runtime: r, pool: p, version: v, family: family, interpreter: program, id: r.options.NewID(), fresh: true}
+	e := &environment{runtime: r, pool: p, version: v, family: family, interpreter: program, id: r.options.NewID(), fresh: true, provisioned: provisioned}
 	defer func() {
 		if err != nil {
 			e.close()
