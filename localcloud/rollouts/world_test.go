@@ -226,6 +226,12 @@ func (idle) Invoke(context.Context, *locallambda.FunctionVersion, locallambda.Re
 
 func (idle) Retire(*locallambda.FunctionVersion) {}
 
+func (idle) Provision(*locallambda.FunctionVersion, int) {}
+
+func (idle) Provisioned(*locallambda.FunctionVersion) locallambda.Provisioned {
+	return locallambda.Provisioned{}
+}
+
 func archive(text string) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
