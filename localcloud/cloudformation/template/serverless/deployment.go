@@ -129,6 +129,9 @@ func alarmList(alarms value) value {
 	}
 	var b jsonvalue.ArrayBuilder
 	for alarm := range alarms.Elements() {
+		if target, _ := alarm.Get("Ref"); target.Str() == "AWS::NoValue" {
+			continue
+		}
 		b.Append(obj("Name", alarm))
 	}
 	return b.Value()

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -151,8 +150,10 @@ func s3Location(text string) (bucket, key string, version value, ok bool) {
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	bucket, key, _ = strings.Cut(rest, "/")
-	if values, err := url.ParseQuery(query); err == nil && values.Has("versionId") {
-		version = str(values.Get("versionId"))
+	for pair := range strings.SplitSeq(query, "&") {
+		if id, ok := strings.CutPrefix(pair, "versionId="); ok {
+			version = str(id)
+		}
 	}
 	return bucket, key, version, bucket != "" && key != ""
 }
