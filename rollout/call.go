@@ -29,8 +29,8 @@ type Call struct {
 	// AnsweredAt and Reason are the answer's; zero until there is one.
 	AnsweredAt time.Time `json:"answeredAt,omitzero"`
 	Reason     string    `json:"reason,omitempty"`
-	// Problem says why it could not be asked, or its answer not be read, at
-	// the last look.
+	// Problem says what the last look brought instead of an answer: why it
+	// could not be asked, or what it says meanwhile.
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -89,7 +89,9 @@ func (d *decider) hear() {
 			d.answered(c, CallFailed, why)
 			continue
 		}
-		c.Problem = a.Problem
+		if c.Problem = a.Problem; c.Problem == "" {
+			c.Problem = a.Reason
+		}
 		if a.State == "" {
 			d.actions = append(d.actions, Ask{*c})
 		}
