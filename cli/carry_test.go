@@ -105,7 +105,11 @@ func newCarried(t *testing.T, unknownFor string) *carried {
 		t.Fatal(err)
 	}
 	env := testEnv(t)
-	s := newSession(env, w.disk, cloud.AWSConfig())
+	s, err := newSession(env, w.disk, cloud.AWSConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
 	p, err := plan.New(plan.Spec{
 		Targets: []plan.Target{{Kind: plan.StateMachine, Name: demoMachine, Alias: demoAliasName, Definition: definitionFile("2")}},
 		Canary:  "10%/1h", Look: "100ms", Settle: "100ms", Alarms: []string{demoAlarm}, NoDefaultChecks: true, UnknownFor: unknownFor,

@@ -80,9 +80,9 @@ New here? Type crossfade demo: it needs nothing and touches nothing.`,
 		newDemo(env), newLocal(env),
 		newInit(env), newCheck(env), newPlan(env), newDeploy(env), newIAM(env),
 		newStatus(env), newWatch(env), newList(env), newWhy(env), newHistory(env),
-		newPause(env), newResume(env), newSkip(env), newPromote(env), newApprove(env), newAbort(env),
+		newPause(env), newResume(env), newSkip(env), newPromote(env), newApprove(env), newHook(env), newAbort(env),
 		newRollback(env), newAdopt(env), newVersions(env), newPrune(env),
-		newVersion(env), newExitCodes(env),
+		newVersion(env), newExitCodes(env), newDemoFunction(env),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

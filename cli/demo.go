@@ -123,9 +123,13 @@ func (o demoOptions) inCloud(ctx context.Context, env *Env, cloud *localcloud.Cl
 		running.Go(func() { _ = answer(ctx, listener, cloud.Handler()) })
 		env.say("look at it meanwhile: AWS_ENDPOINT_URL=http://%s AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local", listener.Addr())
 	}
+	session, err := newSession(env, memstore.New(), cloud.AWSConfig())
+	if err != nil {
+		return err
+	}
+	defer session.close()
 	d := demo{
-		session: newSession(env, memstore.New(), cloud.AWSConfig()),
-		pace:    calmPace, cloud: cloud, stage: newStage(cloud.AWSConfig()),
+		session: session, pace: calmPace, cloud: cloud, stage: newStage(cloud.AWSConfig()),
 	}
 	if o.fast {
 		d.pace = fastPace

@@ -112,6 +112,15 @@ func (o iamOptions) policy(p plan.Plan) policy {
 	}
 	allow("Functions", function, withQualifiers(functions))
 
+	var hooks []string
+	for _, m := range plan.Moments {
+		if h := p.Hooks.At(m); h != nil && h.Kind == plan.LambdaHook {
+			hooks = append(hooks, o.invocable(h.Name))
+		}
+	}
+	slices.Sort(hooks)
+	allow("Hooks", []string{"lambda:InvokeFunction"}, slices.Compact(hooks))
+
 	var watch []string
 	if len(functions) > 0 { // which are counted whatever is checked
 		watch = append(watch, "cloudwatch:GetMetricData")
@@ -134,6 +143,15 @@ func (o iamOptions) arnOf(service, kind, name string) string {
 		return a.String()
 	}
 	return arn.ARN{Partition: "aws", Service: service, Region: o.region, Account: o.account, Resource: kind + ":" + name}.String()
+}
+
+// invocable returns the ARN of a function that is invoked by name, by partial ARN
+// or by ARN, with its qualifier.
+func (o iamOptions) invocable(name string) string {
+	if account, rest, ok := strings.Cut(name, ":function:"); ok && !strings.HasPrefix(name, "arn:") {
+		o.account, name = account, rest
+	}
+	return o.arnOf("lambda", "function", name)
 }
 
 func withQualifiers(arns []string) []string {

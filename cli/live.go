@@ -295,7 +295,7 @@ func possible(st rollout.Status) []rollout.OrderKind {
 		return []rollout.OrderKind{rollout.Resume, rollout.Abort}
 	case rollout.Holding:
 		switch st.Hold {
-		case rollout.HoldUnknown:
+		case rollout.HoldUnknown, rollout.HoldHook:
 			return []rollout.OrderKind{rollout.Pause, rollout.Skip, rollout.Abort}
 		case rollout.HoldApproval:
 			return []rollout.OrderKind{rollout.Pause, rollout.Approve, rollout.Abort}

@@ -25,6 +25,7 @@ type orderOptions struct {
 	carry  carryOptions
 	reason string
 	wait   time.Duration
+	call   string // the key of the question that is answered
 }
 
 func newPause(env *Env) *cobra.Command {
@@ -106,6 +107,10 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 		return err
 	}
 	defer shut(store)
+	var key string
+	if o.answers() {
+		name, key, _ = strings.Cut(name, "/")
+	}
 	rec, err := find(ctx, store, name)
 	if err != nil {
 		return err
@@ -115,14 +120,19 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 			"crossfade history " + rec.ID + " tells how",
 		}}
 	}
-	if o.reason, err = o.askReason(cmd, env, rec); err != nil {
+	if o.answers() {
+		o.call, err = pendingCall(rec, key)
+	} else {
+		o.reason, err = o.askReason(cmd, env, rec)
+	}
+	if err != nil {
 		return err
 	}
 	seen, err := lastEvent(ctx, store, rec.ID)
 	if err != nil {
 		return err
 	}
-	number, err := store.Order(ctx, rec.ID, rollout.Order{Kind: o.kind, By: env.person(), Reason: o.reason, At: env.Clock.Now()})
+	number, err := store.Order(ctx, rec.ID, rollout.Order{Kind: o.kind, By: env.person(), Reason: o.reason, At: env.Clock.Now(), Call: o.call})
 	if err != nil {
 		return err
 	}

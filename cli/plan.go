@@ -97,6 +97,16 @@ func (f forecast) lines(style view.Style, now time.Time, width int) []string {
 		out = append(out, style.Table([]string{"check", "rule"}, rows, width)...)
 		out = append(out, "")
 	}
+	rows = rows[:0]
+	for _, m := range plan.Moments {
+		if h := f.Plan.Hooks.At(m); h != nil {
+			rows = append(rows, []string{string(m), style.Text(h.String()), style.Text(hookRule(*h))})
+		}
+	}
+	if len(rows) > 0 {
+		out = append(out, style.Table([]string{"hook", "asks", "rule"}, rows, width)...)
+		out = append(out, "")
+	}
 	for _, p := range f.Lint {
 		out = append(out, problemLines(style, []plan.Problem{p})...)
 	}
@@ -109,6 +119,15 @@ func (f forecast) lines(style view.Style, now time.Time, width int) []string {
 		}
 	}
 	return out
+}
+
+// hookRule says what a hook has to do.
+func hookRule(h plan.Hook) string {
+	rule := "succeeds within " + plan.FormatDuration(h.Timeout)
+	if h.Async {
+		rule = "is answered for within " + plan.FormatDuration(h.Timeout)
+	}
+	return rule
 }
 
 // changeOf says what deploying would change about one alias before it moves.

@@ -23,13 +23,14 @@ type planFlags struct {
 	version       string
 	keepVersions  int
 	keepVerified  int
+	hooks         hookFlags
 }
 
 // shortForm are the flags that only make sense without a plan file.
 var shortForm = []string{
 	"state-machine", "lambda", "definition", "code", "release", "canary", "linear", "exponential", "steps", "preset", "all-at-once",
 	"soak", "deadline", "look", "settle", "unknown-for", "alarm", "max-failures", "no-default-checks",
-	"on-unhealthy", "on-unknown", "on-drift", "keep-versions", "keep-verified", "name",
+	"on-unhealthy", "on-unknown", "on-drift", "before-traffic", "each-step", "after-traffic", "on-rollback", "keep-versions", "keep-verified", "name",
 }
 
 func (p *planFlags) flags(cmd *cobra.Command) {
@@ -66,6 +67,8 @@ func (p *planFlags) flags(cmd *cobra.Command) {
 	f.StringVar(&s.OnDrift, "on-drift", "", "when somebody else changes the alias: hold, adopt or overwrite (default hold)")
 	f.IntVar(&p.keepVersions, "keep-versions", plan.DefaultKeep.Versions, "delete all but the newest `N` versions afterwards; 0 deletes none")
 	f.IntVar(&p.keepVerified, "keep-verified", plan.DefaultKeep.Verified, "never delete the last `N` verified versions")
+
+	p.hooks.flags(cmd)
 
 	_ = cmd.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(plan.Presets(), cobra.ShellCompDirectiveNoFileComp))
 	reactions := cobra.FixedCompletions([]string{"rollback", "hold", "hold-at-0"}, cobra.ShellCompDirectiveNoFileComp)
@@ -140,6 +143,11 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 		}
 	}
 	spec.Targets[0].Definition, spec.Targets[0].Code, spec.Targets[0].Version = p.definition, p.code, p.version
+	hooks, err := p.hooks.hooks(cmd)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	spec.Hooks = hooks
 	if cmd.Flags().Changed("keep-versions") {
 		spec.KeepVersions = &p.keepVersions
 	}

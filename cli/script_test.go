@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,11 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
@@ -38,6 +31,7 @@ func TestMain(m *testing.M) {
 		"crossfade": func() { os.Exit(int(Run(context.Background(), System()))) },
 		"code":      func() { fmt.Println("code", Run(context.Background(), System())) },
 		"world":     func() { os.Exit(world(context.Background(), os.Args[1:])) },
+		"function":  func() { os.Exit(function(context.Background(), os.Args[1])) },
 	})
 }
 
@@ -60,8 +54,9 @@ func testEnv(t *testing.T) *Env {
 //	occupy NAME      $NAME is an address that something listens on
 //	signal NAME      HUP or TERM for what runs in the background
 //
-// and two programs: world changes and shows the cloud through the SDK, and code
-// is crossfade that prints its exit code.
+// and these programs: world changes and shows the cloud through the SDK, function
+// is the code of a Lambda function, and code is crossfade that prints its exit
+// code.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -206,141 +201,4 @@ func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(which))
 	}
-}
-
-// worldClient changes and shows a cloud.
-type worldClient struct {
-	states  *sfn.Client
-	metrics *cloudwatch.Client
-}
-
-func newWorldClient(ctx context.Context, endpoint string) (*worldClient, error) {
-	cfg, err := awsOptions{endpoint: endpoint}.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &worldClient{states: sfn.NewFromConfig(cfg), metrics: cloudwatch.NewFromConfig(cfg)}, nil
-}
-
-// arn is the ARN of orders or orders:prod, taken from the only machine of that
-// name.
-func (w *worldClient) arn(name string) string {
-	machine, qualifier, _ := strings.Cut(name, ":")
-	out, err := w.states.ListStateMachines(context.Background(), &sfn.ListStateMachinesInput{})
-	if err != nil {
-		return ""
-	}
-	for _, m := range out.StateMachines {
-		if aws.ToString(m.Name) == machine {
-			return strings.TrimSuffix(aws.ToString(m.StateMachineArn)+":"+qualifier, ":")
-		}
-	}
-	return ""
-}
-
-// world is a program for scripts:
-//
-//	world machine NAME:ALIAS FILE   a machine, version 1, and an alias that serves it
-//	world alarm NAME [STATE]        an alarm, or its state
-//	world routing NAME:ALIAS        what the alias does: "1 90, 2 10"
-//	world shift NAME:ALIAS V W …    somebody else's change of the alias
-func world(ctx context.Context, args []string) int {
-	err := func() error {
-		if len(args) < 2 {
-			return errors.New("usage: world machine|alarm|routing|shift NAME ...")
-		}
-		w, err := newWorldClient(ctx, os.Getenv("AWS_ENDPOINT_URL"))
-		if err != nil {
-			return err
-		}
-		switch args[0] {
-		case "machine":
-			return w.machine(ctx, args[1], args[2])
-		case "alarm":
-			return w.alarm(ctx, args[1], args[2:])
-		case "routing":
-			return w.routing(ctx, args[1])
-		case "shift":
-			return w.shift(ctx, args[1], args[2:])
-		default:
-			return fmt.Errorf("world %s?", args[0])
-		}
-	}()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
-func (w *worldClient) machine(ctx context.Context, name, file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	machine, alias, _ := strings.Cut(name, ":")
-	out, err := w.states.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{
-		Name: aws.String(machine), Definition: aws.String(string(text)), Publish: true,
-		RoleArn: aws.String("arn:aws:iam::123456789012:role/test"),
-	})
-	if err != nil || alias == "" {
-		return err
-	}
-	_, err = w.states.CreateStateMachineAlias(ctx, &sfn.CreateStateMachineAliasInput{
-		Name:                 aws.String(alias),
-		RoutingConfiguration: []sfntypes.RoutingConfigurationListItem{{StateMachineVersionArn: out.StateMachineVersionArn, Weight: 100}},
-	})
-	return err
-}
-
-func (w *worldClient) alarm(ctx context.Context, name string, state []string) error {
-	if len(state) > 0 {
-		_, err := w.metrics.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{
-			AlarmName: aws.String(name), StateValue: cwtypes.StateValue(state[0]), StateReason: aws.String("said so"),
-		})
-		return err
-	}
-	// A metric that nobody writes: the alarm stays as it is set.
-	_, err := w.metrics.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
-		AlarmName: aws.String(name), Namespace: aws.String("Test"), MetricName: aws.String("Nothing"),
-		Statistic: cwtypes.StatisticSum, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1),
-		ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("ignore"),
-	})
-	if err != nil {
-		return err
-	}
-	return w.alarm(ctx, name, []string{"OK"})
-}
-
-func (w *worldClient) routing(ctx context.Context, name string) error {
-	out, err := w.states.DescribeStateMachineAlias(ctx, &sfn.DescribeStateMachineAliasInput{StateMachineAliasArn: aws.String(w.arn(name))})
-	if err != nil {
-		return err
-	}
-	var parts []string
-	for _, r := range out.RoutingConfiguration {
-		version := aws.ToString(r.StateMachineVersionArn)
-		parts = append(parts, fmt.Sprintf("%s %d", version[strings.LastIndexByte(version, ':')+1:], r.Weight))
-	}
-	slices.Sort(parts)
-	fmt.Println(strings.Join(parts, ", "))
-	return nil
-}
-
-func (w *worldClient) shift(ctx context.Context, name string, pairs []string) error {
-	machine, _, _ := strings.Cut(name, ":")
-	var routing []sfntypes.RoutingConfigurationListItem
-	for i := 0; i+1 < len(pairs); i += 2 {
-		weight, err := strconv.Atoi(pairs[i+1])
-		if err != nil {
-			return err
-		}
-		routing = append(routing, sfntypes.RoutingConfigurationListItem{
-			StateMachineVersionArn: aws.String(w.arn(machine) + ":" + pairs[i]), Weight: int32(weight),
-		})
-	}
-	_, err := w.states.UpdateStateMachineAlias(ctx, &sfn.UpdateStateMachineAliasInput{
-		StateMachineAliasArn: aws.String(w.arn(name)), RoutingConfiguration: routing,
-	})
-	return err
 }

@@ -54,13 +54,17 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(env, store, cfg)
+	s, err := newSession(env, store, cfg)
+	if err != nil {
+		shut(store)
+		return nil, err
+	}
 	s.closers = append(s.closers, store.Close)
 	return s, nil
 }
 
 // newSession joins what is open already.
-func newSession(env *Env, store controller.Store, cfg aws.Config) *session {
+func newSession(env *Env, store controller.Store, cfg aws.Config) (*session, error) {
 	states, metrics := sfn.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)
 	callers, monitor := sts.NewFromConfig(cfg), cwmonitor.New(metrics)
 	machines := sfntarget.New(states, callers, cfg.Region, env.Clock)
@@ -78,13 +82,17 @@ func newSession(env *Env, store controller.Store, cfg aws.Config) *session {
 	for kind, c := range s.counters {
 		counters[kind] = c
 	}
+	hooks, err := s.joinHooks(cfg)
+	if err != nil {
+		return nil, err
+	}
 	s.ctl = controller.New(controller.Config{
 		Store: store, Targets: s.targets, Publishers: s.publishers, Counters: counters,
-		Monitor: monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock),
+		Monitor: monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock), Hooks: hooks,
 		Clock: env.Clock, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
 		PublishTimeout: publishPatience,
 	})
-	return s
+	return s, nil
 }
 
 // publishPatience bounds publishing: code may have 50 MB, and a function's

@@ -46,6 +46,17 @@ func (s Style) Checks(p plan.Plan, findings []analysis.Finding, outcomes []Outco
 		}
 		rows = append(rows, row)
 	}
+	for _, m := range plan.Moments {
+		h := p.Hooks.At(m)
+		if h == nil || m == plan.OnRollback {
+			continue
+		}
+		row := []string{"hook " + string(m), s.Text(h.String() + " succeeds"), "-", "-", "-", s.Faint("not yet")}
+		if f, asked := byName[row[0]]; asked {
+			row[5] = s.Verdict(f.Verdict)
+		}
+		rows = append(rows, row)
+	}
 	return rows
 }
 

@@ -141,17 +141,10 @@ func (s Secret) Verify(m Message, now time.Time) error {
 	return errors.New("the signature is not this secret's")
 }
 
-// A Reply is what a hook answered.
-type Reply struct {
-	rollout.Answer
-	// Again is how long to wait until asking again, of a reply that is
-	// CallPending.
-	Again time.Duration
-}
-
-// Between these, a hook says itself when it wants to be asked again.
+// DefaultAgain is when a hook is asked again that is not done and does not say
+// when; one that says has to stay between the other two.
 const (
-	defaultAgain  = 10 * time.Second
+	DefaultAgain  = 10 * time.Second
 	shortestAgain = time.Second
 	longestAgain  = 10 * time.Minute
 )
@@ -159,34 +152,37 @@ const (
 // mostReason is how many bytes of a reason are kept.
 const mostReason = 500
 
-// ParseReply reads what a hook returned. Nothing, or anything without a status,
-// means that it succeeded: it got to its end without an error. A status that is
-// no known word is a failure, because what cannot be understood is no consent.
-func ParseReply(text []byte) Reply {
+// ParseReply reads what a hook returned, and of an answer that is
+// rollout.CallPending, how long to wait until asking again. Nothing, or anything
+// without a status, means that it succeeded: it got to its end without an error.
+// A status that is no known word is a failure, because what cannot be understood
+// is no consent.
+func ParseReply(text []byte) (answer rollout.Answer, again time.Duration) {
 	var reply struct {
 		Status     string  `json:"status"`
 		Reason     string  `json:"reason"`
 		RetryAfter float64 `json:"retryAfterSeconds"`
 	}
 	if json.Unmarshal(text, &reply) != nil || reply.Status == "" {
-		return Reply{Answer: rollout.Answer{State: rollout.CallSucceeded}}
+		return rollout.Answer{State: rollout.CallSucceeded}, 0
 	}
-	r := Reply{Answer: rollout.Answer{Reason: Shorten(reply.Reason)}}
+	reason := Shorten(reply.Reason)
 	switch strings.ToLower(reply.Status) {
 	case "succeeded":
-		r.State = rollout.CallSucceeded
+		return rollout.Answer{State: rollout.CallSucceeded, Reason: reason}, 0
 	case "failed":
-		r.State = rollout.CallFailed
+		return rollout.Answer{State: rollout.CallFailed, Reason: reason}, 0
 	case "pending":
-		r.State, r.Again = rollout.CallPending, defaultAgain
+		again = DefaultAgain
 		if reply.RetryAfter > 0 {
-			r.Again = time.Duration(min(reply.RetryAfter, longestAgain.Seconds()) * float64(time.Second))
+			again = time.Duration(min(reply.RetryAfter, longestAgain.Seconds()) * float64(time.Second))
 		}
-		r.Again = max(r.Again, shortestAgain)
+		return rollout.Answer{State: rollout.CallPending, Reason: reason}, max(again, shortestAgain)
 	default:
-		r.State, r.Reason = rollout.CallFailed, fmt.Sprintf("it answered the status %q, which is none of Succeeded, Failed, Pending", Shorten(reply.Status))
+		return rollout.Answer{
+			State: rollout.CallFailed, Reason: fmt.Sprintf("it answered the status %q, which is none of Succeeded, Failed, Pending", Shorten(reply.Status)),
+		}, 0
 	}
-	return r
 }
 
 // Shorten makes a hook's text fit into a sentence.

@@ -118,7 +118,11 @@ func TestAMessageHasTheWholeQuestion(t *testing.T) {
 
 func TestAReplyMeansWhatItSays(t *testing.T) {
 	long := strings.Repeat("ä", 300)
-	for text, want := range map[string]hookmessage.Reply{
+	type reply struct {
+		Answer rollout.Answer
+		Again  time.Duration
+	}
+	for text, want := range map[string]reply{
 		``:                       {Answer: rollout.Answer{State: rollout.CallSucceeded}},
 		`null`:                   {Answer: rollout.Answer{State: rollout.CallSucceeded}},
 		`"fine"`:                 {Answer: rollout.Answer{State: rollout.CallSucceeded}},
@@ -132,7 +136,9 @@ func TestAReplyMeansWhatItSays(t *testing.T) {
 		`{"status":"sucess"}`:                            {Answer: rollout.Answer{State: rollout.CallFailed, Reason: `it answered the status "sucess", which is none of Succeeded, Failed, Pending`}},
 		`{"status":"Failed","reason":"` + long + `"}`:    {Answer: rollout.Answer{State: rollout.CallFailed, Reason: strings.Repeat("ä", 250) + "…"}},
 	} {
-		if diff := cmp.Diff(want, hookmessage.ParseReply([]byte(text))); diff != "" {
+		var got reply
+		got.Answer, got.Again = hookmessage.ParseReply([]byte(text))
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", text, diff)
 		}
 	}

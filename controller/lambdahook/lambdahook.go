@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -74,25 +75,25 @@ func (h *Hook) Ask(ctx context.Context, c controller.HookCall) error {
 		}); err != nil {
 			return awserr.Wrap("Invoke", err)
 		}
-		h.desk.Ask(c.Key, c.Deadline, func(context.Context) hookmessage.Reply {
-			return hookmessage.Reply{Answer: rollout.Answer{State: rollout.CallPending}}
+		h.desk.Ask(c.Key, c.Deadline, func(context.Context) (rollout.Answer, time.Duration) {
+			return rollout.Answer{State: rollout.CallPending}, 0
 		})
 		return nil
 	}
-	h.desk.Ask(c.Key, c.Deadline, func(ctx context.Context) hookmessage.Reply { return h.invoke(ctx, c.Hook, event) })
+	h.desk.Ask(c.Key, c.Deadline, func(ctx context.Context) (rollout.Answer, time.Duration) { return h.invoke(ctx, c.Hook, event) })
 	return nil
 }
 
 // invoke waits for the function's end.
-func (h *Hook) invoke(ctx context.Context, hook plan.Hook, event []byte) hookmessage.Reply {
+func (h *Hook) invoke(ctx context.Context, hook plan.Hook, event []byte) (rollout.Answer, time.Duration) {
 	out, err := h.api.Invoke(ctx, &lambda.InvokeInput{
 		FunctionName: aws.String(hook.Name), InvocationType: types.InvocationTypeRequestResponse, Payload: event,
 	})
 	switch {
 	case err != nil:
-		return hookmessage.Reply{Answer: rollout.Answer{Problem: awserr.Wrap("Invoke", err).Error()}}
+		return rollout.Answer{Problem: awserr.Wrap("Invoke", err).Error()}, 0
 	case aws.ToString(out.FunctionError) != "":
-		return hookmessage.Reply{Answer: rollout.Answer{State: rollout.CallFailed, Reason: awserr.Function(*out.FunctionError, out.Payload)}}
+		return rollout.Answer{State: rollout.CallFailed, Reason: awserr.Function(*out.FunctionError, out.Payload)}, 0
 	default:
 		return hookmessage.ParseReply(out.Payload)
 	}

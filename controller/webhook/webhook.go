@@ -58,10 +58,10 @@ func (h *Hook) Ask(_ context.Context, c controller.HookCall) error {
 	if err != nil {
 		return err
 	}
-	h.desk.Ask(c.Key, c.Deadline, func(ctx context.Context) hookmessage.Reply {
+	h.desk.Ask(c.Key, c.Deadline, func(ctx context.Context) (rollout.Answer, time.Duration) {
 		status, body, err := h.post(ctx, c.Hook.Name, m)
 		if err != nil {
-			return hookmessage.Reply{Answer: rollout.Answer{Problem: err.Error()}}
+			return rollout.Answer{Problem: err.Error()}, 0
 		}
 		return reply(status, body, c.Hook.Async)
 	})
@@ -100,19 +100,19 @@ func (h *Hook) post(ctx context.Context, address string, m hookmessage.Message) 
 }
 
 // reply is what an answer means.
-func reply(status int, body []byte, async bool) hookmessage.Reply {
+func reply(status int, body []byte, async bool) (answer rollout.Answer, again time.Duration) {
 	body = bytes.TrimSpace(body)
 	switch {
 	case status >= 200 && status < 300 && async:
-		return hookmessage.Reply{Answer: rollout.Answer{State: rollout.CallPending}}
+		return rollout.Answer{State: rollout.CallPending}, 0
 	case status == http.StatusAccepted && len(body) == 0:
-		return hookmessage.Reply{Answer: rollout.Answer{State: rollout.CallPending}, Again: 10 * time.Second}
+		return rollout.Answer{State: rollout.CallPending}, hookmessage.DefaultAgain
 	case status >= 200 && status < 300:
 		return hookmessage.ParseReply(body)
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
-		return hookmessage.Reply{Answer: rollout.Answer{Problem: "it answered " + statusText(status)}}
+		return rollout.Answer{Problem: "it answered " + statusText(status)}, 0
 	default:
-		return hookmessage.Reply{Answer: rollout.Answer{State: rollout.CallFailed, Reason: "it answered " + statusText(status)}}
+		return rollout.Answer{State: rollout.CallFailed, Reason: "it answered " + statusText(status)}, 0
 	}
 }
 

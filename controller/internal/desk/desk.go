@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/crossfade-dev/crossfade/controller/hookmessage"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -26,8 +25,8 @@ type Desk struct {
 type question struct {
 	deadline time.Time
 	running  bool
-	reply    hookmessage.Reply
-	again    time.Time // of a pending reply: when to ask again
+	answer   rollout.Answer
+	again    time.Time // of a pending answer: when to ask again; zero: never
 }
 
 // New returns a desk without questions.
@@ -38,8 +37,9 @@ func New(c clock.Clock) *Desk {
 }
 
 // Ask has a question asked, unless it is on its way or answered. ask gets a
-// context that ends at the deadline.
-func (d *Desk) Ask(key string, deadline time.Time, ask func(context.Context) hookmessage.Reply) {
+// context that ends at the deadline, and returns the answer and, if that is
+// pending, when to ask again; after no time: never.
+func (d *Desk) Ask(key string, deadline time.Time, ask func(context.Context) (rollout.Answer, time.Duration)) {
 	now := d.clock.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,24 +53,25 @@ func (d *Desk) Ask(key string, deadline time.Time, ask func(context.Context) hoo
 		q = &question{}
 		d.open[key] = q
 	}
-	if q.running || q.reply.State == rollout.CallSucceeded || q.reply.State == rollout.CallFailed || d.ctx.Err() != nil {
+	if q.running || q.answer.State == rollout.CallSucceeded || q.answer.State == rollout.CallFailed || d.ctx.Err() != nil {
 		return
 	}
 	q.running, q.deadline = true, deadline
 	d.busy.Go(func() {
 		ctx, cancel := context.WithTimeout(d.ctx, deadline.Sub(now))
 		defer cancel()
-		d.done(q, ask(ctx))
+		answer, again := ask(ctx)
+		d.done(q, answer, again)
 	})
 }
 
-func (d *Desk) done(q *question, r hookmessage.Reply) {
+func (d *Desk) done(q *question, answer rollout.Answer, again time.Duration) {
 	now := d.clock.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	q.running, q.reply, q.again = false, r, time.Time{}
-	if r.State == rollout.CallPending && r.Again > 0 {
-		q.again = now.Add(r.Again)
+	q.running, q.answer, q.again = false, answer, time.Time{}
+	if answer.State == rollout.CallPending && again > 0 {
+		q.again = now.Add(again)
 	}
 }
 
@@ -86,11 +87,11 @@ func (d *Desk) Answer(key string) rollout.Answer {
 	case q == nil:
 		return rollout.Answer{}
 	case q.running:
-		return rollout.Answer{State: rollout.CallPending, Reason: q.reply.Reason}
+		return rollout.Answer{State: rollout.CallPending, Reason: q.answer.Reason}
 	case !q.again.IsZero() && !now.Before(q.again):
-		return rollout.Answer{Reason: q.reply.Reason}
+		return rollout.Answer{Reason: q.answer.Reason}
 	default:
-		return q.reply.Answer
+		return q.answer
 	}
 }
 
