@@ -27,16 +27,14 @@ const (
 	messageCidr      = "Template error: every Fn::Cidr object requires two or three parameters: an IP block, a count from 1 to 256, and the number of subnet bits"
 )
 
-// functionNames are the functions of a template; extensionNames are added by
-// AWS::LanguageExtensions, conditionNames stand in Conditions, Rules and Fn::If.
+// functionNames are the functions of a template; AWS::LanguageExtensions adds
+// extensionFunctions. Those of Conditions and Rules are not listed.
 var (
 	functionNames = []string{
 		"Ref", "Fn::Base64", "Fn::Cidr", "Fn::FindInMap", "Fn::GetAtt", "Fn::GetAZs", "Fn::If", "Fn::ImportValue",
 		"Fn::Join", "Fn::Select", "Fn::Split", "Fn::Sub", "Fn::Transform",
 	}
 	extensionFunctions = []string{"Fn::Length", "Fn::ToJsonString"}
-	conditionFunctions = []string{"Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"}
-	ruleFunctions      = []string{"Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn"}
 )
 
 func (t *Template) unsupported(name string) string {

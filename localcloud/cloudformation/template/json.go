@@ -14,10 +14,13 @@ type jsonReader struct {
 	offset    int
 	line      int
 	lineStart int // offset of the line's first byte
+	// seen is an offset in the line whose column is known, so that a text without
+	// line breaks is not counted again and again.
+	seen, seenColumn int
 }
 
 func readJSON(text string) (*source, error) {
-	r := &jsonReader{text: text, line: 1}
+	r := &jsonReader{text: text, line: 1, seenColumn: 1}
 	r.blanks()
 	var s source
 	var err error
@@ -31,7 +34,14 @@ func readJSON(text string) (*source, error) {
 }
 
 func (r *jsonReader) position() (line, column int) {
-	return r.line, utf8.RuneCountInString(r.text[r.lineStart:min(r.offset, len(r.text))]) + 1
+	if r.seen < r.lineStart {
+		r.seen, r.seenColumn = r.lineStart, 1
+	}
+	if end := min(r.offset, len(r.text)); end > r.seen {
+		r.seenColumn += utf8.RuneCountInString(r.text[r.seen:end])
+		r.seen = end
+	}
+	return r.line, r.seenColumn
 }
 
 func (r *jsonReader) fail(format string, args ...any) error {

@@ -86,7 +86,7 @@ func (p preference) updatePolicy(function string) value {
 		"BeforeAllowTrafficHook", before, "AfterAllowTrafficHook", after))
 }
 
-func (s *source) deploymentGroup(p preference) error {
+func (s *source) deploymentGroup(p preference) {
 	role := p.role
 	if !role.IsDefined() {
 		role = getAtt(deploymentRole, "Arn")
@@ -108,7 +108,6 @@ func (s *source) deploymentGroup(p preference) error {
 	b.Set("Properties", properties)
 	s.out.Set(s.id+"DeploymentGroup", b.Value())
 	s.origin[s.id+"DeploymentGroup"] = s.id
-	return nil
 }
 
 // alarmConfiguration writes alarms as CodeDeploy wants them, also on both branches

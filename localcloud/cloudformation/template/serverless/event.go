@@ -216,7 +216,7 @@ var pollSources = map[string]string{
 func (s *source) mapping(e event, called callee) error {
 	source := e.get(pollSources[e.kind])
 	if !source.IsDefined() && e.kind != "SelfManagedKafka" {
-return fmt.Errorf("No %s for the event source of type %s provided.", pollSources[e.kind], e.kind) //nolint:staticcheck // AWS's words
+		return fmt.Errorf("No %s for the event source of type %s provided.", pollSources[e.kind], e.kind) //nolint:staticcheck // AWS's words
 	}
 	var b jsonvalue.ObjectBuilder
 	if source.IsDefined() {

@@ -76,7 +76,7 @@ func (s *source) function() error {
 	} else if s.get("ProvisionedConcurrencyConfig").IsDefined() {
 		return errors.New("To set ProvisionedConcurrencyConfig AutoPublishALias must be defined on the function") //nolint:staticcheck // AWS's words
 	}
-	if err := s.functionURL(called, alias); err != nil {
+	if err := s.functionURL(called); err != nil {
 		return err
 	}
 	if err := invoke.emit(s, alias); err != nil {
@@ -188,9 +188,7 @@ func (s *source) versionAndAlias(alias string, code, lambda value, p preference)
 	var attributes []jsonvalue.Member
 	if p.enabled {
 		attributes = append(attributes, jsonvalue.Member{Key: "UpdatePolicy", Value: p.updatePolicy(s.id)})
-		if err := s.deploymentGroup(p); err != nil {
-			return callee{}, err
-		}
+		s.deploymentGroup(p)
 	}
 	if err := s.emit(aliasID, "AWS::Lambda::Alias", properties, attributes...); err != nil {
 		return callee{}, err
@@ -259,7 +257,7 @@ func sorted(v value) value {
 }
 
 // functionURL adds the function's URL, and the permission that a public one needs.
-func (s *source) functionURL(called callee, alias string) error {
+func (s *source) functionURL(called callee) error {
 	config := s.get("FunctionUrlConfig")
 	if !config.IsDefined() {
 		return nil

@@ -1,0 +1,203 @@
+package template_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template"
+)
+
+// all runs a text through every stage.
+func all(text string) error {
+	t, err := template.Parse(text)
+	if err != nil {
+		return err
+	}
+	if t, err = template.Process(t, inputs, nil); err != nil {
+		return err
+	}
+	b, err := t.Bind(inputs)
+	if err != nil {
+		return err
+	}
+	order, err := b.Order()
+	if err != nil {
+		return err
+	}
+	for _, id := range order {
+		for _, attribute := range []string{"Properties", "UpdatePolicy", "Metadata"} {
+			if _, err := b.Attribute(id, attribute, made{}); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = b.OutputValues(made{})
+	return err
+}
+
+func nested(open, inside, closing string, depth int) string {
+	return strings.Repeat(open, depth) + inside + strings.Repeat(closing, depth)
+}
+
+func manyResources(n int) string {
+	var b strings.Builder
+	b.WriteString("Resources:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  R%d: {Type: AWS::SNS::Topic}\n", i)
+	}
+	return b.String()
+}
+
+// property puts a value into a small template, at line 5.
+func property(value string) string {
+	return "Resources:\n  A:\n    Type: T\n    Properties:\n      P: " + value + "\n"
+}
+
+func TestAHostileTemplateIsAnErrorWithItsPlace(t *testing.T) {
+	doubling := `!Sub ["${a}${a}", {a: x}]`
+	for range 60 {
+		doubling = `!Sub ["${a}${a}", {a: ` + doubling + `}]`
+	}
+	loops := "x"
+	for i := range 8 {
+		loops = fmt.Sprintf(`{"Fn::ForEach::L%d": [V%d, [a, b, c, d, e, f, g, h, i, j], {"K${V%d}": %s}]}`, i, i, i, loops)
+	}
+	for name, c := range map[string]struct {
+		text, want string
+		line       int
+	}{
+		"an alias bomb":       {"A: &a [x, x]\nB: &b [*a, *a]\nC: [*b, *b]\n", "YAML aliases are not allowed", 2},
+		"merge keys":          {"A: {<<: {b: c}}\n", "merge keys are not supported", 1},
+		"deep YAML":           {property(nested("[", "x", "]", 500)), "nested too deeply", 5},
+		"deep JSON":           {`{"Resources": ` + nested(`{"A":`, "1", "}", 500) + "}", "nested too deeply", 1},
+		"very deep JSON":      {nested(`{"A":`, "1", "}", 100_000), "nested too deeply", 1},
+		"a repeated key":      {"Resources:\n  A: {Type: T}\n  A: {Type: T}\n", `the key "A" is repeated`, 3},
+		"a repeated JSON key": {"{\"A\": 1,\n \"A\": 2}", `The key "A" is repeated`, 2},
+		"an unknown tag":      {property("!Foo x"), "the tag !Foo is no function", 5},
+		"a binary tag":        {property("!!binary eA=="), "the tag !!binary is not supported", 5},
+		"an unknown function": {property(`{"Fn::Foo": x}`), "Encountered unsupported function: Fn::Foo", 5},
+		"broken YAML":         {"Resources:\n  A: [\n  B: }\n", "YAML not well-formed.", 2},
+		"broken JSON":         {"{\"Resources\": {\n  \"A\" 1}}", "JSON not well-formed. (line 2, column 7)", 2},
+		"two documents":       {"A: 1\n---\nB: 2\n", "a template is one document", 2},
+		"501 resources":       {manyResources(501), "Number of resources, 501, is greater than maximum allowed, 500", 1},
+		"a circle": {"Resources:\n  A: {Type: T, DependsOn: B}\n  B: {Type: T, DependsOn: C}\n  C: {Type: T, DependsOn: B}\n  D: {Type: T}\n",
+			"Circular dependency between resources: [B, C]", 3},
+		"itself":                    {"Resources:\n  A:\n    Type: T\n    Properties: {P: !Ref A}\n", "Circular dependency between resources: [A]", 2},
+		"a circle of conditions":    {"Conditions:\n  X: !Not [!Condition Y]\n  Y: !Not [!Condition X]\nResources: {A: {Type: T}}\n", "circular condition dependency", 2},
+		"text that doubles":         {property(doubling), "functions make more than", 5},
+		"loops in loops":            {"Transform: AWS::LanguageExtensions\n" + property(loops), "Fn::ForEach makes more than", 6},
+		"a reference to a secret":   {property("'{{resolve:secretsmanager:db:SecretString:password}}'"), "the dynamic reference {{resolve:secretsmanager:…}} cannot be resolved", 5},
+		"an include":                {property("{Fn::Transform: {Name: AWS::Include, Parameters: {Location: s3://a/b}}}"), "Transform AWS::Include is not supported", 5},
+		"an unknown transform":      {"Transform: Mine\n" + property("x"), "No transform named Mine found.", 1},
+		"a condition in properties": {property("!Equals [a, b]"), "Fn::Equals is only allowed in Conditions and Rules", 5},
+		"the import of nothing":     {property("!ImportValue nothing"), "No export named nothing found.", 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := all(c.text)
+			var e *template.Error
+			if !errors.As(err, &e) || !strings.Contains(e.Message, c.want) {
+				t.Fatalf("got %.300v, want %q", err, c.want)
+			}
+			if e.Line != c.line || e.Column < 1 {
+				t.Errorf("got line %d, column %d, want line %d: %.200s", e.Line, e.Column, c.line, e.Message)
+			}
+		})
+	}
+}
+
+func TestAMegabyteIsTheMost(t *testing.T) {
+	if err := all(property("'" + strings.Repeat("x", template.MaxSize) + "'")); err == nil || !strings.Contains(err.Error(), "may not exceed 1000000 bytes") {
+		t.Errorf("got %.200v", err)
+	}
+	if err := all(property("'" + strings.Repeat("x", template.MaxSize-100) + "'")); err != nil {
+		t.Errorf("just below: got %.200v", err)
+	}
+}
+
+// bigTemplate has n functions with their roles, alarms and aliases.
+func bigTemplate(n int) string {
+	var b strings.Builder
+	b.WriteString("Parameters:\n  Stage: {Type: String, Default: prod}\nConditions:\n  Prod: !Equals [!Ref Stage, prod]\nResources:\n")
+	for i := range n / 4 {
+		fmt.Fprintf(&b, `  Role%[1]d:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: 2012-10-17, Statement: [{Effect: Allow, Action: sts:AssumeRole, Principal: {Service: lambda.amazonaws.com}}]}
+  Fn%[1]d:
+    Type: AWS::Lambda::Function
+    Properties:
+      Role: !GetAtt Role%[1]d.Arn
+      Environment: {Variables: {STAGE: !Ref Stage, NAME: !Sub "${AWS::StackName}-${Stage}-%[1]d"}}
+      Code: {S3Bucket: !Sub "code-${AWS::AccountId}", S3Key: !Join [/, [a, b, !Ref Stage]]}
+  Version%[1]d:
+    Type: AWS::Lambda::Version
+    Properties: {FunctionName: !Ref Fn%[1]d, Description: !If [Prod, yes, !Ref AWS::NoValue]}
+  Alias%[1]d:
+    Type: AWS::Lambda::Alias
+    Properties: {FunctionName: !Ref Fn%[1]d, FunctionVersion: !GetAtt Version%[1]d.Version, Name: live}
+`, i)
+	}
+	return b.String()
+}
+
+func BenchmarkParseAndEvaluate200Resources(b *testing.B) {
+	for name, text := range map[string]string{"YAML": bigTemplate(200), "JSON": asJSON(b, bigTemplate(200))} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := all(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func asJSON(tb testing.TB, text string) string {
+	t, err := template.Parse(text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t.Body.String()
+}
+
+func FuzzParseAndEvaluate(f *testing.F) {
+	f.Add(shop)
+	f.Add(bigTemplate(4))
+	f.Add(property(`!Select [1, !Split [",", !Sub "a,${AWS::Region}"]]`))
+	f.Add(property(`!Cidr [10.0.0.0/16, 4, 8]`))
+	f.Add(`{"Resources": {"A": {"Type": "T", "Properties": {"P": {"Fn::GetAtt": ["A", "B"]}}}}}`)
+	f.Add("Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::X: [N, [a, b], {\"T${N}\": {Type: T, Properties: {P: !Ref N}}}]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		err := all(text)
+		if err == nil {
+			return
+		}
+		var e *template.Error
+		if !errors.As(err, &e) {
+			t.Fatalf("the error of %q is a %T: %v", text, err, err)
+		}
+		if e.Message == "" {
+			t.Errorf("the error of %q says nothing", text)
+		}
+	})
+}
+
+func TestBothFormsOfATemplateAreTheSame(t *testing.T) {
+	text := bigTemplate(8)
+	fromYAML, err := template.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromJSON, err := template.Parse(fromYAML.Body.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !jsonvalue.Equal(fromYAML.Body, fromJSON.Body) {
+		t.Errorf("got %s\nwant %s", fromJSON.Body, fromYAML.Body)
+	}
+}
