@@ -33,6 +33,8 @@ type Finding struct {
 	// verdict.
 	Rule string `json:"rule,omitempty"`
 	Flip string `json:"flip,omitempty"`
+	// Compared has the numbers of both versions, for a check that compares.
+	Compared *Numbers `json:"compared,omitempty"`
 	// Trouble is true for an Unknown that is not a lack of samples: something
 	// could not be read, or does not exist.
 	Trouble bool `json:"trouble,omitempty"`

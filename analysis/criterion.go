@@ -36,6 +36,9 @@ type Evidence struct {
 	Accepted time.Time
 	Series   *Series
 	Probe    *Probe
+	// Compared is what both versions did in the same time; nil where nothing
+	// tells that.
+	Compared *Compared
 }
 
 // For returns the criterion of a check.
@@ -49,6 +52,8 @@ func For(c plan.Check) Criterion {
 		return metricCriterion{*c.Metric}
 	case c.HTTP != nil:
 		return httpCriterion{*c.HTTP}
+	case c.Compare != nil:
+		return compareCriterion{*c.Compare}
 	default:
 		panic("analysis: a check without a source: " + c.Name)
 	}

@@ -129,6 +129,9 @@ func running(n int) string {
 	return fmt.Sprintf(", %s running", count(n))
 }
 
+// Percent writes a share for people: 4.1 %.
+func Percent(f float64) string { return share(f) }
+
 // share writes a fraction in percent: 4.1 %.
 func share(f float64) string {
 	digits := 1

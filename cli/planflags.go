@@ -28,9 +28,9 @@ type planFlags struct {
 
 // shortForm are the flags that only make sense without a plan file.
 var shortForm = []string{
-	"state-machine", "lambda", "definition", "code", "release", "canary", "linear", "exponential", "steps", "preset", "all-at-once",
-	"soak", "deadline", "look", "settle", "unknown-for", "alarm", "max-failures", "no-default-checks",
 	"on-unhealthy", "on-unknown", "on-drift", "before-traffic", "each-step", "after-traffic", "on-rollback", "keep-versions", "keep-verified", "name",
+	"state-machine", "lambda", "definition", "code", "release", "canary", "linear", "exponential", "steps", "preset", "all-at-once", "adaptive",
+	"soak", "deadline", "look", "settle", "unknown-for", "alarm", "max-failures", "no-default-checks", "compare", "hold-back",
 }
 
 func (p *planFlags) flags(cmd *cobra.Command) {
@@ -49,12 +49,16 @@ func (p *planFlags) flags(cmd *cobra.Command) {
 	f.StringVar(&s.Steps, "steps", "", "`STEPS` one by one: 1%/2m,25%/approve,50%/10m")
 	f.StringVar(&s.Preset, "preset", "", "`NAME` of a deployment preference of CodeDeploy's or CloudFormation's: Canary10Percent5Minutes")
 	f.BoolVar(&s.AllAtOnce, "all-at-once", false, "everything at once, watched afterwards")
-	cmd.MarkFlagsMutuallyExclusive("canary", "linear", "exponential", "steps", "preset", "all-at-once")
+	f.StringVar(&s.Adaptive, "adaptive", "", "as fast as the evidence allows, with at most `BUDGET` additional bad requests that are not ruled out (default 2)")
+	f.Lookup("adaptive").NoOptDefVal = plan.DefaultBudget
+	cmd.MarkFlagsMutuallyExclusive("canary", "linear", "exponential", "steps", "preset", "all-at-once", "adaptive")
 
 	f.StringArrayVar(&s.Alarms, "alarm", nil, "`NAME` of a CloudWatch alarm that must not fire; may be repeated")
 	f.StringArrayVar(&s.AcceptAlarms, "accept-alarm", nil, "`NAME` of an alarm that may fire already: only a new transition to ALARM counts; may be repeated")
 	f.StringVar(&s.MaxFailures, "max-failures", "", "largest `SHARE/SAMPLES` of bad outcomes of the new version: 5%/20 is 5 % of at least 20")
-	f.BoolVar(&s.NoDefaultChecks, "no-default-checks", false, "do not limit the bad outcomes of the new version")
+	f.StringArrayVar(&s.Compare, "compare", nil, "compare `WHAT[/TOLERANCE]`, errors or duration, of both versions: errors/0.1%; may be repeated")
+	f.StringVar(&s.HoldBack, "hold-back", "", "`WEIGHT` that the old version keeps during the soak, to compare with (default 5% where versions are compared)")
+	f.BoolVar(&s.NoDefaultChecks, "no-default-checks", false, "no checks besides those that are given")
 
 	f.StringVar(&s.Soak, "soak", "", "`TIME` for which the new version is watched with all the traffic (default "+plan.FormatDuration(plan.DefaultSoak)+")")
 	f.StringVar(&s.Deadline, "deadline", "", "`TIME` that the rollout may take (default: twice the steps and an hour)")
@@ -71,6 +75,7 @@ func (p *planFlags) flags(cmd *cobra.Command) {
 	p.hooks.flags(cmd)
 
 	_ = cmd.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(plan.Presets(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("compare", cobra.FixedCompletions([]string{string(plan.Errors), string(plan.Duration)}, cobra.ShellCompDirectiveNoFileComp))
 	reactions := cobra.FixedCompletions([]string{"rollback", "hold", "hold-at-0"}, cobra.ShellCompDirectiveNoFileComp)
 	_ = cmd.RegisterFlagCompletionFunc("on-unhealthy", reactions)
 	_ = cmd.RegisterFlagCompletionFunc("on-unknown", reactions)

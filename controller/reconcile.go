@@ -177,6 +177,9 @@ func essence(s rollout.Status) rollout.Status {
 	s.LookedAt, s.Why = time.Time{}, ""
 	for i := range s.Targets {
 		s.Targets[i].SeenAt = time.Time{}
+		if c := s.Targets[i].Comparison; c != nil {
+			s.Targets[i].Comparison = &analysis.Comparison{Form: c.Form, Proof: c.Proof}
+		}
 	}
 	for i, f := range s.Findings {
 		s.Findings[i] = analysis.Finding{Check: f.Check, Target: f.Target, Verdict: f.Verdict, Trouble: f.Trouble}

@@ -51,6 +51,12 @@ func (r Record) Aliases() []string {
 // type, so that a new field cannot be forgotten here.
 func cloneStatus(s rollout.Status) rollout.Status {
 	s.Targets = slices.Clone(s.Targets)
+	for i := range s.Targets {
+		if c := s.Targets[i].Comparison; c != nil {
+			copied := c.Clone()
+			s.Targets[i].Comparison = &copied
+		}
+	}
 	s.Findings = slices.Clone(s.Findings)
 	s.Accepted = maps.Clone(s.Accepted)
 	s.Calls = slices.Clone(s.Calls)

@@ -28,6 +28,11 @@ type draft struct {
 	checks        []Check
 	defaultChecks bool // add the default checks
 
+	alpha            *float64
+	minRequests      *int
+	onSharedIncident Reaction
+	holdBack         *Weight
+
 	onUnhealthy  Reaction
 	onUnknown    Reaction
 	onDrift      DriftPolicy
@@ -61,13 +66,21 @@ func (d draft) finish() Plan {
 		UnknownFor:   valueOr(d.unknownFor, DefaultUnknownFor),
 		Keep:         valueOr(d.keep, DefaultKeep),
 		Hooks:        d.hooks,
+
+		Alpha: valueOr(d.alpha, DefaultAlpha), MinRequests: valueOr(d.minRequests, DefaultMinRequests),
+		OnSharedIncident: orDefault(d.onSharedIncident, Hold),
 	}
 	d.checkTargets()
 	d.checkHooks()
 	d.finishSteps(&p)
-	if d.defaultChecks {
+	if d.defaultChecks && p.Strategy.Adaptive == nil {
 		p.Checks = append(DefaultChecks(p.Targets), p.Checks...)
 	}
+	if p.Strategy.Adaptive != nil && !slices.ContainsFunc(p.Checks, func(c Check) bool { return c.Compare != nil }) {
+		// The evidence is what the strategy goes by.
+		p.Checks = append(p.Checks, defaultComparison(Errors), defaultComparison(Duration))
+	}
+	d.holdBackOld(&p)
 	d.finishChecks(&p)
 	if p.Name == "" && len(p.Targets) > 0 {
 		p.Name = defaultName(p.Targets[0])
@@ -93,6 +106,10 @@ func (d draft) finishSteps(p *Plan) {
 	case d.strategy.Name == stepsStrategy:
 		p.Strategy, p.Steps = *d.strategy, d.steps
 	default:
+		if d.strategy.Adaptive != nil {
+			d.finishAdaptive()
+			soak = 0
+		}
 		p.Strategy = *d.strategy
 		steps, err := d.strategy.steps(unit(d.targets))
 		if err != nil {
@@ -106,14 +123,79 @@ func (d draft) finishSteps(p *Plan) {
 	}
 	d.checkSteps(p)
 	p.Soak = valueOr(d.soak, soak)
-	p.Deadline = valueOr(d.deadline, defaultDeadline(p.Steps, p.Hooks))
-	p.Look = valueOr(d.look, defaultLook(p.Steps, p.Soak))
+	p.Deadline = valueOr(d.deadline, defaultDeadline(p.Strategy, p.Steps, p.Hooks))
+	p.Look = valueOr(d.look, defaultLook(p.Strategy, p.Steps, p.Soak))
 	p.Settle = valueOr(d.settle, defaultSettle(d.targets))
 	if p.Look < MinLook {
 		d.problem("strategy.look", fmt.Sprintf("%s is shorter than %s", FormatDuration(p.Look), FormatDuration(MinLook)))
 	}
 	if p.Deadline <= 0 {
 		d.problem("strategy.deadline", "has to be longer than 0s")
+	}
+}
+
+// finishAdaptive fills in what an adaptive strategy does not say.
+func (d draft) finishAdaptive() {
+	a, usual := d.strategy.Adaptive, DefaultAdaptive(d.targets)
+	for _, f := range []struct{ value, usual *Weight }{{&a.Smallest, &usual.Smallest}, {&a.Top, &usual.Top}} {
+		if *f.value == 0 {
+			*f.value = *f.usual
+		}
+	}
+	for _, f := range []struct{ value, usual *time.Duration }{
+		{&a.Pace, &usual.Pace}, {&a.Patience, &usual.Patience}, {&a.Watch, &usual.Watch}, {&a.AtTop, &usual.AtTop},
+	} {
+		if *f.value == 0 {
+			*f.value = *f.usual
+		}
+	}
+	if a.Budget == 0 {
+		a.Budget = usual.Budget
+	}
+	problem := func(key, format string, args ...any) {
+		d.problem("strategy.adaptive."+key, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case a.Top >= Full:
+		problem("top", "%s leaves nothing with the old version to compare with", a.Top)
+		a.Top = usual.Top // what follows from it is not worth more messages
+	case a.Smallest > Full/2 || a.Smallest > a.Top:
+		problem("smallest", "%s is above half of the traffic or above the top of %s", a.Smallest, a.Top)
+	case unit(d.targets) == percent && !a.Smallest.WholePercent():
+		problem("smallest", "%s is not a whole percent, which is all that a Step Functions alias takes", a.Smallest)
+	}
+	if a.Budget < 0.01 {
+		problem("budget", "%v is below 0.01", a.Budget)
+	}
+	if d.holdBack != nil {
+		d.problem("holdBack", "an adaptive strategy has top instead")
+	}
+}
+
+// holdBackOld adds the step at which the soak is spent while the old version keeps
+// a share.
+func (d draft) holdBackOld(p *Plan) {
+	if len(p.Steps) == 0 {
+		return
+	}
+	back := valueOr(d.holdBack, defaultHoldBack(*p))
+	if back == 0 || p.Strategy.Adaptive != nil {
+		return
+	}
+	bake := Step{Weight: Full - back}
+	last := len(p.Steps) - 1
+	switch {
+	case back >= Full/2:
+		d.problem("holdBack", fmt.Sprintf("%s is not below 50%%", back))
+	case unit(d.targets) == percent && !back.WholePercent():
+		d.problem("holdBack", fmt.Sprintf("%s is not a whole percent, which is all that a Step Functions alias takes", back))
+	case last > 0 && p.Steps[last-1].Weight >= bake.Weight:
+		d.problem("holdBack", fmt.Sprintf("the step at %s leaves less than %s with the old version", p.Steps[last-1].Weight, back))
+	case p.Soak == 0:
+		d.problem("holdBack", "the old version is held back during the soak, and there is none; say soak: 5m")
+	default:
+		p.HoldBack = back
+		p.Steps = slices.Insert(slices.Clip(p.Steps), last, bake)
 	}
 }
 
@@ -183,6 +265,9 @@ func (d draft) checkTargets() {
 		if t.Kind == StateMachine && t.Code != "" {
 			d.problem(path, "a state machine has a definition, not code")
 		}
+		if t.Kind == StateMachine && t.Logs != "" {
+			d.problem(path, "outcomes of a state machine are not read from logs")
+		}
 		if t.Kind == Lambda && t.Definition != "" {
 			d.problem(path, "a function has code, not a definition")
 		}
@@ -192,8 +277,18 @@ func (d draft) checkTargets() {
 func (d draft) finishChecks(p *Plan) {
 	names := map[string]bool{}
 	alarms := map[string]bool{}
+	compared := map[Compared]bool{}
 	for i := range p.Checks {
 		c := &p.Checks[i]
+		if c.Compare != nil {
+			if compared[c.Compare.Of] {
+				d.problem("checks", fmt.Sprintf("%s are compared twice", c.Compare.Of))
+			}
+			compared[c.Compare.Of] = true
+			if c.Compare.Tolerance >= 0.3 {
+				d.problem("checks", fmt.Sprintf("a tolerance of %v%% would let nearly everything pass; it has to be below 30%%", c.Compare.Tolerance*100))
+			}
+		}
 		if c.Name == "" {
 			c.Name = uniqueName(checkName(*c), names)
 		} else if names[c.Name] {
@@ -228,6 +323,10 @@ func checkName(c Check) string {
 		return c.Metric.Metric + " " + c.Metric.Stat
 	case c.HTTP != nil:
 		return c.HTTP.URL
+	case c.Compare != nil && c.Compare.Of == Duration:
+		return "durations"
+	case c.Compare != nil:
+		return "errors"
 	default:
 		return "check"
 	}

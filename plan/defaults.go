@@ -32,6 +32,25 @@ const (
 	// that every plan gets that lists none.
 	DefaultMaxFailures = 0.05
 	DefaultMinSamples  = 20
+	// DefaultAlpha is the chance that a comparison may take back a good
+	// release, and DefaultMinRequests how many outcomes it takes to be Healthy.
+	DefaultAlpha       = 0.01
+	DefaultMinRequests = 30
+	// DefaultSlowTolerance is how many more requests than before may be slower
+	// than what nine of ten of the old version's stay below: the first ones of
+	// a new version often are, as its processes start.
+	DefaultSlowTolerance = 0.02
+	// DefaultHoldBack is the old version's share during the soak where versions
+	// are compared.
+	DefaultHoldBack Weight = 500
+	// DefaultErrorsWeight and DefaultDurationWeight are what comparisons count
+	// for beside each other.
+	DefaultErrorsWeight   = 0.7
+	DefaultDurationWeight = 0.3
+	// AdaptiveLook is how often an adaptive rollout looks, and AdaptiveDeadline
+	// how long it may take: where requests are few, evidence takes its time.
+	AdaptiveLook     = time.Second
+	AdaptiveDeadline = 6 * time.Hour
 	// DefaultMetricPeriod is the period of a metric check.
 	DefaultMetricPeriod = time.Minute
 	// DefaultHookTimeout is how long a hook has for its answer.
@@ -43,21 +62,66 @@ const (
 // DefaultKeep is what pruning leaves when a plan says nothing: everything.
 var DefaultKeep = Keep{Verified: 3}
 
-// DefaultChecks returns the checks of a plan that lists none: too many
-// executions or invocations of the new version that ended badly.
+// DefaultAdaptive returns what an adaptive strategy is that says nothing else: the
+// values that the benchmark was won with.
+func DefaultAdaptive(targets []Target) Adaptive {
+	smallest := percent
+	if unit(targets) < percent {
+		smallest = percent / 10
+	}
+	return Adaptive{
+		Budget: 2, Smallest: smallest, Top: 95 * percent, Pace: 165 * time.Second,
+		Patience: 10 * time.Minute, Watch: 15 * time.Minute, AtTop: 5 * time.Minute,
+	}
+}
+
+// defaultHoldBack is what the old version keeps during the soak of a plan that does
+// not say: something to compare with where versions are compared. A preset is what
+// its name says.
+func defaultHoldBack(p Plan) Weight {
+	steps := p.authored()
+	compares := slices.ContainsFunc(p.Checks, func(c Check) bool { return c.Compare != nil })
+	if !compares || p.Soak == 0 || p.Strategy.Preset != "" || p.Strategy.Adaptive != nil || len(steps) < 2 {
+		return 0
+	}
+	if steps[len(steps)-2].Weight >= Full-DefaultHoldBack {
+		return 0
+	}
+	return DefaultHoldBack
+}
+
+// DefaultChecks returns the checks of a plan that lists none: too many executions
+// or invocations of the new version that ended badly.
 func DefaultChecks(targets []Target) []Check {
+	return []Check{{Name: "failures", Rate: defaultRate(targets)}}
+}
+
+func defaultComparison(of Compared) Check {
+	c := Check{Compare: &Comparison{Of: of, Weight: DefaultErrorsWeight}}
+	if of == Duration {
+		c.Compare.Tolerance, c.Compare.Weight = DefaultSlowTolerance, DefaultDurationWeight
+	}
+	return c
+}
+
+func defaultRate(targets []Target) *RateLimit {
+	return &RateLimit{Outcomes: BadOutcomes(targets...), Max: DefaultMaxFailures, MinSamples: DefaultMinSamples}
+}
+
+// BadOutcomes are the outcomes of targets that count as bad by default.
+func BadOutcomes(targets ...Target) []string {
 	outcomes := []string{"failed", "timedOut", "aborted"}
 	if slices.ContainsFunc(targets, func(t Target) bool { return t.Kind == Lambda }) {
 		outcomes = append(outcomes, "throttled")
 	}
-	return []Check{{
-		Name: "failures",
-		Rate: &RateLimit{Outcomes: outcomes, Max: DefaultMaxFailures, MinSamples: DefaultMinSamples},
-	}}
+	return outcomes
 }
 
 // defaultLook returns the look for steps that nobody gave one for.
-func defaultLook(steps []Step, soak time.Duration) time.Duration {
+func defaultLook(s Strategy, steps []Step, soak time.Duration) time.Duration {
+	if s.Adaptive != nil {
+		return AdaptiveLook
+	}
 	look := DefaultLook
 	shorten := func(d time.Duration) {
 		if d > 0 {
@@ -83,8 +147,11 @@ func defaultSettle(targets []Target) time.Duration {
 
 // defaultDeadline leaves room for the steps to take twice as long as planned,
 // an hour for trouble, a day for each approval, and all of their time for hooks.
-func defaultDeadline(steps []Step, hooks Hooks) time.Duration {
+func defaultDeadline(s Strategy, steps []Step, hooks Hooks) time.Duration {
 	total := time.Hour + hooks.waitsFor(len(steps))
+	if s.Adaptive != nil {
+		total += AdaptiveDeadline - time.Hour
+	}
 	for _, s := range steps {
 		total += 2 * s.For
 		if s.Approval {

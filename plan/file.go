@@ -23,11 +23,15 @@ var fileShape = object{
 		{"name", text{want: "a name", pattern: validName}, false, "How people call the rollout. Default: the first target's name."},
 		{"targets", list{of: targetShape, nonEmpty: true}, true, "The aliases that move together, in lock step."},
 		{"strategy", strategyShape, true, "How the traffic moves."},
-		{"checks", list{of: checkShape}, false, "What has to hold while traffic moves. Left away: a limit on bad outcomes of the new version. An empty list: nothing is judged."},
+		{"checks", list{of: checkShape}, false, "What has to hold while traffic moves. Left away: a limit on bad outcomes of the new version; with adaptive, errors and durations of both versions are compared. An empty list: nothing is judged."},
 		{"acceptAlarms", texts("an alarm's name"), false, "Alarms that may already fire at the start; only a new transition to ALARM counts for them."},
 		{"onUnhealthy", text{want: "a reaction", words: reactions}, false, "What to do at the first proof of harm. Default: rollback."},
 		{"onUnknown", text{want: "a reaction", words: reactions}, false, "What to do when there was no verdict for unknownFor; until then the rollout holds. Default: hold, until the deadline."},
 		{"unknownFor", duration{}, false, "How long to wait for a verdict. Default: 15m."},
+		{"alpha", real{0, 0.5}, false, "The chance, at most, that a comparison ever takes back a release that is no worse, however often one looks. Default: 0.01."},
+		{"minRequests", integer{1, 1_000_000_000}, false, "How many outcomes of the new version it takes before a comparison is Healthy; without traffic nothing is promoted. Default: 30."},
+		{"onSharedIncident", text{want: "a reaction", words: []string{string(Hold), string(RollBack)}}, false, "What to do while both versions fail more than the old one did before: that is nobody's proof. Default: hold, until it is over."},
+		{"holdBack", weight{}, false, "The old version's share until the end of the soak, so that there is something to compare with: the soak is then spent at the rest. Default: 5% where versions are compared, nothing with named and preference; adaptive has top."},
 		{"onDrift", text{want: "a policy", words: driftPolicies}, false, "What to do when somebody else changed an alias. Default: hold."},
 		{"keep", keepShape, false, "Which old versions pruning leaves."},
 		{"hooks", hooksShape, false, "Functions or addresses that are asked at certain moments, and may stop the rollout."},
@@ -52,6 +56,7 @@ var targetShape = object{
 			{"alias", text{want: "an alias's name"}, true, "The alias's name."},
 			{"version", digits{"a version number"}, false, "The version to release. Left away: publish what is there."},
 			{"code", text{want: "a file name"}, false, "A zip archive to upload and publish, relative to this file."},
+			{"logs", text{want: "a log group"}, false, "The function's log group, such as /aws/lambda/checkout: outcomes are read there within seconds, not from metrics after minutes."},
 		}}, false, "An alias of a function."},
 	},
 	oneOf: []string{"stateMachine", "lambda"},
@@ -81,8 +86,16 @@ var strategyShape = object{
 			{"percentage", integer{1, 99}, false, "Percent at each shift."},
 			{"interval", integer{1, maxPreferenceMinutes}, false, "Minutes between shifts."},
 		}}, false, "The DeploymentPreference of an AWS::StepFunctions::StateMachineAlias."},
-		{"adaptive", notYet{"an adaptive strategy is"}, false, ""},
-		{"soak", duration{}, false, "How long the new version is watched with all of the traffic. Default: 5m; nothing for named and preference."},
+		{"adaptive", object{keys: []key{
+			{"budget", real{0, 1_000_000}, false, "How many additional bad requests may be on their way that are not ruled out by what is known: the smaller, the slower. Default: 2."},
+			{"smallest", weight{}, false, "The least weight that is asked for. Default: 1% with state machines, 0.1% with functions alone."},
+			{"top", weight{}, false, "The largest weight until watch is over; the rest stays with the old version to compare with. Default: 95%."},
+			{"pace", duration{}, false, "How long it takes at least to get to the top, however much traffic there is. Default: 2m45s."},
+			{"patience", duration{}, false, "How long it takes to get to the top where requests are few and none of them is bad. Default: 10m."},
+			{"watch", duration{}, false, "How long it takes at least until the new version has everything. Default: 15m."},
+			{"atTop", duration{}, false, "How much of that at least is spent at the top. Default: 5m."},
+		}}, false, "As fast as the evidence allows: both versions are compared all the time."},
+		{"soak", duration{}, false, "How long the new version is watched with all of the traffic. Default: 5m; nothing for adaptive, named and preference."},
 		{"deadline", duration{}, false, "The longest that it may take until everything is on the new version, or it is taken back."},
 		{"look", duration{}, false, "How often the world is looked at. Default: 5s, or more often for short steps."},
 		{"settle", duration{}, false, "How long after a write an alias may still show the routing before. Default: 5s for state machines, 2s for functions."},
@@ -120,7 +133,9 @@ var checkShape = object{
 			{"url", text{want: "an http or https address", pattern: validURL}, true, "The address to ask."},
 			{"expect", integer{100, 599}, false, "The status that it has to answer. Default: 200."},
 		}}, false, "An address that has to answer."},
-		{"compare", notYet{"comparing the new version with the old one is"}, false, ""},
+		{"compare", text{want: "what to compare", words: []string{string(Errors), string(Duration)}}, false, "errors or duration: the new version must not do worse than the old one in the same seconds. The test may be looked at as often as one likes."},
+		{"tolerance", weight{}, false, "With compare: how many more requests than with the old version may end badly, or be slow, as a share of all. Default: 0% for errors, 2% for duration."},
+		{"weight", real{0, 1000}, false, "With compare: the part that it has in the evidence beside the other comparisons. Default: 0.7 for errors, 0.3 for duration."},
 		{"probe", notYet{"probing a version before it gets traffic is"}, false, ""},
 	},
 	oneOf: []string{"alarm", "alarms", "rate", "metric", "http", "compare", "probe"},
@@ -272,6 +287,11 @@ func (r *reader) draft(file fields) draft {
 		onDrift:      DriftPolicy(value[string](file, "onDrift")),
 		acceptAlarms: listOf[string](file, "acceptAlarms"),
 		problem:      r.note,
+
+		alpha:            pointer[float64](file, "alpha"),
+		minRequests:      pointer[int](file, "minRequests"),
+		onSharedIncident: Reaction(value[string](file, "onSharedIncident")),
+		holdBack:         pointer[Weight](file, "holdBack"),
 	}
 	for _, t := range listOf[fields](file, "targets") {
 		d.targets = append(d.targets, readTarget(t))
@@ -279,7 +299,10 @@ func (r *reader) draft(file fields) draft {
 	d.strategy, d.steps = r.strategy(strategy)
 	_, listed := file["checks"]
 	d.defaultChecks = !listed
-	for _, c := range listOf[fields](file, "checks") {
+	for i, c := range listOf[fields](file, "checks") {
+		if _, compares := c["compare"]; !compares && (c["tolerance"] != nil || c["weight"] != nil) {
+			r.note(fmt.Sprintf("checks[%d]", i), "tolerance and weight go with compare")
+		}
 		d.checks = append(d.checks, readChecks(c, d.targets)...)
 	}
 	for _, m := range Moments {
@@ -304,7 +327,7 @@ func readTarget(f fields) Target {
 	m := value[fields](f, "lambda")
 	return Target{
 		Kind: Lambda, Name: value[string](m, "function"), Alias: value[string](m, "alias"),
-		Version: value[string](m, "version"), Code: value[string](m, "code"),
+		Version: value[string](m, "version"), Code: value[string](m, "code"), Logs: value[string](m, "logs"),
 	}
 }
 
@@ -340,6 +363,12 @@ func (r *reader) strategy(f fields) (*Strategy, []Step) {
 	}
 	if _, ok := f["allAtOnce"].(fields); ok {
 		return &Strategy{Name: allAtOnceStrategy}, nil
+	}
+	if m, ok := f["adaptive"].(fields); ok {
+		return &Strategy{Name: adaptiveStrategy, Adaptive: &Adaptive{
+			Budget: value[float64](m, "budget"), Smallest: value[Weight](m, "smallest"), Top: value[Weight](m, "top"),
+			Pace: span(m, "pace"), Patience: span(m, "patience"), Watch: span(m, "watch"), AtTop: span(m, "atTop"),
+		}}, nil
 	}
 	if _, ok := f["steps"]; ok {
 		var steps []Step
@@ -381,7 +410,7 @@ func readChecks(f fields, targets []Target) []Check {
 	}
 	c := Check{Name: name, Alarm: value[string](f, "alarm"), Fine: Lenience(value[string](f, "fine"))}
 	if m, ok := f["rate"].(fields); ok {
-		c.Rate = DefaultChecks(targets)[0].Rate
+		c.Rate = defaultRate(targets)
 		if o := listOf[string](m, "outcomes"); len(o) > 0 {
 			c.Rate.Outcomes = o
 		}
@@ -402,6 +431,15 @@ func readChecks(f fields, targets []Target) []Check {
 	}
 	if m, ok := f["http"].(fields); ok {
 		c.HTTP = &HTTPProbe{URL: value[string](m, "url"), Expect: valueOr(pointer[int](m, "expect"), 200)}
+	}
+	if of, ok := f["compare"].(string); ok {
+		c.Compare = defaultComparison(Compared(of)).Compare
+		if w, ok := f["tolerance"].(Weight); ok {
+			c.Compare.Tolerance = float64(w) / float64(Full)
+		}
+		if w, ok := f["weight"].(float64); ok {
+			c.Compare.Weight = w
+		}
 	}
 	return []Check{c}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,6 +33,9 @@ type sayFunc func(severity Severity, code, path, format string, args ...any)
 func lintSteps(p Plan, say sayFunc) {
 	for i, s := range p.Steps {
 		path := fmt.Sprintf("strategy.steps[%d]", i)
+		if p.HoldBack > 0 && i == len(p.Steps)-2 {
+			continue // its time is the soak
+		}
 		if unit(p.Targets) == percent && !s.Weight.WholePercent() {
 			say(Error, "whole-percent", path, "weight %s is not a whole percent, which is all that a Step Functions alias takes", s.Weight)
 		}
@@ -45,7 +49,7 @@ func lintSteps(p Plan, say sayFunc) {
 			say(Warning, "look-longer-than-step", path, "a look every %s is less often than once in this step of %s", FormatDuration(p.Look), FormatDuration(hold))
 		}
 	}
-	if first := p.Steps[0].Weight; first > Full/2 && first < Full {
+	if first := p.Steps[0].Weight; first > Full/2 && first < Full && p.Strategy.Adaptive == nil {
 		say(Info, "large-first-step", "strategy", "the first step already gives %s to the new version", first)
 	}
 }
@@ -58,7 +62,7 @@ func lintTimes(p Plan, say sayFunc) {
 	if p.Deadline < steps {
 		say(Error, "deadline-too-short", "strategy.deadline", "the deadline of %s passes before the steps, which take %s, are over: every rollout would be taken back", FormatDuration(p.Deadline), FormatDuration(steps))
 	}
-	if p.Soak == 0 {
+	if p.Soak == 0 && p.Strategy.Adaptive == nil {
 		say(Warning, "no-soak", "strategy.soak", "nothing is watched once the new version has all of the traffic")
 	}
 	if p.UnknownFor < 2*p.Look && p.OnUnknown != Hold {
@@ -71,16 +75,26 @@ func lintChecks(p Plan, say sayFunc) {
 		say(Warning, "no-checks", "checks", "nothing is judged: the traffic moves by the clock alone")
 		return
 	}
-	samples := false
+	samples, compares := false, false
 	for i, c := range p.Checks {
 		path := fmt.Sprintf("checks[%d]", i)
-		samples = samples || c.Rate != nil
+		samples = samples || c.Rate != nil || c.Compare != nil
+		compares = compares || c.Compare != nil
+		if c.Compare != nil && p.Steps[0].Weight == Full {
+			say(Error, "nothing-to-compare", path, "%q compares both versions, but all of the traffic moves at once: hold some back (holdBack: 5%%) or choose another strategy", c.Name)
+		}
 		if c.Rate != nil && c.Rate.MinSamples < 5 && c.Rate.Max > 0 {
 			say(Warning, "few-samples", path, "%q judges a share from %d samples: one bad one decides", c.Name, c.Rate.MinSamples)
 		}
 		if c.Metric != nil && c.Metric.Period > p.Hold(0) {
 			say(Warning, "period-longer-than-step", path, "%q has one datapoint in %s, longer than the first step", c.Name, FormatDuration(c.Metric.Period))
 		}
+	}
+	if compares && p.Soak > 0 && p.HoldBack == 0 && p.Steps[0].Weight < Full {
+		say(Info, "soak-without-comparison", "holdBack", "during the soak the old version has no traffic to compare with; holdBack: 5%% leaves it some until the end")
+	}
+	if compares && p.Settle > 0 && slices.ContainsFunc(p.Targets, func(t Target) bool { return t.Kind == Lambda && t.Logs == "" }) && p.Strategy.Adaptive != nil {
+		say(Info, "metrics-are-late", "targets", "CloudWatch's metrics of functions come minutes late, and the rollout is as slow; logs: /aws/lambda/NAME reads outcomes within seconds")
 	}
 	if !samples {
 		say(Warning, "no-samples", "checks", "no check counts what the new version served: without traffic an alarm that stays OK says nothing; add a rate")

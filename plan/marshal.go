@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -24,6 +25,18 @@ func Marshal(p Plan) []byte {
 		"unknownFor", plainNode(FormatDuration(p.UnknownFor)),
 		"onDrift", plainNode(string(p.OnDrift)),
 	)
+	if p.Alpha != DefaultAlpha {
+		add(file, "alpha", plainNode(formatFloat(p.Alpha)))
+	}
+	if p.MinRequests != DefaultMinRequests {
+		add(file, "minRequests", plainNode(strconv.Itoa(p.MinRequests)))
+	}
+	if p.OnSharedIncident != Hold {
+		add(file, "onSharedIncident", plainNode(string(p.OnSharedIncident)))
+	}
+	if p.HoldBack != defaultHoldBack(p) {
+		add(file, "holdBack", plainNode(p.HoldBack.String()))
+	}
 	if len(p.AcceptAlarms) > 0 {
 		add(file, "acceptAlarms", sequence(p.AcceptAlarms, textNode))
 	}
@@ -57,7 +70,7 @@ func targetNode(t Target) *yaml.Node {
 	} else {
 		m = mapping("name", textNode(t.Name), "alias", textNode(t.Alias))
 	}
-	for _, f := range []struct{ name, value string }{{"version", t.Version}, {"definition", t.Definition}, {"code", t.Code}} {
+	for _, f := range []struct{ name, value string }{{"version", t.Version}, {"definition", t.Definition}, {"code", t.Code}, {"logs", t.Logs}} {
 		if f.value != "" {
 			add(m, f.name, textNode(f.value))
 		}
@@ -119,22 +132,60 @@ func strategyNode(p Plan) *yaml.Node {
 		add(m, "exponential", flow(mapping("from", plainNode(s.Weight.String()), "factor", plainNode(formatFloat(s.Factor)), "every", every)))
 	case s.Name == allAtOnceStrategy:
 		add(m, "allAtOnce", flow(mapping()))
+	case s.Name == adaptiveStrategy:
+		add(m, "adaptive", adaptiveNode(*s.Adaptive, DefaultAdaptive(p.Targets)))
+		soak = 0
 	default:
-		add(m, "steps", sequence(p.Steps, stepNode))
+		add(m, "steps", sequence(p.authored(), stepNode))
 	}
 	if p.Soak != soak {
 		add(m, "soak", plainNode(FormatDuration(p.Soak)))
 	}
-	if p.Deadline != defaultDeadline(p.Steps, p.Hooks) {
+	if p.Deadline != defaultDeadline(s, p.Steps, p.Hooks) {
 		add(m, "deadline", plainNode(FormatDuration(p.Deadline)))
 	}
-	if p.Look != defaultLook(p.Steps, p.Soak) {
+	if p.Look != defaultLook(s, p.Steps, p.Soak) {
 		add(m, "look", plainNode(FormatDuration(p.Look)))
 	}
 	if p.Settle != defaultSettle(p.Targets) {
 		add(m, "settle", plainNode(FormatDuration(p.Settle)))
 	}
 	return m
+}
+
+// adaptiveNode writes what differs from the default.
+func adaptiveNode(a, usual Adaptive) *yaml.Node {
+	m := mapping()
+	if a.Budget != usual.Budget {
+		add(m, "budget", plainNode(formatFloat(a.Budget)))
+	}
+	for _, f := range []struct {
+		name     string
+		w, usual Weight
+	}{{"smallest", a.Smallest, usual.Smallest}, {"top", a.Top, usual.Top}} {
+		if f.w != f.usual {
+			add(m, f.name, plainNode(f.w.String()))
+		}
+	}
+	for _, f := range []struct {
+		name     string
+		d, usual time.Duration
+	}{{"pace", a.Pace, usual.Pace}, {"patience", a.Patience, usual.Patience}, {"watch", a.Watch, usual.Watch}, {"atTop", a.AtTop, usual.AtTop}} {
+		if f.d != f.usual {
+			add(m, f.name, plainNode(FormatDuration(f.d)))
+		}
+	}
+	return flow(m)
+}
+
+// authored are the steps that an author wrote: without the one that holds the old
+// version back, which follows from HoldBack.
+func (p Plan) authored() []Step {
+	if p.HoldBack == 0 {
+		return p.Steps
+	}
+	i := len(p.Steps) - 2
+	return slices.Delete(slices.Clone(p.Steps), i, i+1)
 }
 
 // isPreset says whether a strategy was made by Preset, not by Preference.
@@ -178,6 +229,15 @@ func checkNode(c Check) *yaml.Node {
 		add(m, "metric", metricNode(*c.Metric))
 	case c.HTTP != nil:
 		add(m, "http", flow(mapping("url", textNode(c.HTTP.URL), "expect", plainNode(strconv.Itoa(c.HTTP.Expect)))))
+	case c.Compare != nil:
+		usual := defaultComparison(c.Compare.Of).Compare
+		add(m, "compare", plainNode(string(c.Compare.Of)))
+		if c.Compare.Tolerance != usual.Tolerance {
+			add(m, "tolerance", plainNode(formatFloat(c.Compare.Tolerance*100)+"%"))
+		}
+		if c.Compare.Weight != usual.Weight {
+			add(m, "weight", plainNode(formatFloat(c.Compare.Weight)))
+		}
 	}
 	return m
 }

@@ -54,7 +54,8 @@ func TestAFullPlanFileIsReadAsItIsWritten(t *testing.T) {
 		},
 		OnUnhealthy: plan.HoldAtZero, OnUnknown: plan.RollBack, UnknownFor: 20 * time.Minute, OnDrift: plan.AdoptDrift,
 		AcceptAlarms: []string{"orders-failed"},
-		Keep:         plan.Keep{Verified: 5, Versions: 10},
+		Alpha:        plan.DefaultAlpha, MinRequests: plan.DefaultMinRequests, OnSharedIncident: plan.Hold,
+		Keep: plan.Keep{Verified: 5, Versions: 10},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the plan is different (-want +got):\n%s", diff)
@@ -74,7 +75,8 @@ func TestABareAliasGetsSoundDefaults(t *testing.T) {
 		Settle:      plan.DefaultSettle,
 		Checks:      []plan.Check{{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut", "aborted"}, Max: 0.05, MinSamples: 20}}},
 		OnUnhealthy: plan.RollBack, OnUnknown: plan.Hold, UnknownFor: plan.DefaultUnknownFor, OnDrift: plan.HoldOnDrift,
-		Keep: plan.DefaultKeep,
+		Keep:  plan.DefaultKeep,
+		Alpha: plan.DefaultAlpha, MinRequests: plan.DefaultMinRequests, OnSharedIncident: plan.Hold,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the plan is different (-want +got):\n%s", diff)
@@ -102,8 +104,18 @@ func TestAMistakeIsReportedWithItsPlaceAndTheWayOut(t *testing.T) {
 		{"not a whole percent", head + "strategy:\n  canary: {weight: 12.5%, for: 5m}\n", []string{"p.yaml:4: strategy: weight 12.5% is not a whole percent"}},
 		{"duration without unit", head + "strategy:\n  canary: {weight: 10%, for: 5}\n", []string{"p.yaml:5: strategy.canary.for: duration 5 has no unit: write 5s, 5m or 5h"}},
 		{"two strategies", head + "strategy:\n  allAtOnce: {}\n  canary: {weight: 10%, for: 5m}\n", []string{"p.yaml:5: strategy: only one of canary, allAtOnce is possible"}},
-		{"no strategy", head + "strategy: {soak: 5m}\n", []string{"p.yaml:4: strategy: one of canary, linear, exponential, allAtOnce, steps, named, preference is needed"}},
-		{"later", head + "strategy: {adaptive: {budget: 3}}\n", []string{"p.yaml:4: strategy.adaptive: an adaptive strategy is not possible yet"}},
+		{"no strategy", head + "strategy: {soak: 5m}\n", []string{"p.yaml:4: strategy: one of canary, linear, exponential, allAtOnce, steps, named, preference, adaptive is needed"}},
+		{"adaptive", head + "strategy:\n  adaptive: {budget: 0, top: 100%, smallest: 0.5%}\nholdBack: 5%\n", []string{
+			`p.yaml:5: strategy.adaptive.budget: "0" is not a number above 0`}},
+		{"adaptive top", head + "strategy:\n  adaptive: {top: 100%}\n", []string{"p.yaml:5: strategy.adaptive.top: 100% leaves nothing with the old version to compare with"}},
+		{"adaptive smallest", head + "strategy:\n  adaptive: {smallest: 0.5%}\nholdBack: 5%\n", []string{
+			"p.yaml:5: strategy.adaptive.smallest: 0.5% is not a whole percent", "p.yaml:6: holdBack: an adaptive strategy has top instead"}},
+		{"compared twice", head + canary + "checks:\n  - compare: errors\n  - compare: errors\n    tolerance: 1%\n", []string{"p.yaml:6: checks: errors are compared twice"}},
+		{"tolerance alone", head + canary + "checks:\n  - alarm: a\n    tolerance: 1%\n", []string{"p.yaml:7: checks[0]: tolerance and weight go with compare"}},
+		{"tolerates everything", head + canary + "checks:\n  - compare: duration\n    tolerance: 40%\n", []string{"p.yaml:6: checks: a tolerance of 40% would let nearly everything pass"}},
+		{"held back too much", head + canary + "holdBack: 60%\n", []string{"p.yaml:6: holdBack: 60% is not below 50%"}},
+		{"held back without a soak", head + "strategy:\n  canary: {weight: 10%, for: 5m}\n  soak: 0s\nholdBack: 5%\n", []string{"p.yaml:7: holdBack: the old version is held back during the soak, and there is none"}},
+		{"logs of a machine", "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod, logs: /a}\n" + canary, []string{`there is no "logs" here`}},
 		{"hooks", head + canary + "hooks:\n  afterTrafic: x\n  onRollback: {lambda: a, webhook: b, async: maybe}\n", []string{
 			`p.yaml:7: hooks: there is no "afterTrafic" here (did you mean "afterTraffic"?)`,
 			`p.yaml:8: hooks.onRollback.async: "maybe" is neither true nor false`,
@@ -111,8 +123,6 @@ func TestAMistakeIsReportedWithItsPlaceAndTheWayOut(t *testing.T) {
 			"p.yaml:8: hooks.onRollback: only one of lambda, webhook is possible"}},
 		{"hook's name", head + canary + "hooks: {eachStep: a function}\n", []string{`p.yaml:6: hooks.eachStep: "a function" is not a function's name or ARN, nor an http or https address`}},
 		{"hook without time", head + canary + "hooks:\n  beforeTraffic: {lambda: a, timeout: 0s}\n", []string{"p.yaml:7: hooks.beforeTraffic: the timeout has to be longer than 0s"}},
-		{"later compare", head + canary + "checks:\n  - compare: errors\n", []string{
-			"p.yaml:7: checks[0].compare: comparing the new version with the old one is not possible yet"}},
 		{"unknown preset", head + "strategy: {named: Linear10PercentEvery1Minutess}\n", []string{`p.yaml:4: strategy.named: no preset is called "Linear10PercentEvery1Minutess" (did you mean "Linear10PercentEvery1Minute"?)`}},
 		{"reaction", head + canary + "onUnhealthy: rolback\n", []string{`p.yaml:6: onUnhealthy: "rolback" is not one of rollback, hold, hold-at-0 (did you mean "rollback"?)`}},
 		{"accepted alarm", head + canary + "checks: [{alarm: orders-failed}]\nacceptAlarms: [order-failed]\n", []string{`p.yaml:7: acceptAlarms: no check has an alarm called "order-failed" (did you mean "orders-failed"?)`}},

@@ -40,6 +40,19 @@ type Plan struct {
 	UnknownFor time.Duration `json:"unknownFor"`
 	// OnDrift is what happens when somebody else changed the alias.
 	OnDrift DriftPolicy `json:"onDrift"`
+	// Alpha is the chance, at most, that the comparison of both versions ever
+	// takes back a release that is no worse, however often one looks; 0 to 0.5.
+	Alpha float64 `json:"alpha"`
+	// MinRequests is how many outcomes of the new version it takes at least
+	// before the comparison says Healthy.
+	MinRequests int `json:"minRequests"`
+	// OnSharedIncident is what happens when both versions fail more than the
+	// old one did before: Hold waits until it is over, RollBack does not.
+	OnSharedIncident Reaction `json:"onSharedIncident"`
+	// HoldBack is the old version's share until the end of the soak, which is
+	// then spent at the rest; 0: the soak is spent at Full. An adaptive
+	// strategy has its Top instead.
+	HoldBack Weight `json:"holdBack,omitempty"`
 	// AcceptAlarms names alarms that may already fire at the start; for them
 	// only a new transition to ALARM counts.
 	AcceptAlarms []string `json:"acceptAlarms,omitempty"`
@@ -80,6 +93,9 @@ type Target struct {
 	Definition string `json:"definition,omitempty"`
 	// Code is the path of a function's zip archive, relative to the plan file.
 	Code string `json:"code,omitempty"`
+	// Logs is the log group of a function from which its outcomes are read
+	// within seconds. Empty: they are read from CloudWatch's metrics.
+	Logs string `json:"logs,omitempty"`
 }
 
 // A Step holds the new version at a weight.
@@ -95,7 +111,7 @@ type Step struct {
 // A Strategy is the author's description of the steps, kept to be shown and
 // written again. Which fields mean something depends on Name.
 type Strategy struct {
-	// Name is canary, linear, exponential, allAtOnce or steps.
+	// Name is canary, linear, exponential, allAtOnce, steps or adaptive.
 	Name string `json:"name"`
 	// Preset is the name of CodeDeploy's or CloudFormation's that it was made
 	// from.
@@ -108,6 +124,30 @@ type Strategy struct {
 	Factor float64 `json:"factor,omitempty"`
 	// Every is how long each weight below Full is held.
 	Every time.Duration `json:"every,omitempty"`
+	// Adaptive is what adaptive was given; nil for all others.
+	Adaptive *Adaptive `json:"adaptive,omitempty"`
+}
+
+// Adaptive says how a rollout goes as fast as the evidence allows. Its steps are
+// two: up to Top and down again by what is known, then Full.
+type Adaptive struct {
+	// Budget is how many additional bad requests may be on their way, as far
+	// as is not ruled out by what is known.
+	Budget float64 `json:"budget"`
+	// Smallest is the least weight that is asked for, besides nothing.
+	Smallest Weight `json:"smallest"`
+	// Top is the largest weight until the end of Watch: the rest stays with
+	// the old version, so that there is something to compare with.
+	Top Weight `json:"top"`
+	// Pace is how long it takes at least from Smallest to Top.
+	Pace time.Duration `json:"pace"`
+	// Patience is how long it takes at most where requests are too few for
+	// the budget to rise.
+	Patience time.Duration `json:"patience"`
+	// Watch is how long it takes at least until Full, AtTop how much of that
+	// at least is spent at Top.
+	Watch time.Duration `json:"watch"`
+	AtTop time.Duration `json:"atTop"`
 }
 
 // A Check is one thing that has to hold. Exactly one of its sources is set.
@@ -124,6 +164,20 @@ type Check struct {
 	Metric *MetricLimit `json:"metric,omitempty"`
 	// HTTP asks an address.
 	HTTP *HTTPProbe `json:"http,omitempty"`
+	// Compare holds the new version against the old one.
+	Compare *Comparison `json:"compare,omitempty"`
+}
+
+// A Comparison holds what the new version does against what the old one does in
+// the same seconds, with a test that may be looked at as often as one likes.
+type Comparison struct {
+	// Of is what is compared.
+	Of Compared `json:"of"`
+	// Tolerance is how large a share of the requests, 0 to 0.5, may end badly,
+	// or be slow, more than with the old version.
+	Tolerance float64 `json:"tolerance"`
+	// Weight is the part that it has in the evidence of all comparisons.
+	Weight float64 `json:"weight"`
 }
 
 // A Lenience is what an alarm may be besides OK without holding a rollout up.
@@ -136,6 +190,15 @@ const (
 	FineMissing Lenience = "missing"
 	// FineUnreadable also takes one that cannot be read for OK.
 	FineUnreadable Lenience = "unreadable"
+)
+
+// Compared is something that two versions are compared by.
+type Compared string
+
+// What can be compared: how many requests end badly, and how long they take.
+const (
+	Errors   Compared = "errors"
+	Duration Compared = "duration"
 )
 
 // A RateLimit is broken when, of at least MinSamples finished executions or

@@ -99,7 +99,7 @@ func TestTheSchemaRefusesWhatTheReaderRefuses(t *testing.T) {
 		head + "strategy: {canary: {weight: 10, for: 5m}}",
 		head + "strategy: {canary: {weight: 10%}}",
 		head + "strategy: {canary: {weight: 10%, for: 5m}, allAtOnce: {}}",
-		head + "strategy: {adaptive: {}}",
+		head + "strategy: {adaptive: {budget: 0}}",
 		head + "strategy: {allAtOnce: {}}\nchekcs: []",
 		head + "strategy: {allAtOnce: {}}\nonDrift: ignore",
 		head + "strategy: {allAtOnce: {}}\nchecks: [{alarm: a, rate: {}}]",

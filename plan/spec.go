@@ -24,6 +24,7 @@ type Spec struct {
 	Steps       string // 1%/2m,25%/approve,50%/10m/approve
 	Preset      string // Linear10PercentEvery1Minute, CodeDeployDefault.Lambda…
 	AllAtOnce   bool
+	Adaptive    string // a budget, such as 2; "default" for the default one
 
 	Soak, Deadline, Look, Settle, UnknownFor string
 
@@ -33,8 +34,13 @@ type Spec struct {
 	// MaxFailures replaces the default rate check: 5%/20 is at most 5 % bad
 	// outcomes of at least 20; 5% leaves the default number of samples.
 	MaxFailures string
-	// NoDefaultChecks leaves away the default rate check.
+	// NoDefaultChecks leaves away the default checks.
 	NoDefaultChecks bool
+	// Compare replaces the default checks: errors, duration, or with a
+	// tolerance errors/0.1%.
+	Compare []string
+	// HoldBack is the old version's share until the end of the soak.
+	HoldBack string
 
 	OnUnhealthy, OnUnknown, OnDrift string
 	// Hooks are the hooks, see ParseHook.
@@ -68,7 +74,7 @@ func New(s Spec) (Plan, error) {
 		look:          duration("look", s.Look),
 		settle:        duration("settle", s.Settle),
 		unknownFor:    duration("unknown-for", s.UnknownFor),
-		defaultChecks: !s.NoDefaultChecks && s.MaxFailures == "",
+		defaultChecks: !s.NoDefaultChecks && s.MaxFailures == "" && len(s.Compare) == 0,
 		acceptAlarms:  s.AcceptAlarms,
 		hooks:         s.Hooks,
 		onUnhealthy:   Reaction(oneOf("on-unhealthy", s.OnUnhealthy, reactions, problem)),
@@ -82,9 +88,24 @@ func New(s Spec) (Plan, error) {
 		if err != nil {
 			problem("--max-failures", err.Error())
 		}
-		check := DefaultChecks(s.Targets)[0]
+		check := Check{Name: "failures", Rate: defaultRate(s.Targets)}
 		check.Rate.Max, check.Rate.MinSamples = rate.Max, rate.MinSamples
 		d.checks = append(d.checks, check)
+	}
+	for _, text := range s.Compare {
+		check, err := parseCompare(text)
+		if err != nil {
+			problem("--compare", err.Error())
+			continue
+		}
+		d.checks = append(d.checks, check)
+	}
+	if s.HoldBack != "" {
+		w, err := ParseWeight(s.HoldBack)
+		if err != nil {
+			problem("--hold-back", err.Error())
+		}
+		d.holdBack = &w
 	}
 	for _, name := range s.Alarms {
 		if name == "" {
@@ -134,6 +155,8 @@ func flagOf(path string) string {
 	switch {
 	case strings.HasPrefix(root, "targets"):
 		return "target"
+	case root == "strategy" && strings.HasPrefix(leaf, adaptiveStrategy):
+		return "--adaptive"
 	case root == "strategy" && (leaf == "" || strings.HasPrefix(leaf, "steps")):
 		return "strategy"
 	case root == "strategy":
@@ -146,6 +169,8 @@ func flagOf(path string) string {
 		return "--" + hookFlags[Moment(leaf)]
 	case root == "keep":
 		return "--keep-" + leaf
+	case root == "holdBack":
+		return "--hold-back"
 	default:
 		return "--" + root
 	}
@@ -172,6 +197,9 @@ func (s Spec) strategy(problem func(path, text string)) (*Strategy, []Step) {
 			return Strategy{Name: stepsStrategy}, steps, err
 		}},
 		{"--preset", s.Preset, only(Preset)},
+	}
+	if s.Adaptive != "" {
+		forms = append(forms, form{"--adaptive", s.Adaptive, only(parseAdaptive)})
 	}
 	if s.AllAtOnce {
 		forms = append(forms, form{"--all-at-once", "all", func(string) (Strategy, []Step, error) {
@@ -206,6 +234,40 @@ func parseCanary(text string) (Strategy, error) {
 	}
 	w, err := ParseWeight(first)
 	return Strategy{Name: canaryStrategy, Weight: w, Every: every}, err
+}
+
+// parseAdaptive reads a budget, or default.
+func parseAdaptive(text string) (Strategy, error) {
+	s := Strategy{Name: adaptiveStrategy, Adaptive: &Adaptive{}}
+	if text == DefaultBudget {
+		return s, nil
+	}
+	budget, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(budget >= 0.01 && budget <= 1_000_000) {
+		return Strategy{}, fmt.Errorf("%q is not a budget of additional bad requests, like 2", text)
+	}
+	s.Adaptive.Budget = budget
+	return s, nil
+}
+
+// DefaultBudget is what [Spec.Adaptive] says for the default budget.
+const DefaultBudget = "default"
+
+// parseCompare reads errors or duration/2%.
+func parseCompare(text string) (Check, error) {
+	of, tolerance, given := strings.Cut(text, "/")
+	if words := []string{string(Errors), string(Duration)}; !slices.Contains(words, of) {
+		return Check{}, fmt.Errorf("%s; write errors, or with a tolerance duration/2%%", notOneOf(of, words))
+	}
+	c := defaultComparison(Compared(of))
+	if given {
+		w, err := ParseWeight(tolerance)
+		if err != nil {
+			return Check{}, err
+		}
+		c.Compare.Tolerance = float64(w) / float64(Full)
+	}
+	return c, nil
 }
 
 func parseLinear(text string) (Strategy, error) {

@@ -16,6 +16,7 @@ const (
 	exponentialStrategy = "exponential"
 	allAtOnceStrategy   = "allAtOnce"
 	stepsStrategy       = "steps"
+	adaptiveStrategy    = "adaptive"
 )
 
 // steps returns what a strategy comes to. unit is the smallest change of weight
@@ -35,6 +36,8 @@ func (s Strategy) steps(unit Weight) ([]Step, error) {
 		return s.linear(unit)
 	case exponentialStrategy:
 		return s.exponential(unit)
+	case adaptiveStrategy:
+		return []Step{{Weight: s.Adaptive.Top, For: s.Adaptive.Watch}, {Weight: Full}}, nil
 	default:
 		panic("plan: strategy " + s.Name)
 	}
@@ -109,6 +112,8 @@ func (s Strategy) String() string {
 		text = fmt.Sprintf("exponential from %s times %v every %s", s.Weight, s.Factor, FormatDuration(s.Every))
 	case allAtOnceStrategy:
 		text = "all at once"
+	case adaptiveStrategy:
+		text = "as fast as the evidence allows"
 	default:
 		text = s.Name
 	}

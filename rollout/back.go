@@ -51,9 +51,12 @@ func (d *decider) noteFrom() {
 	}
 }
 
-// began says whether the rollout ever asked for traffic.
+// began says whether the rollout ever asked for traffic, or shows some that
+// somebody else gave while it was about to.
 func (d *decider) began() bool {
-	return slices.ContainsFunc(d.s.Targets, func(t TargetStatus) bool { return t.Wish.Weight > 0 || t.Before.Weight > 0 })
+	return slices.ContainsFunc(d.s.Targets, func(t TargetStatus) bool {
+		return t.Wish.Weight > 0 || t.Before.Weight > 0 || d.s.Step >= 0 && t.share(t.Seen) > 0
+	})
 }
 
 // takeBack takes the traffic of every target back and ends when all of them

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/analysis/evidence/ramp"
 	"github.com/crossfade-dev/crossfade/plan"
 )
 
@@ -33,6 +34,9 @@ func Decide(p plan.Plan, s Status, w World, now time.Time) Decision {
 	d.keepTime()
 	d.see()
 	d.hear()
+	if d.s.Phase != RollingBack {
+		d.compare()
+	}
 	d.judge()
 	for _, o := range w.Orders {
 		if o.Number > d.s.Orders && !d.s.Phase.Ended() {
@@ -55,6 +59,7 @@ func Decide(p plan.Plan, s Status, w World, now time.Time) Decision {
 	if !d.s.Phase.Ended() {
 		d.tellFindings(s.Findings)
 	}
+	d.noteShares()
 	d.s.LookedAt = now
 	return Decision{Status: d.s, Actions: d.actions, Events: d.events, Notes: d.notes, Look: d.nextLook()}
 }
@@ -66,8 +71,9 @@ type decider struct {
 	w   World
 	now time.Time
 
-	sights  []sight // of each target
-	verdict analysis.Verdict
+	sights   []sight       // of each target
+	policies []ramp.Policy // by which each target's versions are compared
+	verdict  analysis.Verdict
 	// trouble is why the world cannot be judged, besides a lack of samples.
 	trouble string
 	// said has, for each answer that a person gave for a hook, by the order's
@@ -201,6 +207,8 @@ func (d *decider) overdue() bool {
 		d.goBack(BackStuck, why+": "+d.s.Why)
 	case d.s.Hold == HoldApproval, d.s.Hold == HoldUnknown, d.s.Hold == HoldHook:
 		d.goBack(BackDeadline, why+" at "+percent(d.weight())+": "+d.s.Why)
+	case d.verdict == analysis.Unknown && d.climbing():
+		d.goBack(BackDeadline, why+" at "+percent(d.weight())+": "+d.whyUnknown())
 	default:
 		d.goBack(BackDeadline, why+" at "+percent(d.weight()))
 	}
@@ -217,6 +225,10 @@ func (d *decider) advance() {
 	var call *Call
 	if !waived {
 		call = d.stepCall()
+	}
+	if d.climbing() && !waived && d.trouble == "" {
+		d.climb(call)
+		return
 	}
 	if d.trouble != "" && !waived && (d.s.Step < d.last() || d.watched()) {
 		d.holdTrouble()
@@ -286,7 +298,9 @@ func (d *decider) reached() bool {
 	}
 	if d.s.Phase == Progressing {
 		d.s.Why = ""
-		d.announce("reached")
+		if !d.climbing() { // what the evidence allows is told of as it comes
+			d.announce("reached")
+		}
 	}
 	return true
 }
@@ -352,7 +366,11 @@ func (d *decider) move(step int) {
 	d.s.Step, d.s.StepSince, d.s.Approved, d.s.Skipped = step, time.Time{}, false, false
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
-		wish := t.at(max(d.p.Steps[step].Weight, t.Wish.Weight))
+		weight := d.p.Steps[step].Weight
+		if d.climbing() {
+			weight = 0 // what it gets is for the evidence to say
+		}
+		wish := t.at(max(weight, t.Wish.Weight))
 		if wish.Same(t.Wish) {
 			continue
 		}
@@ -375,7 +393,13 @@ func (d *decider) finish() {
 	state, unproven := Verified, ""
 	had := span(d.now.Sub(d.s.StepSince))
 	why := "had all of the traffic for " + had + " and was healthy"
+	if d.p.Baked() {
+		why = "was watched for " + span(d.now.Sub(d.s.Started)) + " and was healthy"
+	}
 	switch {
+	case d.p.Baked() && d.s.Promoted:
+		state, unproven = Served, "the rest of its watch was skipped"
+		why = "has all of the traffic, " + unproven
 	case d.verdict == analysis.Unknown:
 		state, unproven = Served, "there was no verdict"
 		why = "has all of the traffic without a verdict"

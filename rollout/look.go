@@ -91,8 +91,8 @@ func (d *decider) judge() {
 			if probe, ok := d.w.Probes[c.Name]; ok {
 				e.Probe = &probe
 			}
-		case c.Rate != nil:
-			d.judgeRate(c, e)
+		case c.Rate != nil, c.Compare != nil:
+			d.judgeTargets(c, e)
 			continue
 		}
 		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
@@ -106,14 +106,17 @@ func (d *decider) judge() {
 	d.trouble = d.findTrouble()
 }
 
-// judgeRate judges a check for each target that moves.
-func (d *decider) judgeRate(c plan.Check, e analysis.Evidence) {
+// judgeTargets judges a check for each target that moves.
+func (d *decider) judgeTargets(c plan.Check, e analysis.Evidence) {
 	for i, t := range d.s.Targets {
-		if t.Stable == "" || t.Stable == t.Canary {
+		if !t.moving() {
 			continue
 		}
 		e.Target, e.Base = d.p.Targets[i].String(), t.Base
 		e.Canary, e.Stable = d.seen(i).Canary, d.seen(i).Stable
+		if c.Compare != nil {
+			e.Compared = d.compared(i)
+		}
 		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
 	}
 }

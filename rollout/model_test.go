@@ -21,6 +21,7 @@ type model struct {
 	metrics map[string]analysis.Series
 	asked   []rollout.Call            // each key once
 	answers map[string]rollout.Answer // by key, of what was asked
+	status  rollout.Status            // as last decided
 }
 
 // A modelAlias is an alias with eventual consistency.
@@ -44,12 +45,20 @@ type modelAlias struct {
 	canaryN, canaryX  float64
 	stableN, stableX  float64
 	notCounted        bool
+	seconds           seconds
 	runningOfTheAlias int
 }
 
 // pass lets time pass.
 func (m *model) pass(d time.Duration) {
-	m.now = m.now.Add(d)
+	for left := d; left > 0; {
+		at := m.clock()
+		part := min(left, at.Truncate(time.Second).Add(time.Second).Sub(at))
+		for _, a := range m.aliases {
+			a.serve(at, part)
+		}
+		m.now, left = m.now.Add(part), left-part
+	}
 	for _, a := range m.aliases {
 		n := a.perSecond * d.Seconds()
 		w := float64(a.shown.Share(a.canary)) / float64(plan.Full)
@@ -67,7 +76,7 @@ func (m *model) clock() time.Time { return m.now.Add(m.skew) }
 // world is what a look brings.
 func (m *model) world() rollout.World {
 	w := rollout.World{Alarms: m.alarms, Orders: m.orders, Probes: m.probes, Metrics: m.metrics, Answers: m.answers}
-	for _, a := range m.aliases {
+	for i, a := range m.aliases {
 		seen := rollout.SeenTarget{Routing: a.shown, Problem: a.unreadable, Gone: a.gone, ShiftProblem: a.lastProblem}
 		if !a.notCounted {
 			counts := func(version string, n, x float64) *analysis.Counts {
@@ -77,6 +86,9 @@ func (m *model) world() rollout.World {
 				}
 			}
 			seen.Canary, seen.Stable = counts(a.canary, a.canaryN, a.canaryX), counts(a.stable, a.stableN, a.stableX)
+		}
+		if i < len(m.status.Targets) && m.status.Targets[i].Stable != "" {
+			m.observe(&seen, a, m.status.Targets[i])
 		}
 		w.Targets = append(w.Targets, seen)
 	}

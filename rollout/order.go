@@ -35,6 +35,9 @@ func (d *decider) order(o Order) {
 		d.goOn()
 	case Skip:
 		d.s.Skipped = true
+		if d.p.Baked() && d.s.Step == d.last()-1 {
+			d.s.Promoted = true // what it skips is the watch
+		}
 		d.goOn()
 	case Approve:
 		d.s.Approved = true

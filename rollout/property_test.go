@@ -31,7 +31,11 @@ func drawPlan(t *rapid.T, targets int) plan.Plan {
 		OnUnknown:   rapid.SampledFrom([]string{"rollback", "hold", "hold-at-0"}).Draw(t, "onUnknown"),
 		OnDrift:     rapid.SampledFrom([]string{"hold", "adopt", "overwrite"}).Draw(t, "onDrift"),
 		Alarms:      []string{"a"},
-		MaxFailures: "5%/20",
+	}
+	if rapid.Bool().Draw(t, "compares") {
+		s.Compare = []string{"errors", "duration"}
+	} else {
+		s.MaxFailures = "5%/20"
 	}
 	for _, m := range plan.Moments {
 		if rapid.IntRange(0, 3).Draw(t, "hook") == 0 {
@@ -41,15 +45,21 @@ func drawPlan(t *rapid.T, targets int) plan.Plan {
 	if rapid.Bool().Draw(t, "accepts") {
 		s.AcceptAlarms = []string{"a"}
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "strategy") {
+	strategy := rapid.IntRange(0, 4).Draw(t, "strategy")
+	if strategy == 3 {
+		s.Compare, s.MaxFailures = nil, "5%/20" // nothing to compare
+	}
+	switch strategy {
 	case 0:
 		s.Canary = "10%/5m"
 	case 1:
 		s.Linear = "20%/1m"
 	case 2:
 		s.Steps = "1%/10s,5%,25%/1m/approve,50%/2m"
-	default:
+	case 3:
 		s.AllAtOnce = true
+	default:
+		s.Adaptive, s.Deadline = plan.DefaultBudget, "20m" // which is more looks than all others
 	}
 	for i := range targets {
 		s.Targets = append(s.Targets, plan.Target{Kind: plan.StateMachine, Name: fmt.Sprintf("m%d", i), Alias: "prod"})
@@ -162,6 +172,7 @@ func (m *model) live(t *rapid.T, edits bool, see func(before rollout.Status, w r
 		} else {
 			m.heal()
 		}
+		m.status = status
 		w := m.world()
 		d := rollout.Decide(m.plan, status, w, m.clock())
 		if see != nil {
@@ -244,8 +255,9 @@ func TestTheWeightRisesUntilItGoesBackAndNeverAgain(t *testing.T) {
 				t.Fatalf("left RollingBack for %s", d.Status.Phase)
 			}
 			back = d.Status.Back != ""
-			if d.Status.Hold == rollout.HoldAtZero {
-				clear(high) // a person may start again
+			adopted := slices.ContainsFunc(d.Events, func(e rollout.Event) bool { return e.Kind == "drift" })
+			if d.Status.Hold == rollout.HoldAtZero || adopted || m.plan.Strategy.Adaptive != nil && d.Status.Step == 0 {
+				clear(high) // a person may start again, or took something away; evidence may, too
 			}
 			for _, a := range d.Actions {
 				s, ok := a.(rollout.Shift)
@@ -281,7 +293,8 @@ func TestGoingBackIsAskedForInTheLookThatDecidesIt(t *testing.T) {
 					asked = append(asked, s.Target)
 				}
 			}
-			if want := slices.Sorted(slices.Values(asked)); len(want) != len(m.aliases) && before.Hold != rollout.HoldAtZero {
+			given := slices.ContainsFunc(before.Targets, func(ts rollout.TargetStatus) bool { return ts.Wish.Weight > 0 })
+			if given && len(asked) != len(m.aliases) && before.Hold != rollout.HoldAtZero {
 				t.Fatalf("asked targets %v of %d to go back", asked, len(m.aliases))
 			}
 			if !slices.IsSortedFunc(asked, func(a, b int) int { return b - a }) {

@@ -109,6 +109,7 @@ func (d *decider) start() {
 		t := &d.s.Targets[i]
 		t.Stable = t.Seen.Stable
 		t.Wish, t.Before, t.WishAt, t.ConfirmedAt = t.Seen, t.Seen, d.now, d.now
+		t.Comparison = nil // of an earlier start
 	}
 	d.accept()
 	if moves {

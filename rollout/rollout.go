@@ -65,6 +65,9 @@ type TargetStatus struct {
 	// Base is how many outcomes of Canary were known when the step in force
 	// began; the step is judged only when there are more.
 	Base int `json:"base,omitempty"`
+	// Comparison is what is known of both versions in the same seconds; nil as
+	// long as nothing is, and where the plan compares nothing.
+	Comparison *analysis.Comparison `json:"comparison,omitempty"`
 	// Drifted is true while somebody else's change of the alias is held for.
 	Drifted bool `json:"drifted,omitempty"`
 	// Left says why this rollout does not touch the alias any more: somebody
@@ -93,6 +96,8 @@ type Status struct {
 	Targets   []TargetStatus `json:"targets"`
 	// Approved tells for the step in force that a person approved it.
 	Approved bool `json:"approved,omitempty"`
+	// Told is the largest weight of an adaptive rollout that people were told of.
+	Told plan.Weight `json:"told,omitempty"`
 	// BackFrom is the largest weight that was seen when Back was decided.
 	BackFrom plan.Weight `json:"backFrom,omitempty"`
 	// Hold says what a Holding rollout waits for; empty in other phases.
@@ -184,6 +189,11 @@ type SeenTarget struct {
 	// Canary and Stable are the outcomes of both versions since the first
 	// shift; nil where nothing counts them.
 	Canary, Stable *analysis.Counts
+	// History is what the old version did before, where a comparison asks for
+	// it, and Feed what both did since in stretches of time; nil where nothing
+	// tells that.
+	History *analysis.History
+	Feed    *analysis.Feed
 }
 
 // An Order is what a person asked for. Number is given by the store and grows

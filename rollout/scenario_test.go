@@ -25,10 +25,11 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 // ----, then the story that came of it.
 //
 //	alias orders:prod 7 8             a state machine's alias; lambda for a function's
-//	canary 10%/5m                     or linear, exponential, steps, preset, all-at-once
+//	canary 10%/5m                     or linear, exponential, steps, preset, all-at-once, adaptive
 //	soak 5m                           also deadline, look, settle, unknown-for, on-…, max-failures
 //	alarm errors                      a check; accept errors; it is OK, unless
 //	fires errors                      it fires since long, gone-alarm or alarm-quiet
+//	compare errors                    or duration; hold-back 5%; on-shared-incident rollback
 //	traffic 10 0.1% 5%                requests a second, bad share of the old and new version
 //	at 2m alarm errors ALARM          or OK, INSUFFICIENT_DATA, missing, unreadable REASON
 //	at 2m edit orders:prod 50%        or a version, or 9@10% (a third version)
@@ -120,7 +121,7 @@ func play(script string) (string, error) {
 			continue
 		}
 		d := rollout.Decide(m.plan, status, m.world(), m.clock())
-		status = d.Status
+		status, m.status = d.Status, d.Status
 		m.tell(&story, start, d)
 		look = m.now.Add(max(10*time.Millisecond, d.Look.Sub(m.clock())))
 	}
@@ -181,6 +182,7 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 	spec := plan.Spec{NoDefaultChecks: true}
 	var happenings []happening
 	until := 24 * time.Hour
+	onSharedIncident := plan.Hold
 	lines := bufio.NewScanner(strings.NewReader(script))
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
@@ -215,6 +217,16 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 			spec.Preset = rest
 		case "all-at-once":
 			spec.AllAtOnce = true
+		case "adaptive":
+			if spec.Adaptive = rest; rest == "" {
+				spec.Adaptive = plan.DefaultBudget
+			}
+		case "compare":
+			spec.Compare = append(spec.Compare, rest)
+		case "hold-back":
+			spec.HoldBack = rest
+		case "on-shared-incident":
+			onSharedIncident = plan.Reaction(rest)
 		case "soak":
 			spec.Soak = rest
 		case "deadline":
@@ -262,6 +274,7 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 	slices.SortStableFunc(happenings, func(a, b happening) int { return int(a.at - b.at) })
 	var err error
 	m.plan, err = plan.New(spec)
+	m.plan.OnSharedIncident = onSharedIncident
 	return m, happenings, until, err
 }
 

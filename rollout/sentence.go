@@ -67,6 +67,9 @@ func predicate(p plan.Plan, s Status, now time.Time) string {
 
 func progressing(p plan.Plan, s Status, now time.Time) string {
 	at := percent(weight(s))
+	if p.Strategy.Adaptive != nil && s.Step == 0 && s.StepSince.IsZero() && weight(s) == 0 {
+		return ": begins, and goes as fast as the evidence allows"
+	}
 	if s.StepSince.IsZero() {
 		return fmt.Sprintf(": shifting to %s", at)
 	}
@@ -178,8 +181,11 @@ func giveUpIn(p plan.Plan, s Status, now time.Time) string {
 // soaked says for how long the new version was watched with all of the traffic:
 // as long as was planned, or less where a person skipped the rest.
 func soaked(p plan.Plan, s Status) string {
-	if p.Soak == 0 {
+	switch {
+	case p.Baked() && s.Promoted, p.Soak == 0:
 		return ""
+	case p.HoldBack > 0:
+		return ", watched for " + span(p.Soak)
 	}
 	return ", watched for " + span(min(p.Soak, s.Ended.Sub(s.FullSince)))
 }

@@ -28,7 +28,10 @@
 // Statistics and Safe Anytime-Valid Inference (2023).
 package evidence
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A Block is what both versions did during one stretch of time, final for both.
 type Block struct {
@@ -124,6 +127,12 @@ func (o Onset) place(w *Wealth, seconds float64) {
 	for i := range w.Placed {
 		w.Placed[i] += due
 	}
+}
+
+// Clone returns a copy that shares nothing.
+func (w Wealth) Clone() Wealth {
+	w.Placed = slices.Clone(w.Placed)
+	return w
 }
 
 // Release places a share in [0, 1] of the tail at once. It makes a fault that

@@ -15,12 +15,14 @@ type Suspicion struct {
 	Statistics []float64 `json:"statistics"`
 }
 
-// What a suspicion starts from, what it gains each second, and when it is loud.
+// What a suspicion starts from, and what it gains each second.
 const (
 	suspicionStart     = 0.5
 	suspicionPerSecond = 0.5 / 720
-	suspicionLoud      = 20
 )
+
+// Loud is the value of a suspicion from which on it is time to look harder.
+const Loud = 20
 
 // SuspectFailures watches failures, given those of the old version's history: the
 // reference is a fifth above its rate, and never 0.
@@ -56,7 +58,7 @@ func (s Suspicion) Value() float64 {
 }
 
 // Loud tells whether it is time to shrink and look harder.
-func (s Suspicion) Loud() bool { return s.Value() >= suspicionLoud }
+func (s Suspicion) Loud() bool { return s.Value() >= Loud }
 
 // Reset begins anew with another reference, in (0, 1).
 func (s *Suspicion) Reset(reference float64) {

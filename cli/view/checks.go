@@ -75,6 +75,10 @@ func Rule(c plan.Check) string {
 		return fmt.Sprintf("%s %s %s %v", c.Metric.Stat, c.Metric.Metric, c.Metric.Op, c.Metric.Limit)
 	case c.HTTP != nil:
 		return fmt.Sprintf("GET answers %d", c.HTTP.Expect)
+	case c.Compare != nil && c.Compare.Tolerance > 0:
+		return string(c.Compare.Of) + " ≤ old + " + Share(c.Compare.Tolerance)
+	case c.Compare != nil:
+		return string(c.Compare.Of) + " ≤ old"
 	default:
 		return "-"
 	}

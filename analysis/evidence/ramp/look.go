@@ -68,7 +68,7 @@ func (p Policy) Consider(s *State, now float64) Decision {
 	p.learn(s, now)
 	d := Decision{
 		Verdict:   Go,
-		Errors:    p.errors(*s).Value(s.Errors),
+		Errors:    p.ErrorsOf(*s).Value(s.Errors),
 		Times:     p.Times.Value(s.Times),
 		Excluded:  s.Health.Excluded(p.Beta),
 		Suspicion: max(s.Failing.Value(), s.Slowing.Value()),
@@ -92,8 +92,8 @@ func (p Policy) Consider(s *State, now float64) Decision {
 // nothing failed before.
 const leastReference = 0.001
 
-// errors is the test of failures, fitted to this rollout's history.
-func (p Policy) errors(s State) evidence.Label {
+// ErrorsOf is the test of failures, fitted to a rollout's history.
+func (p Policy) ErrorsOf(s State) evidence.Label {
 	l := p.Errors
 	l.Bets = s.Bets
 	l.Reference = max(s.Normal, leastReference)
@@ -109,7 +109,7 @@ const widest = 0.2
 
 // learn takes in the blocks that became final.
 func (p Policy) learn(s *State, now float64) {
-	errors := p.errors(*s)
+	errors := p.ErrorsOf(*s)
 	// What condemns whatever the durations say.
 	enough := (1 + 1e-12) / (p.Alpha * s.Probes * (1 - p.TimesWeight))
 	for _, b := range s.Intake.Take(s.Schedule) {
@@ -136,6 +136,13 @@ func (p Policy) learn(s *State, now float64) {
 			s.AtShare += b.Canary.Requests
 		}
 		s.KnownUntil = max(s.KnownUntil, b.At+b.Seconds)
+		if b.Canary.Requests > 0 {
+			s.ServedUntil = s.KnownUntil
+		}
+		if b.High > 0 && b.Low < 1 {
+			s.Compared[evidence.Canary] = s.Compared[evidence.Canary].Add(b.Canary)
+			s.Compared[evidence.Stable] = s.Compared[evidence.Stable].Add(b.Stable)
+		}
 		forget := math.Exp(-b.Seconds / 20)
 		s.Recent = Recent{
 			Requests: s.Recent.Requests*forget + float64(b.Stable.Requests),

@@ -175,6 +175,9 @@ type History struct {
 	Probes float64 `json:"probes"`
 }
 
+// Loud is from which suspicion on the share is made smaller.
+const Loud = evidence.Loud
+
 // slowThreshold is the threshold of which slow requests are watched: nine of ten
 // of the old version's are faster.
 const slowThreshold = 1
@@ -221,8 +224,12 @@ type State struct {
 	LookedAt float64 `json:"lookedAt"`
 	// Known is how many outcomes of the new version are known.
 	Known int `json:"known"`
-	// KnownUntil is until when all outcomes are known.
-	KnownUntil float64 `json:"knownUntil"`
+	// KnownUntil is until when all outcomes are known, ServedUntil until when
+	// the new version is known to have served a request.
+	KnownUntil  float64 `json:"knownUntil"`
+	ServedUntil float64 `json:"servedUntil,omitempty"`
+	// Compared sums what both sides did while both had traffic, for people.
+	Compared [2]evidence.Outcomes `json:"compared"`
 }
 
 // Recent are sums that forget within about half a minute.
@@ -249,7 +256,7 @@ func (p Policy) Begin(h History) State {
 		s.Rate = float64(h.Outcomes.Requests) / h.Seconds
 	}
 	s.Bets = evidence.Possible(p.Errors.Bets, s.Failing.Reference)
-	s.Errors = p.errors(s).Begin()
+	s.Errors = p.ErrorsOf(s).Begin()
 	s.Normal, s.NormalSlow = s.Failing.Reference, s.Slowing.Reference
 	return s
 }

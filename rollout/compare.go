@@ -1,0 +1,109 @@
+package rollout
+
+import (
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/analysis/evidence/ramp"
+	"github.com/crossfade-dev/crossfade/plan"
+)
+
+// moving says whether a target moves traffic from one version to another.
+func (t TargetStatus) moving() bool { return t.Stable != "" && t.Stable != t.Canary }
+
+// policy returns the rules by which the versions of a target are compared.
+func (d *decider) policy(i int, s analysis.Source) ramp.Policy {
+	moving := 0
+	for _, t := range d.s.Targets {
+		if t.moving() {
+			moving++
+		}
+	}
+	return analysis.Policy(d.p, d.p.Targets[i], moving, s)
+}
+
+// compare takes in what both versions of each target did, and judges it.
+func (d *decider) compare() {
+	errors, durations := analysis.Compares(d.p)
+	d.policies = make([]ramp.Policy, len(d.s.Targets))
+	if !errors && !durations {
+		return
+	}
+	for i := range d.s.Targets {
+		t, seen := &d.s.Targets[i], d.seen(i)
+		if !t.moving() {
+			continue
+		}
+		if h := seen.History; h != nil && h.Problem == "" && t.Comparison == nil {
+			begun := analysis.BeginComparison(d.policy(i, h.Source), *h, d.now)
+			t.Comparison = &begun
+		}
+		if t.Comparison == nil {
+			continue
+		}
+		c := t.Comparison.Clone()
+		t.Comparison = &c
+		d.policies[i] = d.policy(i, c.Source)
+		c.KeepTime(d.now, d.maxGap())
+		if h := seen.History; h != nil && h.Problem == "" {
+			c.Relearn(*h, d.now)
+		}
+		d.follow(i)
+		c.Take(seen.Feed, errors, durations)
+		c.Look(d.policies[i], d.now)
+	}
+}
+
+// follow tells the comparison which share of the traffic may be in force: what was
+// asked for counts from when it is seen, and what somebody else did from the last
+// look that did not show it.
+func (d *decider) follow(i int) {
+	t := d.s.Targets[i]
+	c := t.Comparison
+	switch d.sights[i] {
+	case atWish:
+	case drifted, gone:
+		share := 1.0 // a third version: nothing can be compared
+		if d.sights[i] == drifted && t.ours(t.Seen) {
+			share = shareOf(t.share(t.Seen))
+		}
+		c.State.Ask(d.policies[i], c.State.LookedAt, share)
+		c.State.Schedule.Delay(c.Seconds(d.now))
+	case unread, pending, stale:
+		c.State.Schedule.Delay(c.Seconds(d.now))
+	default:
+		panic("rollout: sight")
+	}
+}
+
+// noteShares tells the comparisons what is asked for from now on.
+func (d *decider) noteShares() {
+	for i := range d.s.Targets {
+		t := &d.s.Targets[i]
+		if t.Comparison == nil || d.policies == nil || d.policies[i].Width == 0 {
+			continue
+		}
+		if s := d.sights[i]; (s == drifted || s == gone) && !t.WishAt.Equal(d.now) {
+			continue // what somebody else did is in force
+		}
+		t.Comparison.State.Ask(d.policies[i], t.Comparison.Seconds(d.now), shareOf(t.share(t.Wish)))
+	}
+}
+
+// compared is what a criterion that compares may look at; nil as long as there is
+// nothing.
+func (d *decider) compared(i int) *analysis.Compared {
+	t := d.s.Targets[i]
+	if t.Comparison == nil {
+		return nil
+	}
+	x := &analysis.Compared{
+		Comparison: t.Comparison, Policy: d.policies[i], Stable: t.Stable, Canary: t.Canary,
+		Full: !d.s.FullSince.IsZero(),
+	}
+	if d.p.Strategy.Adaptive == nil && !d.s.StepSince.IsZero() {
+		x.Since = t.Comparison.Seconds(d.s.StepSince)
+	}
+	return x
+}
+
+// shareOf is a weight as a part of the traffic.
+func shareOf(w plan.Weight) float64 { return float64(w) / float64(plan.Full) }
