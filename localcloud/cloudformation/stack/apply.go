@@ -53,6 +53,9 @@ type (
 		Again time.Duration
 		// Failure is why it could not be done, "" when it could.
 		Failure string
+		// Cancelled is what the Call said: a provider that was not told is
+		// asked again at once.
+		Cancelled bool
 	}
 
 	// Tick says that time has passed.
@@ -229,6 +232,9 @@ func (p *step) progress(r *Resource, in Report) {
 	}
 	if in.Failure == "" && in.Again > 0 {
 		w.Memo, w.At = in.Memo, p.now.Add(in.Again)
+		if w.Cancelled && !in.Cancelled {
+			w.At = p.now
+		}
 		return
 	}
 	if p.Phase == PhaseRevert {

@@ -180,7 +180,7 @@ func (w *world) carryOut(c stack.Call) stack.Report {
 	if w.answer != nil {
 		answer = w.answer(c)
 	}
-	report := stack.Report{Token: c.Token, PhysicalID: c.PhysicalID}
+	report := stack.Report{Token: c.Token, PhysicalID: c.PhysicalID, Cancelled: c.Cancelled}
 	switch {
 	case answer == later && c.Memo == "":
 		report.Again, report.Memo = time.Second, "later"

@@ -1,0 +1,257 @@
+package cloudformation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/stack"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
+	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudformationapi"
+)
+
+func (s *Service) createStack(ctx context.Context, in *cloudformationapi.CreateStackInput) (*cloudformationapi.CreateStackOutput, error) {
+	e, err := s.newStack(ctx, in, "", "")
+	if err != nil {
+		return nil, err
+	}
+	s.settle(ctx, e)
+	return &cloudformationapi.CreateStackOutput{StackId: &e.id}, nil
+}
+
+// newStack begins to create a stack. parent and root are empty for one that is
+// not within another.
+func (s *Service) newStack(ctx context.Context, in *cloudformationapi.CreateStackInput, parent, root string) (*entity, error) {
+	c := wire.CallerFrom(ctx)
+	if in.OnFailure != nil && value(in.DisableRollback) {
+		return nil, wire.NewValidationError("You can specify either DisableRollback or OnFailure but not both.")
+	}
+	now := s.now()
+	e := s.newEntity(c, in.StackName, now)
+	e.protected, e.parent, e.root = value(in.EnableTerminationProtection), parent, root
+	d, err := s.prepare(ctx, e, source{
+		body: in.TemplateBody, url: in.TemplateURL, parameters: in.Parameters, tags: in.Tags, tagsGiven: true, capabilities: in.Capabilities,
+		notifications: in.NotificationARNs, role: in.RoleARN, triggers: in.RollbackConfiguration,
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	options := stack.Options{
+		KeepFailed:   value(in.DisableRollback) || value(in.OnFailure) == cloudformationapi.OnFailureDoNothing,
+		DeleteFailed: value(in.OnFailure) == cloudformationapi.OnFailureDelete,
+		DropNew:      value(in.RetainExceptOnCreate),
+		Timeout:      time.Duration(value(in.TimeoutInMinutes)) * time.Minute,
+		Monitor:      d.Triggers.monitoring(),
+	}
+	if err := s.register(e); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.disabled, e.timeout = options.KeepFailed, value(in.TimeoutInMinutes)
+	e.begin(d)
+	if err := s.step(e, stack.Create{Options: options}); err != nil {
+		s.unregister(e)
+		return nil, err
+	}
+	return e, nil
+}
+
+// register gives a new stack its name.
+func (s *Service) register(e *entity) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.names[e.place.name(e.name)] != nil {
+		return cloudformationapi.NewAlreadyExistsException("Stack [" + e.name + "] already exists")
+	}
+	s.names[e.place.name(e.name)], s.stacks[e.id] = e, e
+	return nil
+}
+
+// unregister forgets a stack that could not be saved.
+func (s *Service) unregister(e *entity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.names, e.place.name(e.name))
+	delete(s.stacks, e.id)
+	delete(s.timers, e)
+}
+
+func (s *Service) updateStack(ctx context.Context, in *cloudformationapi.UpdateStackInput) (*cloudformationapi.UpdateStackOutput, error) {
+	e, err := s.findBracketed(ctx, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.beginUpdate(ctx, e, in); err != nil {
+		return nil, err
+	}
+	s.settle(ctx, e)
+	return &cloudformationapi.UpdateStackOutput{StackId: &e.id}, nil
+}
+
+func (s *Service) beginUpdate(ctx context.Context, e *entity, in *cloudformationapi.UpdateStackInput) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.updatable(); err != nil {
+		return err
+	}
+	d, err := s.prepare(ctx, e, source{
+		body: in.TemplateBody, url: in.TemplateURL, previous: in.UsePreviousTemplate, parameters: in.Parameters,
+		tags: in.Tags, tagsGiven: in.Tags != nil, capabilities: in.Capabilities,
+		notifications: in.NotificationARNs, role: in.RoleARN, triggers: in.RollbackConfiguration,
+	}, e.shown())
+	if err != nil {
+		return err
+	}
+	changes, err := s.changes(e, d)
+	if err != nil {
+		return impossible(err)
+	}
+	if !changes.any {
+		return wire.NewValidationError("No updates are to be performed.")
+	}
+	e.disabled = value(in.DisableRollback)
+	e.begin(d)
+	e.updated = s.now()
+	return s.step(e, stack.Update{Options: stack.Options{
+		KeepFailed: e.disabled, DropNew: value(in.RetainExceptOnCreate), Monitor: d.Triggers.monitoring(),
+	}})
+}
+
+// updatable says why no update may begin. e.mu is held.
+func (e *entity) updatable() error {
+	if e.state.Status.Updatable() {
+		return nil
+	}
+	return wire.NewValidationError(fmt.Sprintf("Stack:%s is in %s state and can not be updated.", e.id, e.state.Status))
+}
+
+func (s *Service) deleteStack(ctx context.Context, in *cloudformationapi.DeleteStackInput) (*wire.Nothing, error) {
+	e := s.lookup(wire.CallerFrom(ctx), in.StackName)
+	if e == nil {
+		return nil, nil // what is not there is deleted
+	}
+	if err := s.beginDelete(e, in.RetainResources, in.DeletionMode != nil && *in.DeletionMode == cloudformationapi.DeletionModeForceDeleteStack); err != nil {
+		return nil, err
+	}
+	s.settle(ctx, e)
+	return nil, nil
+}
+
+// beginDelete begins to delete a stack. With force, what could not be deleted
+// before is left alone.
+func (s *Service) beginDelete(e *entity, retain []string, force bool) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	status := e.state.Status
+	switch {
+	case status == stack.DeleteComplete, status == stack.DeleteInProgress:
+		return nil
+	case e.protected:
+		return wire.NewValidationError("Stack [" + e.name + "] cannot be deleted while TerminationProtection is enabled")
+	case (len(retain) > 0 || force) && status != stack.DeleteFailed:
+		return wire.NewValidationError(fmt.Sprintf(
+			"Invalid operation on stack [%s]. When you delete a stack, specify which resources to retain only when the stack is in the DELETE_FAILED state.", e.id))
+	case !status.Deletable():
+		return wire.NewValidationError(fmt.Sprintf("Stack [%s] cannot be deleted while in status %s", e.name, status))
+	}
+	for _, id := range retain {
+		if e.state.Resource(id) == nil {
+			return wire.NewValidationError(fmt.Sprintf("Resource %s does not exist for stack %s", id, e.name))
+		}
+	}
+	if force {
+		for _, r := range e.state.Resources {
+			if r.Status == cloudformationapi.ResourceStatusDeleteFailed {
+				retain = append(retain, r.ID)
+			}
+		}
+	}
+	if err := s.exports.free(e); err != nil {
+		now := s.now()
+		e.state.Reason = "Delete canceled. " + strings.Replace(err.Error(), "Export ", "Cannot delete export ", 1)
+		e.state.Reason = strings.Replace(e.state.Reason, " cannot be deleted as", " as", 1)
+		s.note(e, []stack.Event{{Time: now, Status: string(status), Reason: e.state.Reason}})
+		return s.save(e)
+	}
+	return s.step(e, stack.Delete{Retain: retain})
+}
+
+func (s *Service) cancelUpdateStack(ctx context.Context, in *cloudformationapi.CancelUpdateStackInput) (*wire.Nothing, error) {
+	e, err := s.findBracketed(ctx, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	if e.state.Status != stack.UpdateInProgress {
+		defer e.mu.Unlock()
+		return nil, wire.NewValidationError("CancelUpdateStack cannot be called from current stack status")
+	}
+	err = s.step(e, stack.Cancel{})
+	e.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	s.settle(ctx, e)
+	return nil, nil
+}
+
+func (s *Service) continueUpdateRollback(ctx context.Context, in *cloudformationapi.ContinueUpdateRollbackInput) (*cloudformationapi.ContinueUpdateRollbackOutput, error) {
+	e, err := s.findBracketed(ctx, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	if e.state.Status != stack.UpdateRollbackFailed {
+		defer e.mu.Unlock()
+		return nil, wire.NewValidationError(fmt.Sprintf("Stack:%s is in %s state and can not continue rollback.", e.id, e.state.Status))
+	}
+	for _, id := range in.ResourcesToSkip {
+		if r := e.state.Resource(id); r == nil || r.Status != cloudformationapi.ResourceStatusUpdateFailed {
+			defer e.mu.Unlock()
+			return nil, wire.NewValidationError(fmt.Sprintf("Resource %s is not in UPDATE_FAILED state and cannot be skipped.", id))
+		}
+	}
+	err = s.step(e, stack.ContinueRollback{Skip: in.ResourcesToSkip})
+	e.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	s.settle(ctx, e)
+	return nil, nil
+}
+
+func (s *Service) rollbackStack(ctx context.Context, in *cloudformationapi.RollbackStackInput) (*cloudformationapi.RollbackStackOutput, error) {
+	e, err := s.findBracketed(ctx, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	if !slices.Contains([]stack.Status{stack.CreateFailed, stack.UpdateFailed}, e.state.Status) {
+		defer e.mu.Unlock()
+		return nil, wire.NewValidationError(fmt.Sprintf("Stack:%s is in %s state and can not be rolled back.", e.id, e.state.Status))
+	}
+	err = s.step(e, stack.Rollback{DropNew: value(in.RetainExceptOnCreate)})
+	e.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	s.settle(ctx, e)
+	return &cloudformationapi.RollbackStackOutput{StackId: &e.id}, nil
+}
+
+func (s *Service) updateTerminationProtection(ctx context.Context, in *cloudformationapi.UpdateTerminationProtectionInput) (*cloudformationapi.UpdateTerminationProtectionOutput, error) {
+	e, err := s.findBracketed(ctx, in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.lives() {
+		return nil, wire.NewValidationError(fmt.Sprintf("Stack [%s] is deleted.", e.name))
+	}
+	e.protected = in.EnableTerminationProtection
+	return &cloudformationapi.UpdateTerminationProtectionOutput{StackId: &e.id}, s.save(e)
+}
