@@ -103,6 +103,9 @@ func (h Health) log(d float64) (value, slope float64) {
 	}
 	sum := 0.0
 	for i, l := range logs {
+		if l < top-40 {
+			continue // it would not change the sum
+		}
 		share := math.Exp(l - top)
 		sum += share
 		slope += share * slopes[i]

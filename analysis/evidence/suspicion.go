@@ -43,8 +43,15 @@ func newSuspicion(reference float64, ratios ...float64) Suspicion {
 // Add takes in n requests of the new version in some seconds, bad of them bad.
 func (s *Suspicion) Add(seconds float64, n, bad int) {
 	for i, ratio := range s.Ratios {
-		log := float64(bad)*math.Log(ratio) - float64(n)*s.Reference*(ratio-1)
-		s.Statistics[i] = min((s.Statistics[i]+suspicionPerSecond*seconds)*math.Exp(log), ceiling)
+		s.Statistics[i] += suspicionPerSecond * seconds
+		if n == 0 {
+			continue
+		}
+		log := -float64(n) * s.Reference * (ratio - 1)
+		if bad > 0 {
+			log += float64(bad) * math.Log(ratio)
+		}
+		s.Statistics[i] = min(s.Statistics[i]*math.Exp(log), ceiling)
 	}
 }
 

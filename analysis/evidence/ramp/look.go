@@ -68,7 +68,7 @@ func (p Policy) Consider(s *State, now float64) Decision {
 	p.learn(s, now)
 	d := Decision{
 		Verdict:   Go,
-		Errors:    p.ErrorsOf(*s).Value(s.Errors),
+		Errors:    p.errors(s).Value(s.Errors),
 		Times:     p.Times.Value(s.Times),
 		Excluded:  s.Health.Excluded(p.Beta),
 		Suspicion: max(s.Failing.Value(), s.Slowing.Value()),
@@ -93,7 +93,9 @@ func (p Policy) Consider(s *State, now float64) Decision {
 const leastReference = 0.001
 
 // ErrorsOf is the test of failures, fitted to a rollout's history.
-func (p Policy) ErrorsOf(s State) evidence.Label {
+func (p Policy) ErrorsOf(s State) evidence.Label { return p.errors(&s) }
+
+func (p *Policy) errors(s *State) evidence.Label {
 	l := p.Errors
 	l.Bets = s.Bets
 	l.Reference = max(s.Normal, leastReference)
@@ -108,8 +110,8 @@ func (p Policy) ErrorsOf(s State) evidence.Label {
 const widest = 0.2
 
 // learn takes in the blocks that became final.
-func (p Policy) learn(s *State, now float64) {
-	errors := p.ErrorsOf(*s)
+func (p *Policy) learn(s *State, now float64) {
+	errors := p.errors(s)
 	// What condemns whatever the durations say.
 	enough := (1 + 1e-12) / (p.Alpha * s.Probes * (1 - p.TimesWeight))
 	for _, b := range s.Intake.Take(s.Schedule) {
@@ -157,7 +159,7 @@ func (p Policy) learn(s *State, now float64) {
 }
 
 // share returns the share for now and what keeps it from being larger.
-func (p Policy) share(s *State, d Decision, now float64) (float64, Reason) {
+func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 	suspected, suspicion := p.diagnose(s, now)
 	if suspicion == ByIncident {
 		// Nothing is learned cheaply while both versions fail.
@@ -206,7 +208,7 @@ func (p Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 }
 
 // slowTolerated is the excess of slow requests that is nobody's harm.
-func (p Policy) slowTolerated() float64 {
+func (p *Policy) slowTolerated() float64 {
 	if len(p.Times.Tolerated) > slowThreshold {
 		return p.Times.Tolerated[slowThreshold]
 	}
@@ -215,7 +217,7 @@ func (p Policy) slowTolerated() float64 {
 
 // bounded keeps a wish from growing in small steps, by more than fourfold, within
 // a stretch that is counted as a whole, or before the last one has come true.
-func (p Policy) bounded(s *State, now, want float64, reason Reason) (float64, Reason) {
+func (p *Policy) bounded(s *State, now, want float64, reason Reason) (float64, Reason) {
 	want = p.expressible(want)
 	if want <= s.Share {
 		if reason == ByBudget && want > 0.75*s.Share {
@@ -237,7 +239,7 @@ func (p Policy) bounded(s *State, now, want float64, reason Reason) (float64, Re
 }
 
 // expressible rounds a share down to what the target can express.
-func (p Policy) expressible(share float64) float64 {
+func (p *Policy) expressible(share float64) float64 {
 	units := math.Floor(share/p.Smallest + 1e-9)
 	return math.Round(units*p.Smallest*1e9) / 1e9
 }
@@ -257,7 +259,7 @@ func capped(excluded float64) float64 {
 }
 
 // pace is the largest share that the plan allows at a time.
-func (p Policy) pace(s *State, now float64) float64 {
+func (p *Policy) pace(s *State, now float64) float64 {
 	pace := 1.0
 	for i, step := range p.Pace {
 		if i == 0 || now >= step.From {
@@ -268,14 +270,14 @@ func (p Policy) pace(s *State, now float64) float64 {
 }
 
 // patient is the share to which a rollout grows though the budget does not.
-func (p Policy) patient(now float64) float64 {
+func (p *Policy) patient(now float64) float64 {
 	return p.Smallest * math.Pow(p.Top/p.Smallest, now/p.Patience)
 }
 
 // pulse sends requests for one second when there is room for them or none are on
 // their way, and nothing otherwise: the smallest share that the target can express
 // would be more than the budget allows if it stayed.
-func (p Policy) pulse(s *State, now, allowed float64) (float64, Reason) {
+func (p *Policy) pulse(s *State, now, allowed float64) (float64, Reason) {
 	if s.Share > p.Smallest {
 		return p.Smallest, ByBudget
 	}
@@ -290,7 +292,7 @@ func (p Policy) pulse(s *State, now, allowed float64) (float64, Reason) {
 
 // onTheWay is how many requests of the new version have an outcome that is not
 // known yet, as far as can be told.
-func (p Policy) onTheWay(s *State, now float64) float64 {
+func (p *Policy) onTheWay(s *State, now float64) float64 {
 	sum := 0.0
 	for i, o := range s.Schedule.Orders {
 		from, to := o.At+p.Settle, now+p.Settle
@@ -312,7 +314,7 @@ const (
 
 // diagnose says which share is the largest while the new version is suspected, and
 // why; the reason is empty when it is not.
-func (p Policy) diagnose(s *State, now float64) (float64, Reason) {
+func (p *Policy) diagnose(s *State, now float64) (float64, Reason) {
 	length := max(30, 3*p.Delay)
 	if s.Diagnosing == 0 {
 		if !s.Failing.Loud() && !s.Slowing.Loud() {
@@ -336,7 +338,7 @@ func (p Policy) diagnose(s *State, now float64) (float64, Reason) {
 }
 
 // sick tells whether the old version does much worse than its history, too.
-func (p Policy) sick(s *State) bool {
+func (p *Policy) sick(s *State) bool {
 	worse := func(bad, all, normal float64) bool {
 		return all > 0 && bad > 3*normal*all && bad > normal*all+2
 	}

@@ -256,7 +256,7 @@ func (p Policy) Begin(h History) State {
 		s.Rate = float64(h.Outcomes.Requests) / h.Seconds
 	}
 	s.Bets = evidence.Possible(p.Errors.Bets, s.Failing.Reference)
-	s.Errors = p.ErrorsOf(s).Begin()
+	s.Errors = p.errors(&s).Begin()
 	s.Normal, s.NormalSlow = s.Failing.Reference, s.Slowing.Reference
 	return s
 }
