@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -82,6 +84,34 @@ func Anchors() []Policy {
 		panic("suite: " + err.Error()) // the file is part of the program, and a test reads it
 	}
 	return policies
+}
+
+// AnchorFile is the file that describes them, to be corrected and read again.
+func AnchorFile() []byte { return slices.Clone(anchorFile) }
+
+// ParseAlarm reads an alarm as one types it: errors>0 2/2 is more than 0 errors in 2
+// of 2 minutes, rate>5% 1/1 more than one of twenty requests in a minute.
+func ParseAlarm(text string) (Alarm, error) {
+	bad := fmt.Errorf("%q is not like errors>0 2/2 or rate>5%% 1/1", text)
+	condition, window, ok := strings.Cut(strings.TrimSpace(text), " ")
+	metric, limit, okToo := strings.Cut(condition, ">")
+	breaching, periods, okThree := strings.Cut(strings.TrimSpace(window), "/")
+	if !ok || !okToo || !okThree {
+		return Alarm{}, bad
+	}
+	a := Alarm{Metric: strings.TrimSpace(metric), Every: 60}
+	scale := 1.0
+	if strings.HasSuffix(limit, "%") {
+		limit, scale = strings.TrimSuffix(limit, "%"), 0.01
+	}
+	above, err := strconv.ParseFloat(strings.TrimSpace(limit), 64)
+	m, errM := strconv.Atoi(breaching)
+	n, errN := strconv.Atoi(periods)
+	if err != nil || errM != nil || errN != nil || m < 1 || n < m || above < 0 || a.Metric != "errors" && a.Metric != "rate" || a.Metric == "errors" && scale != 1 {
+		return Alarm{}, bad
+	}
+	a.Above, a.Breaching, a.Periods = above*scale, m, n
+	return a, nil
 }
 
 // ReadAnchors reads policies from a file like anchors.yaml.
@@ -190,7 +220,10 @@ func (a *anchored) advance(now int, passed bool) Move {
 
 // fires evaluates an alarm on the newest minutes that have data, as CloudWatch
 // does: it looks a few periods further back when the newest are missing.
-func (a *Alarm) fires(v *View) bool {
+func (a *Alarm) fires(v *View) bool { return a.state(v) == "ALARM" }
+
+// state is OK, ALARM, or INSUFFICIENT_DATA when there is none.
+func (a *Alarm) state(v *View) string {
 	last := v.LastMinute()
 	breaching, seen := 0, 0
 	for m := last; m >= 0 && m > last-a.Periods-3 && seen < a.Periods; m-- {
@@ -210,7 +243,14 @@ func (a *Alarm) fires(v *View) bool {
 			breaching++
 		}
 	}
-	return breaching >= a.Breaching
+	switch {
+	case breaching >= a.Breaching:
+		return "ALARM"
+	case seen == 0:
+		return "INSUFFICIENT_DATA"
+	default:
+		return "OK"
+	}
 }
 
 // fails judges the last window.

@@ -85,7 +85,7 @@ func (g Goals) Check(rows []Row, strict bool) []string {
 			continue
 		}
 		if g.TopSeconds > 0 && t.Top > g.TopSeconds {
-			missed = append(missed, fmt.Sprintf("%s: 95 %% of the traffic after %s, goal %s", t.Policy, seconds(t.Top), seconds(g.TopSeconds)))
+			missed = append(missed, fmt.Sprintf("%s: 95 %% of the traffic after %s, goal %s", t.Policy, span(t.Top), span(g.TopSeconds)))
 		}
 		if g.HarmRatio > 0 && t.Bad >= 50 && t.HarmRatio > g.HarmRatio {
 			missed = append(missed, fmt.Sprintf("%s: harm ratio %.2f, goal %v", t.Policy, t.HarmRatio, g.HarmRatio))

@@ -1,59 +1,177 @@
 package suite
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
+	"strings"
 	"time"
 )
 
-// WriteTable writes rows and totals for people.
-func WriteTable(w io.Writer, rows []Row) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SCENARIO\tPOLICY\tBAD REQUESTS\t5-95 %\tLIMIT\tRATIO\tTAKEN BACK\tMISSED\tHELD\tDETECTED\t95 % AT")
-	for _, r := range rows {
-		harm, span, limit, ratio := "", "", "", ""
-		if !r.Scenario.Good() {
-			harm = fmt.Sprintf("%.2f ± %.2f", r.Harm, r.Error)
-			span = fmt.Sprintf("%.0f-%.0f", r.Low, r.High)
-			limit = fmt.Sprintf("%.2f", r.Limit)
-			ratio = "infeasible"
-			if r.Feasible {
-				ratio = fmt.Sprintf("%.2f", r.Ratio())
-			}
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Scenario.Name, r.Policy, harm, span, limit, ratio,
-			fmt.Sprintf("%s (≤ %s)", percent(r.RolledBack), percent(r.Upper)), percent(r.Missed), percent(r.Held), seconds(r.Detected), seconds(r.Top))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "POLICY\tHARM RATIO\tOVER\tMISSED\tWORST FALSE ROLLBACK\tIN\t95 % AT")
-	for _, total := range Totals(rows) {
-		ratio, missed, worst := "", "", ""
-		if total.Bad > 0 {
-			ratio, missed = fmt.Sprintf("%.2f", total.HarmRatio), percent(total.Missed)
-		}
-		if total.Good > 0 {
-			worst = fmt.Sprintf("%s (≤ %s)", percent(total.WorstFalse), percent(total.WorstUpper))
-		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", total.Policy, ratio, total.Bad, missed, worst, total.WorstIn, seconds(total.Top))
-	}
-	return t.Flush()
+// A Report is what was measured, with everything that it takes to measure it again.
+type Report struct {
+	// Suite, Reps and Seed are those of the measurement; Program says which
+	// build made it.
+	Suite   string  `json:"suite"`
+	Reps    int     `json:"replications"`
+	Seed    uint64  `json:"seed"`
+	Program string  `json:"program,omitempty"`
+	Rows    []Row   `json:"rows"`
+	Totals  []Total `json:"totals"`
+	// Missed are the goals that were missed; nil when nobody asked.
+	Missed []string `json:"missed,omitempty"`
+	// Result is a hash of the rows: the same program, options and machine give
+	// the same one.
+	Result string `json:"result"`
 }
 
-func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+// NewReport makes the report of a measurement.
+func NewReport(suite, program string, o Options, rows []Row) Report {
+	var text bytes.Buffer
+	_ = WriteCSV(&text, rows) // a buffer takes everything
+	sum := sha256.Sum256(text.Bytes())
+	return Report{
+		Suite: suite, Reps: o.Reps, Seed: o.Seed, Program: program, Rows: rows, Totals: Totals(rows),
+		Result: hex.EncodeToString(sum[:6]),
+	}
+}
 
-func seconds(s float64) string {
+// World is a scenario in a few words: its traffic, its failures and its release.
+func (s Scenario) World() string {
+	words := []string{"no traffic"}
+	if s.Rate > 0 {
+		words = []string{fmt.Sprintf("%.3g/s", s.Rate), fmt.Sprintf("%.3g %% fail", 100*s.Base)}
+	}
+	switch {
+	case s.Slower > 1:
+		words = append(words, fmt.Sprintf("the new version is %g times slower", s.Slower))
+	case !s.Good():
+		words = append(words, fmt.Sprintf("%.3g %% of the new version's", 100*s.Fault))
+	}
+	if s.Onset > 0 {
+		words = append(words, "from minute "+number(s.Onset/60))
+	}
+	if s.Incident.Add > 0 {
+		words = append(words, fmt.Sprintf("%g %% more of both from %s to %s", 100*s.Incident.Add, span(s.Incident.From), span(s.Incident.To)))
+	}
+	return strings.Join(words, ", ")
+}
+
+// Cells are a row for people: bad requests with their standard error, from the 5th
+// to the 95th percentile, as a multiple of the limit, taken back, missed, found
+// after, and at 95 % of the traffic after.
+func (r Row) Cells() []string {
+	found, top := span(r.Detected), span(r.Top)
+	if r.Scenario.Good() {
+		return []string{"", "", "", percent(r.RolledBack) + " ≤ " + percent(r.Upper), "", "", top}
+	}
+	return []string{
+		count(r.Harm) + " ± " + count(r.Error), r.spread(), r.ratio(),
+		percent(r.RolledBack), percent(r.Missed), found, top,
+	}
+}
+
+func (r Row) spread() string { return whole(r.Low) + "–" + whole(r.High) }
+
+func (r Row) ratio() string {
+	if !r.Feasible {
+		return "-"
+	}
+	return count(r.Ratio())
+}
+
+// Brief are a row's most important cells, those of a bad release or of a good one.
+func (r Row) Brief() []string {
+	if r.Scenario.Good() {
+		return []string{percent(r.RolledBack), "≤ " + percent(r.Upper), percent(r.Finished), span(r.Top)}
+	}
+	return []string{count(r.Harm), r.spread(), r.ratio(), percent(r.Missed), span(r.Detected)}
+}
+
+// BriefNames are the titles of [Row.Brief].
+func (s Scenario) BriefNames() []string {
+	if s.Good() {
+		return []string{"taken back", "95 % sure", "promoted", "95 % at"}
+	}
+	return []string{"bad requests", "5–95 %", "× limit", "missed", "found"}
+}
+
+// CellNames are the titles of [Row.Cells].
+func CellNames() []string {
+	return []string{"bad requests", "5–95 %", "× limit", "back", "missed", "found", "95 % at"}
+}
+
+// Cells are a total for people.
+func (t Total) Cells() []string {
+	ratio, missed, worst := "", "", ""
+	if t.Bad > 0 {
+		ratio, missed = fmt.Sprintf("%.2f", t.HarmRatio), percent(t.Missed)
+	}
+	if t.Good > 0 {
+		worst = percent(t.WorstFalse) + " ≤ " + percent(t.WorstUpper)
+	}
+	return []string{ratio, missed, worst, span(t.Top)}
+}
+
+// TotalNames are the titles of [Total.Cells].
+func TotalNames() []string { return []string{"× limit", "missed", "worst false", "95 % at"} }
+
+// count writes a number of requests: with decimals where they matter.
+func count(x float64) string {
+	switch {
+	case x >= 100:
+		return whole(x)
+	case x >= 10:
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	default:
+		return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 2, 64), ".00")
+	}
+}
+
+// whole writes a number without decimals.
+func whole(x float64) string {
+	text := strconv.FormatFloat(x, 'f', 0, 64)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// percent writes a share.
+func percent(share float64) string {
+	if share == 1 {
+		return "100 %"
+	}
+	return fmt.Sprintf("%.1f %%", 100*share)
+}
+
+// span writes seconds; none is a dash.
+func span(s float64) string {
 	if s == 0 {
 		return "-"
 	}
-	return time.Duration(s * float64(time.Second)).String()
+	text := time.Duration(s * float64(time.Second)).Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	return text
+}
+
+// ByScenario groups the rows of each scenario, in order.
+func (r Report) ByScenario() [][]Row {
+	var groups [][]Row
+	for i, row := range r.Rows {
+		if i == 0 || row.Scenario.Name != r.Rows[i-1].Scenario.Name {
+			groups = append(groups, nil)
+		}
+		groups[len(groups)-1] = append(groups[len(groups)-1], row)
+	}
+	return groups
 }
 
 // WriteCSV writes one line for each row.
@@ -78,12 +196,55 @@ func WriteCSV(w io.Writer, rows []Row) error {
 // number has six significant digits: enough, and the same on every machine.
 func number(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 
-// WriteJSON writes rows, with the whole scenario of each, and totals.
-func WriteJSON(w io.Writer, rows []Row) error {
+// WriteJSON writes the whole report.
+func (r Report) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(struct {
-		Rows   []Row   `json:"rows"`
-		Totals []Total `json:"totals"`
-	}{rows, Totals(rows)})
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
+
+// WriteMarkdown writes the tables of the report.
+func (r Report) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	line := func(cells ...string) {
+		for _, c := range cells {
+			b.WriteString("| " + strings.ReplaceAll(c, "|", `\|`) + " ")
+		}
+		b.WriteString("|\n")
+	}
+	head := func(names ...string) {
+		line(names...)
+		b.WriteString(strings.Repeat("|---", len(names)) + "|\n")
+	}
+	for _, rows := range r.ByScenario() {
+		sc := rows[0].Scenario
+		fmt.Fprintf(&b, "### %s\n\n%s", sc.Name, sc.World())
+		if !sc.Good() {
+			fmt.Fprintf(&b, "; limit %s", count(rows[0].Limit))
+		}
+		b.WriteString("\n\n")
+		head(append([]string{"policy"}, CellNames()...)...)
+		for _, row := range rows {
+			line(append([]string{row.Policy}, row.Cells()...)...)
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("### All together\n\n")
+	head(append([]string{"policy"}, TotalNames()...)...)
+	for _, t := range r.Totals {
+		line(append([]string{t.Policy}, t.Cells()...)...)
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.Signature())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Signature says what it takes to measure the same again.
+func (r Report) Signature() string {
+	text := fmt.Sprintf("suite %s, %d replications, seed %d, result %s", r.Suite, r.Reps, r.Seed, r.Result)
+	if r.Program != "" {
+		text += ", " + r.Program
+	}
+	return text
 }

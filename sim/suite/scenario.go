@@ -44,6 +44,9 @@ type Scenario struct {
 	Drift     float64 `json:"drift,omitempty"`
 	Jitter    int     `json:"jitter,omitempty"`
 	Corrected bool    `json:"corrected,omitempty"`
+	// Trace is recorded traffic that is replayed instead of Rate and Base,
+	// which are its means; nil for none.
+	Trace *Trace `json:"-"`
 }
 
 // An Incident hits both versions alike.
@@ -78,9 +81,15 @@ func (s Scenario) rates(t float64) (canary, stable float64) {
 	if s.Drift > 0 {
 		stable *= 1 + (s.Drift-1)*t/horizon
 	}
+	if s.Trace != nil {
+		stable = s.Trace.at(int(t)).failing
+	}
 	canary = stable
 	if s.Fault > s.Base && t >= s.Onset {
 		canary = s.Fault
+		if s.Trace != nil {
+			canary = stable + s.Fault - s.Base
+		}
 	}
 	add := s.Incident.at(t)
 	return min(1, canary+add), min(1, stable+add)
@@ -198,7 +207,7 @@ func Full() []Scenario {
 		for _, base := range []float64{0, 0.001, 0.01} {
 			for _, fault := range []float64{1, base + 0.5, base + 0.05, base + 0.01, 2 * base} {
 				if fault > base && !(fault == 2*base && base == 0.01) {
-					all = append(all, Scenario{Name: fmt.Sprintf("bad, %g%% to %g%%, %g/s", 100*base, 100*fault, rate), Rate: rate, Base: base, Fault: fault})
+					all = append(all, Scenario{Name: fmt.Sprintf("bad, %.4g%% to %.4g%%, %g/s", 100*base, 100*fault, rate), Rate: rate, Base: base, Fault: fault})
 				}
 			}
 		}
@@ -229,14 +238,19 @@ func Scenarios(suite, pattern string) ([]Scenario, error) {
 	default:
 		return nil, fmt.Errorf("suite %q is none of headline, full, null", suite)
 	}
-	var some []Scenario
-	for _, s := range all {
-		if strings.Contains(s.Name, pattern) {
-			some = append(some, s)
-		}
-	}
+	some := Matching(all, pattern)
 	if len(some) == 0 {
 		return nil, fmt.Errorf("no scenario of the suite %s has %q in its name", suite, pattern)
 	}
 	return some, nil
+}
+
+// Matching are the scenarios with a text in their names, in any case of letters.
+func Matching(all []Scenario, pattern string) (some []Scenario) {
+	for _, s := range all {
+		if strings.Contains(strings.ToLower(s.Name), strings.ToLower(pattern)) {
+			some = append(some, s)
+		}
+	}
+	return some
 }

@@ -15,9 +15,11 @@
 package suite
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A Policy is a way to carry a rollout out, with a name.
@@ -33,7 +35,13 @@ type Options struct {
 	Reps      int    // replications of each pair, above 0
 	Seed      uint64 // of all draws
 	Workers   int    // how many play at the same time; the results are the same
+	// Progress, if not nil, is told after each replication how many are done.
+	// Several workers may call it at the same time.
+	Progress func(done int)
 }
+
+// Rollouts is how many are played.
+func (o Options) Rollouts() int { return len(o.Scenarios) * len(o.Policies) * o.Reps }
 
 // A Row is what became of a policy in a scenario. Shares are in [0, 1], times in
 // seconds.
@@ -64,6 +72,8 @@ type Row struct {
 	Detected float64 `json:"detected"`
 	Top      float64 `json:"top"`
 	Done     float64 `json:"done"`
+	// Harms are the bad requests of each replication, in rising order.
+	Harms []float64 `json:"-"`
 }
 
 // Ratio is the harm as a multiple of the limit. A mean below a tenth of a request
@@ -71,8 +81,9 @@ type Row struct {
 func (r Row) Ratio() float64 { return max(r.Harm, 0.1) / r.Limit }
 
 // Measure plays every policy in every scenario. Rows come by scenario, then by
-// policy, in the order of the options.
-func Measure(o Options) []Row {
+// policy, in the order of the options. The error is that of a context that ended
+// before everything was played.
+func Measure(ctx context.Context, o Options) ([]Row, error) {
 	type cell struct{ scenario, policy, rep int }
 	work := make(chan cell)
 	runs := make([][]Run, len(o.Scenarios)*len(o.Policies))
@@ -80,29 +91,36 @@ func Measure(o Options) []Row {
 		runs[i] = make([]Run, o.Reps)
 	}
 	var players sync.WaitGroup
+	var done atomic.Int64
 	for range max(1, o.Workers) {
 		players.Go(func() {
 			for c := range work {
-				runs[c.scenario*len(o.Policies)+c.policy][c.rep] = play(o.Scenarios[c.scenario], o.Policies[c.policy].New, o.Seed, c.rep)
+				runs[c.scenario*len(o.Policies)+c.policy][c.rep] = play(o.Scenarios[c.scenario], o.Policies[c.policy].New, o.Seed, c.rep, nil)
+				if n := done.Add(1); o.Progress != nil {
+					o.Progress(int(n))
+				}
 			}
 		})
 	}
 	for s := range o.Scenarios {
 		for p := range o.Policies {
-			for rep := range o.Reps {
+			for rep := 0; rep < o.Reps && ctx.Err() == nil; rep++ {
 				work <- cell{s, p, rep}
 			}
 		}
 	}
 	close(work)
 	players.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	rows := make([]Row, 0, len(runs))
 	for s, sc := range o.Scenarios {
 		for p, policy := range o.Policies {
 			rows = append(rows, summarize(sc, policy.Name, runs[s*len(o.Policies)+p]))
 		}
 	}
-	return rows
+	return rows, nil
 }
 
 // summarize turns runs into a row.
@@ -142,6 +160,7 @@ func summarize(sc Scenario, policy string, runs []Run) Row {
 	}
 	row.Harm = sum / n
 	row.Error = math.Sqrt(max(0, squares/n-row.Harm*row.Harm) / n)
+	row.Harms = harms
 	row.Low, row.Median, row.High = quantile(harms, 0.05), quantile(harms, 0.5), quantile(harms, 0.95)
 	row.Detected, row.Top, row.Done = finite(quantile(detected, 0.5)), finite(quantile(top, 0.5)), finite(quantile(done, 0.5))
 	row.Upper = upper(row.RolledBack, n)

@@ -97,11 +97,16 @@ func (v *View) Window(side evidence.Side, from, to, lag int) (sum evidence.Outco
 // does not show it yet, or has no datapoint because there were no requests.
 func (v *View) Minute(side evidence.Side, minute int) (o evidence.Outcomes, ok bool) {
 	from := v.phase + 60*(minute-1)
-	if minute < 0 || minute >= len(v.late[side]) || v.Now < from+60+v.late[side][minute] {
+	if !v.shows(side, minute) {
 		return o, false
 	}
 	o = v.Window(side, from, from+60, 0)
 	return o, o.Requests > 0
+}
+
+// shows tells whether CloudWatch shows an aligned minute by now, if it has data.
+func (v *View) shows(side evidence.Side, minute int) bool {
+	return minute >= 0 && minute < len(v.late[side]) && v.Now >= v.phase+60*minute+v.late[side][minute]
 }
 
 // LastMinute is the number of the newest minute that has ended.
@@ -120,8 +125,9 @@ const (
 	historyParts   = 720
 )
 
-// play lets a policy carry out a rollout in a scenario.
-func play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int) Run {
+// play lets a policy carry out a rollout in a scenario. watch, if not nil, is told
+// for each second the share of the traffic and the harm until then.
+func play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int, watch func(second int, share, harm float64)) Run {
 	base := mix(seed) ^ hash(sc.Name) ^ mix(uint64(rep)+0x51ed)
 	arrivals, outcomes, delays := newStream(base), newStream(base+1), newStream(base+2)
 	traffic := newTraffic(sc, arrivals)
@@ -134,7 +140,7 @@ func play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int) Run {
 		}
 	}
 	for range historyParts {
-		n := arrivals.poisson(sc.Rate * historySeconds / historyParts)
+		n := arrivals.poisson(sc.Rate * historySeconds / historyParts) // of a trace its mean
 		failed := failures(outcomes, n, sc.Base, sc.Cluster)
 		v.History.Requests += n
 		v.History.Failed += failed
@@ -151,7 +157,10 @@ func play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int) Run {
 		if run.End == RolledBack && share == 0 {
 			return run
 		}
-		run.Harm += w.tick(t, share, arrivals.poisson(traffic.rate(t)))
+		run.Harm += w.tick(t, share, traffic.requests(t, arrivals))
+		if watch != nil {
+			watch(t, share, run.Harm)
+		}
 		if run.End != Running {
 			if run.End == Finished && share == 1 {
 				if !sc.Good() {
@@ -286,12 +295,13 @@ func failures(r *stream, n int, p float64, cluster int) int {
 // traffic is the course of the rate of requests.
 type traffic struct {
 	mean   float64
+	trace  *Trace
 	bursts []bool // by second, nil for steady traffic
 	scale  float64
 }
 
 func newTraffic(sc Scenario, r *stream) traffic {
-	t := traffic{mean: sc.Rate, scale: 1}
+	t := traffic{mean: sc.Rate, scale: 1, trace: sc.Trace}
 	if !sc.Bursty {
 		return t
 	}
@@ -304,6 +314,14 @@ func newTraffic(sc Scenario, r *stream) traffic {
 	// On average 10 of 70 seconds have five times the traffic.
 	t.scale = 70.0 / (60 + 5*10)
 	return t
+}
+
+// requests is how many come in a second: as recorded, or drawn.
+func (t traffic) requests(second int, r *stream) int {
+	if t.trace != nil {
+		return t.trace.at(second).requests
+	}
+	return r.poisson(t.rate(second))
 }
 
 func (t traffic) rate(second int) float64 {

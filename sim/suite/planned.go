@@ -1,0 +1,188 @@
+package suite
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/analysis/evidence"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// How says what a plan leaves to the account that it runs in.
+type How struct {
+	// Minutes is true for counts of whole minutes, up to two minutes late, as
+	// CloudWatch has them; otherwise counts come within seconds.
+	Minutes bool
+	// Alarm is what every alarm of the plan is taken to be.
+	Alarm Alarm
+}
+
+// DefaultHow is how plans for an alias of a kind are carried out: the executions of
+// a state machine are counted within seconds, invocations of a function by CloudWatch.
+// Alarms are the one of the SAM documentation: any error in two minutes in a row.
+func DefaultHow(p plan.Plan) How {
+	return How{
+		Minutes: !slices.ContainsFunc(p.Targets, func(t plan.Target) bool { return t.Kind == plan.StateMachine }),
+		Alarm:   Alarm{Metric: "errors", Breaching: 2, Periods: 2, Every: 60},
+	}
+}
+
+// Planned returns a plan as a policy, carried out by the decider that carries out
+// rollouts. unseen names the checks that the world has nothing for; they are left
+// away.
+func Planned(name string, p plan.Plan, how How) (policy Policy, unseen []string) {
+	known := p
+	known.Checks = nil
+	for _, c := range p.Checks {
+		if c.Metric != nil || c.HTTP != nil {
+			unseen = append(unseen, c.Name)
+			continue
+		}
+		known.Checks = append(known.Checks, c)
+	}
+	return Policy{Name: name, New: func(*View) Player { return newPlanned(known, how) }}, unseen
+}
+
+// planned plays a plan.
+type planned struct {
+	plan    plan.Plan
+	how     How
+	status  rollout.Status
+	routing []rollout.Routing
+	next    int // the second of the next look
+	share   float64
+	counted [2]counted // by side
+	alarm   analysis.AlarmState
+}
+
+// counted is what one side did until a second.
+type counted struct {
+	until int
+	sum   evidence.Outcomes
+}
+
+// The versions of every world, and when it begins.
+const (
+	oldVersion = "1"
+	newVersion = "2"
+)
+
+var epoch = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+
+func at(second int) time.Time { return epoch.Add(time.Duration(second) * time.Second) }
+
+func newPlanned(p plan.Plan, how How) *planned {
+	a := &planned{plan: p, how: how, alarm: analysis.AlarmState{State: "OK", Since: epoch}}
+	targets := make([]rollout.TargetStatus, len(p.Targets))
+	for i, t := range p.Targets {
+		targets[i] = rollout.TargetStatus{Alias: t.String(), Canary: newVersion}
+		a.routing = append(a.routing, rollout.Routing{Stable: oldVersion})
+	}
+	a.status = rollout.Begin(p, targets, epoch)
+	return a
+}
+
+// Step implements [Player].
+func (a *planned) Step(v *View) Move {
+	if v.Now%60 == v.evaluated {
+		a.evaluate(v)
+	}
+	if v.Now < a.next {
+		return Move{Share: a.share}
+	}
+	d := rollout.Decide(a.plan, a.status, a.world(v), at(v.Now))
+	a.status = d.Status
+	for _, action := range d.Actions {
+		switch action := action.(type) {
+		case rollout.Shift:
+			a.routing[action.Target] = action.To
+		case rollout.Prune:
+		default:
+			panic(fmt.Sprintf("suite: action %T", action))
+		}
+	}
+	a.share = 0
+	for _, r := range a.routing {
+		a.share = max(a.share, shareOf(r))
+	}
+	if !d.Look.IsZero() {
+		a.next = v.Now + max(1, int(d.Look.Sub(at(v.Now))/time.Second))
+	}
+	switch {
+	case a.status.Back != "" && a.share == 0:
+		return Move{End: RolledBack}
+	case a.status.Phase == rollout.Succeeded:
+		return Move{Share: 1, End: Finished}
+	case a.status.Phase.Ended():
+		a.next = horizon + 1
+	}
+	return Move{Share: a.share}
+}
+
+// shareOf is the new version's part of the traffic.
+func shareOf(r rollout.Routing) float64 {
+	switch {
+	case r.Stable == newVersion:
+		return 1
+	case r.Canary == newVersion:
+		return float64(r.Weight) / float64(plan.Full)
+	default:
+		return 0
+	}
+}
+
+// world is what a look brings.
+func (a *planned) world(v *View) rollout.World {
+	w := rollout.World{Alarms: map[string]analysis.AlarmState{}}
+	for _, c := range a.plan.Checks {
+		if c.Alarm != "" {
+			w.Alarms[c.Alarm] = a.alarm
+		}
+	}
+	canary, stable := a.counts(v, evidence.Canary), a.counts(v, evidence.Stable)
+	for i := range a.plan.Targets {
+		w.Targets = append(w.Targets, rollout.SeenTarget{Routing: a.routing[i], Canary: &canary, Stable: &stable})
+	}
+	return w
+}
+
+// counts are those that are visible of one side.
+func (a *planned) counts(v *View, side evidence.Side) analysis.Counts {
+	c := &a.counted[side]
+	if a.how.Minutes {
+		c.sum, c.until = evidence.Outcomes{}, 0
+		for m := 0; m <= v.LastMinute(); m++ {
+			if !v.shows(side, m) {
+				break
+			}
+			o, _ := v.Minute(side, m)
+			c.sum.Requests += o.Requests
+			c.sum.Failed += o.Failed
+			c.until = v.phase + 60*m
+		}
+	} else {
+		for ; c.until < v.Now-sourceDelay; c.until++ {
+			s := &v.seconds[side][c.until]
+			c.sum.Requests += s.n
+			c.sum.Failed += s.failed
+		}
+	}
+	version := newVersion
+	if side == evidence.Stable {
+		version = oldVersion
+	}
+	return analysis.Counts{
+		Version: version, Started: c.sum.Requests, Succeeded: c.sum.Requests - c.sum.Failed, Failed: c.sum.Failed,
+		From: epoch, AsOf: at(c.until),
+	}
+}
+
+// evaluate brings the alarm's state up to date, as CloudWatch does once a minute.
+func (a *planned) evaluate(v *View) {
+	if state := a.how.Alarm.state(v); state != a.alarm.State {
+		a.alarm.State, a.alarm.Since = state, at(v.Now)
+	}
+}

@@ -1,0 +1,162 @@
+package suite
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/crossfade-dev/crossfade/plan"
+)
+
+func parsed(t *testing.T, strategy, checks string) plan.Plan {
+	t.Helper()
+	p, err := plan.Parse("p.yaml", []byte("version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod}\nstrategy: "+strategy+"\n"+checks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestAPlanIsPlayedByTheDeciderOfRollouts(t *testing.T) {
+	p := parsed(t, "{canary: {weight: 10%, for: 5m}, soak: 5m}", "")
+	policy, unseen := Planned("plan", p, DefaultHow(p))
+	if len(unseen) > 0 {
+		t.Errorf("left away: %v, want nothing", unseen)
+	}
+	rows := measure(t, Options{Scenarios: pick(t, "H1", "H7 good, 0.1%", "no traffic"), Policies: []Policy{policy}, Reps: 20, Seed: 1, Workers: 2})
+	for _, r := range rows {
+		switch {
+		case r.Scenario.Fault == 1 && (r.RolledBack != 1 || r.Harm < 50 || r.Harm > 200):
+			t.Errorf("%s: %.2f taken back, %.1f bad requests; want all, and what some seconds at a tenth are: about a hundred", r.Scenario.Name, r.RolledBack, r.Harm)
+		case r.Scenario.Rate > 0 && r.Scenario.Good() && (r.Finished != 1 || r.Done != 603):
+			t.Errorf("%s: %.2f finished after %v s, want all after ten minutes", r.Scenario.Name, r.Finished, r.Done)
+		case r.Scenario.Rate == 0 && r.Held != 1:
+			t.Errorf("%s: %.2f held, want all", r.Scenario.Name, r.Held)
+		}
+	}
+}
+
+func TestCountsByTheMinuteCostAPlanDearly(t *testing.T) {
+	p := parsed(t, "{canary: {weight: 10%, for: 5m}}", "")
+	fresh, minutes := DefaultHow(p), DefaultHow(p)
+	minutes.Minutes = true
+	a, _ := Planned("fresh", p, fresh)
+	b, _ := Planned("minutes", p, minutes)
+	rows := measure(t, Options{Scenarios: pick(t, "H1"), Policies: []Policy{a, b}, Reps: 20, Seed: 1, Workers: 2})
+	if rows[1].Harm < 3*rows[0].Harm {
+		t.Errorf("%.0f bad requests with fresh counts, %.0f by the minute; want three times as many at least", rows[0].Harm, rows[1].Harm)
+	}
+}
+
+func TestAnAlarmWithoutDataHoldsAPlan(t *testing.T) {
+	p := parsed(t, "{canary: {weight: 10%, for: 5m}}", "checks:\n  - alarms: [failed]\n")
+	policy, _ := Planned("plan", p, DefaultHow(p))
+	rows := measure(t, Options{Scenarios: pick(t, "no traffic", "H1"), Policies: []Policy{policy}, Reps: 5, Seed: 1, Workers: 2})
+	if rows[0].Finished != 0 || rows[1].RolledBack != 1 {
+		t.Errorf("without traffic %.2f finished, and %.2f of the total failures were taken back; want none and all", rows[0].Finished, rows[1].RolledBack)
+	}
+}
+
+func TestWhatTheWorldHasNothingForIsSaid(t *testing.T) {
+	p := parsed(t, "{canary: {weight: 10%, for: 5m}}", "checks:\n  - http: {url: \"https://example.com\", expect: 200}\n")
+	if _, unseen := Planned("plan", p, DefaultHow(p)); len(unseen) != 1 {
+		t.Errorf("left away: %v, want the address", unseen)
+	}
+}
+
+func TestAlarmsAreReadAsTyped(t *testing.T) {
+	for text, want := range map[string]Alarm{
+		"errors>0 2/2": {Metric: "errors", Breaching: 2, Periods: 2, Every: 60},
+		"rate>5% 1/3":  {Metric: "rate", Above: 0.05, Breaching: 1, Periods: 3, Every: 60},
+	} {
+		if got, err := ParseAlarm(text); err != nil || got != want {
+			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "errors>0", "errors>5% 1/1", "mood>1 1/1", "errors>0 3/2", "rate>x 1/1"} {
+		if _, err := ParseAlarm(text); err == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+}
+
+func TestATraceIsReplayedSecondBySecond(t *testing.T) {
+	trace, err := ReadTrace("t.csv", strings.NewReader("time,requests,failed\n0,120,12\n60,60,0\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trace.Rate != 1.5 || math.Abs(trace.Base-12.0/180) > 1e-12 {
+		t.Errorf("rate %v, base %v; want 1.5 and 1/15", trace.Rate, trace.Base)
+	}
+	for second, want := range map[int]traced{0: {2, 0.1}, 59: {2, 0.1}, 60: {1, 0}, 119: {1, 0}, 120: {2, 0.1}} {
+		if got := trace.at(second); got != want {
+			t.Errorf("second %d: %+v, want %+v", second, got, want)
+		}
+	}
+	some := Replay(trace)
+	seen := 0
+	play(some[0], Crossfade()[0].New, 1, 0, func(second int, _, _ float64) { seen = second })
+	if seen == 0 || !some[0].Good() {
+		t.Errorf("%+v was played for %d seconds; want a good release, for some", some[0], seen)
+	}
+}
+
+func TestAPageNeedsNothingButItself(t *testing.T) {
+	policies := append(Crossfade(), Anchors()[:2]...)
+	o := Options{Scenarios: pick(t, "H2", "H7 good, 1%"), Policies: policies, Reps: 5, Seed: 1, Workers: 2}
+	r := NewReport("headline", "", o, measure(t, o))
+	var page strings.Builder
+	if err := r.WritePage(&page, policies); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"default-src 'none'", "<polyline", "<circle", "H7 good, 1%", "sfn-canary-script, any error", r.Result} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("there is no %q in the page", want)
+		}
+	}
+	for _, bad := range []string{"http", "<script", "NaN", "ZgotmplZ", "%!"} {
+		if bad == "http" && strings.Count(page.String(), "http") == strings.Count(page.String(), "http-equiv") {
+			continue
+		}
+		if strings.Contains(page.String(), bad) {
+			t.Errorf("there is %q in the page", bad)
+		}
+	}
+}
+
+func TestReportsSayHowToMeasureAgain(t *testing.T) {
+	o := Options{Scenarios: pick(t, "H4", "no traffic"), Policies: Crossfade(), Reps: 3, Seed: 7, Workers: 1}
+	r := NewReport("headline", "this program", o, measure(t, o))
+	var csv, json, markdown strings.Builder
+	if err := WriteCSV(&csv, r.Rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WriteJSON(&json); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WriteMarkdown(&markdown); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(csv.String(), "\n"); n != 5 {
+		t.Errorf("%d lines of CSV, want 5", n)
+	}
+	for _, text := range []string{json.String(), markdown.String()} {
+		for _, want := range []string{"H4 +50%", "Crossfade, 0.1% steps", r.Result, "this program"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing in\n%s", want, text)
+			}
+		}
+	}
+	if again := NewReport("headline", "", o, measure(t, o)); again.Result != r.Result {
+		t.Errorf("result %s, then %s; want the same", r.Result, again.Result)
+	}
+}
+
+func TestAMeasurementCanBeInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	o := Options{Scenarios: Headline(), Policies: Crossfade(), Reps: 1000, Seed: 1, Workers: 2, Progress: func(int) { cancel() }}
+	if rows, err := Measure(ctx, o); err == nil || rows != nil {
+		t.Errorf("got %d rows and %v, want an error", len(rows), err)
+	}
+}
