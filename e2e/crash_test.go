@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -144,9 +145,14 @@ func (w *crashWorld) start(ctx context.Context, n int) {
 			StateMachineArn: &w.machine, Name: aws.String(crashName(n)),
 			Input: aws.String(fmt.Sprintf(`{"name": %q, "n": %d, "items": [%[2]d, 1, 2]}`, crashName(n), n)),
 		})
-		if err == nil {
+		var there *sfntypes.ExecutionAlreadyExists // it has ended before its start was heard of
+		if err == nil || errors.As(err, &there) {
+			arn := strings.Replace(w.machine, ":stateMachine:", ":execution:", 1) + ":" + crashName(n)
+			if out != nil && aws.ToString(out.ExecutionArn) != arn {
+				w.t.Errorf("%s was started as %s", arn, aws.ToString(out.ExecutionArn))
+			}
 			w.mu.Lock()
-			w.started[aws.ToString(out.ExecutionArn)] = n
+			w.started[arn] = n
 			w.mu.Unlock()
 			return
 		}

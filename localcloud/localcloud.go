@@ -37,8 +37,10 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
 	"github.com/crossfade-dev/crossfade/localcloud/sts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
+	"github.com/crossfade-dev/crossfade/localcloud/wire/eventsapi"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/s3api"
+	"github.com/crossfade-dev/crossfade/localcloud/wire/snsapi"
 )
 
 // Config says what a Cloud is made of. The zero value is a cloud in memory.
@@ -160,7 +162,7 @@ func (c *Cloud) join(config Config) error {
 	states, err := sfn.New(sfn.Config{
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 1), Journal: executions,
 		Metrics: stateMetrics{monitoring}, Logs: stateLogs{lines}, Integrations: operations, Functions: operations, Objects: stateObjects{buckets},
-		Models: []*wire.Service{&lambdaapi.Service, &s3api.Service},
+		Models: []*wire.Service{&lambdaapi.Service, &s3api.Service, &eventsapi.Service, &snsapi.Service},
 	})
 	if err != nil {
 		return err

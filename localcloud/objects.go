@@ -42,14 +42,29 @@ func (o functionObjects) Get(ctx context.Context, bucket, key, version string) (
 }
 
 // asSent returns the parameters of a task as the SDK under Step Functions sends
-// them: an object is JSON text, also when it is a string, and comes with that type
-// and with a checksum of another algorithm than S3's own.
+// them: where a service wants JSON as text, a value becomes its text.
 //
 // Source: recorded.
 func asSent(service, action string, params jsonvalue.Value) jsonvalue.Value {
-	if service != "s3" || action != "putObject" || params.Kind() != jsonvalue.KindObject {
+	switch {
+	case params.Kind() != jsonvalue.KindObject:
 		return params
+	case service == "s3" && action == "putObject":
+		return objectAsSent(params)
+	case service == "sfn":
+		for _, member := range []string{"Input", "Output"} {
+			if v, given := params.Get(member); given && v.Kind() != jsonvalue.KindString {
+				params = params.With(member, jsonvalue.String(v.String()))
+			}
+		}
 	}
+	return params
+}
+
+// objectAsSent is asSent for an object of a bucket: it is JSON text also when it is
+// a string, and comes with a type and with a checksum of another algorithm than
+// S3's own.
+func objectAsSent(params jsonvalue.Value) jsonvalue.Value {
 	if body, _ := params.Get("Body"); body.Kind() == jsonvalue.KindString {
 		params = params.With("Body", jsonvalue.String(body.String()))
 	}

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/crossfade-dev/crossfade/asl"
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
@@ -85,8 +86,7 @@ func (r *run) items(f *frame, s *state, def *asl.Map, input jsonvalue.Value) (js
 		items = v
 	}
 	if r.inspect != nil && !s.jsonata && def.ItemsPath != nil {
-		selected := documentOf(items)
-		r.inspect.AfterItemsPath = selected.json()
+		r.inspect.AfterItemsPath = listed(items)
 	}
 	if items.Kind() != jsonvalue.KindArray {
 		path := "$"
@@ -96,6 +96,21 @@ func (r *run) items(f *frame, s *state, def *asl.Map, input jsonvalue.Value) (js
 		return items, r.runtimeFailure(f, "Reference path \"%s\" must point to array.", path)
 	}
 	return items, nil
+}
+
+// listed is the text of items as TestState shows them: an array with a blank after
+// each comma between its elements.
+//
+// Source: recorded.
+func listed(items jsonvalue.Value) string {
+	if items.Kind() != jsonvalue.KindArray {
+		return items.String()
+	}
+	var texts []string
+	for e := range items.Elements() {
+		texts = append(texts, e.String())
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
 }
 
 // concurrency returns how many iterations may run at once, at most as many as given.

@@ -307,13 +307,13 @@ func (k *tokens) find(token string) (*task, error) {
 var errTaskOver = sfnapi.NewTaskTimedOut("Task Timed Out: 'Provided task does not exist anymore'")
 
 func (s *Service) sendTaskSuccess(_ context.Context, in *sfnapi.SendTaskSuccessInput) (*sfnapi.SendTaskSuccessOutput, error) {
-	output, err := jsonvalue.Parse(in.Output)
-	if err != nil {
-		return nil, sfnapi.NewInvalidOutput("Invalid Output: '" + err.Error() + "'")
-	}
 	t, err := s.tokens.find(in.TaskToken)
 	if err != nil {
 		return nil, err
+	}
+	output, err := jsonvalue.Parse(in.Output)
+	if err != nil {
+		return nil, sfnapi.NewInvalidOutput("Invalid Output: '" + err.Error() + "'")
 	}
 	return nil, s.apply(t.x, machine.TaskSucceeded{Task: t.id, Output: output, OutputText: in.Output})
 }

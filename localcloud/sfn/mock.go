@@ -24,7 +24,7 @@ func (s *Service) checkMock(r asl.Resource, result jsonvalue.Value, mode *string
 		service = sfnapi.Service.Name
 	}
 	for _, model := range s.models {
-		if model.Name != service {
+		if model.Name != service && model.SigningName != service {
 			continue
 		}
 		for i := range model.Operations {

@@ -168,8 +168,11 @@ func TestAnActivityIsFetchedAndEndedByItsWorker(t *testing.T) {
 	refused(t, success(), "TaskTimedOut", "")
 	_, err := c.sendTaskHeartbeat(c.ctx, &sfnapi.SendTaskHeartbeatInput{TaskToken: "made-up"})
 	refused(t, err, "InvalidToken", "Invalid Token: 'Invalid token'")
-	_, err = c.sendTaskSuccess(c.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: *task.TaskToken, Output: "{"})
+	c.begin(arn)
+	_, err = c.sendTaskSuccess(c.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: *fetch().TaskToken, Output: "{"})
 	refused(t, err, "InvalidOutput", "")
+	_, err = c.sendTaskSuccess(c.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: "made-up", Output: "{"})
+	refused(t, err, "InvalidToken", "") // the token comes first
 }
 
 func TestActivitiesComeAndGo(t *testing.T) {

@@ -1528,7 +1528,7 @@ var shapes = [...]wire.Shape{
 	361: {Name: "MaximumRecordAgeInSeconds", Kind: wire.Integer, Range: &wire.Range{Min: -1, HasMin: true, Max: 604800, HasMax: true}},
 	362: {Name: "MaximumRetryAttempts", Kind: wire.Integer, Range: &wire.Range{Min: 0, HasMin: true, Max: 2, HasMax: true}},
 	363: {Name: "MaximumRetryAttemptsEventSourceMapping", Kind: wire.Integer, Range: &wire.Range{Min: -1, HasMin: true, Max: 10000, HasMax: true}},
-	364: {Name: "MemorySize", Kind: wire.Integer, Range: &wire.Range{Min: 128, HasMin: true, Max: 32768, HasMax: true}},
+	364: {Name: "MemorySize", Kind: wire.Integer, Range: &wire.Range{Min: 128, HasMin: true, Max: 10240, HasMax: true}},
 	365: {Name: "Method", Kind: wire.String, Range: &wire.Range{Min: 0, HasMin: true, Max: 6, HasMax: true}, Pattern: `.*`},
 	366: {Name: "MetricTargetValue", Kind: wire.Double, Range: &wire.Range{Min: 0.0, HasMin: true, Max: 100.0, HasMax: true}},
 	367: {Name: "MinimumNumberOfPollers", Kind: wire.Integer, Range: &wire.Range{Min: 1, HasMin: true, Max: 200, HasMax: true}},

@@ -354,7 +354,7 @@ type CreateFunctionRequest struct {
 	Code                   *FunctionCode // required
 	Description            *string       // 0..256 characters
 	Timeout                *int32        // 1..
-	MemorySize             *int32        // 128..32768
+	MemorySize             *int32        // 128..10240
 	Publish                *bool
 	VpcConfig              *VpcConfig
 	PackageType            *string // one of the PackageType constants
@@ -717,7 +717,7 @@ type FunctionConfiguration struct {
 	CodeSize                   *int64
 	Description                *string // 0..256 characters
 	Timeout                    *int32  // 1..
-	MemorySize                 *int32  // 128..32768
+	MemorySize                 *int32  // 128..10240
 	LastModified               *string
 	CodeSha256                 *string
 	Version                    *string // 1..1024 characters
@@ -1863,7 +1863,7 @@ type UpdateFunctionConfigurationRequest struct {
 	Handler                *string // 0..128 characters
 	Description            *string // 0..256 characters
 	Timeout                *int32  // 1..
-	MemorySize             *int32  // 128..32768
+	MemorySize             *int32  // 128..10240
 	VpcConfig              *VpcConfig
 	Environment            *Environment
 	Runtime                *string
