@@ -55,6 +55,14 @@ type (
 	// Stop aborts the execution.
 	Stop struct{ Error, Cause *string }
 
+	// UpdateMapRun changes the limits of a distributed Map's run that is under way; what is
+	// nil stays. A MaxConcurrency of 0 is the highest there is.
+	UpdateMapRun struct {
+		MapRunARN                             string
+		MaxConcurrency, ToleratedFailureCount *int64
+		ToleratedFailurePercentage            *float64
+	}
+
 	// Redrive takes an execution that failed, timed out or was aborted up again at the states
 	// that did not succeed.
 	Redrive struct{}
@@ -68,6 +76,7 @@ func (TaskSucceeded) event() {}
 func (TaskFailed) event()    {}
 func (TaskHeartbeat) event() {}
 func (Stop) event()          {}
+func (UpdateMapRun) event()  {}
 func (Redrive) event()       {}
 
 // A Stage says how far a task had come when it failed.

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,15 +31,88 @@ type MapRun struct {
 	Status                     Status    `json:"status"`
 	StartedAt                  time.Time `json:"startedAt"`
 	StoppedAt                  time.Time `json:"stoppedAt,omitzero"` // zero while it runs
+	// Started are the children that have started, by their place among all.
+	Started []ChildRun `json:"started,omitempty"`
 }
 
-// MapRuns returns the distributed Map runs of the execution, oldest first.
+// A ChildRun is the execution of one child of a map run.
+type ChildRun struct {
+	Name      string    `json:"name"`
+	Status    Status    `json:"status"`
+	StartedAt time.Time `json:"startedAt"`
+	StoppedAt time.Time `json:"stoppedAt,omitzero"` // zero while it runs
+	Items     int       `json:"items"`              // how many items it works on
+}
+
+// MapRuns returns the distributed Map runs of the execution, oldest first, without their
+// children.
 func (x *Execution) MapRuns() []MapRun {
 	list := make([]MapRun, len(x.mapRuns))
 	for i, m := range x.mapRuns {
 		list[i] = *m
+		list[i].Started = nil
 	}
 	return list
+}
+
+// ChildRuns returns the children of a map run that have started, oldest first.
+func (x *Execution) ChildRuns(mapRunARN string) []ChildRun {
+	for _, m := range x.mapRuns {
+		if m.ARN == mapRunARN {
+			return slices.Clone(m.Started)
+		}
+	}
+	return nil
+}
+
+// ended notes how a child ended.
+func (m *MapRun) ended(c *frame, status Status, now time.Time) {
+	if i := int(c.Index); i < len(m.Started) { // a run of an older release has none
+		m.Started[i].Status, m.Started[i].StoppedAt = status, now
+	}
+}
+
+// updateMapRun changes the limits of a run that is under way. Children that may run now are
+// started; none is stopped.
+func (r *run) updateMapRun(ev UpdateMapRun) {
+	for number, m := range r.x.mapRuns {
+		if m.ARN != ev.MapRunARN || m.Status != StatusRunning {
+			continue
+		}
+		if ev.MaxConcurrency != nil {
+			if m.MaxConcurrency = *ev.MaxConcurrency; m.MaxConcurrency == 0 {
+				m.MaxConcurrency = maxChildren
+			}
+		}
+		if ev.ToleratedFailureCount != nil {
+			m.ToleratedFailureCount = *ev.ToleratedFailureCount
+		}
+		if ev.ToleratedFailurePercentage != nil {
+			m.ToleratedFailurePercentage = *ev.ToleratedFailurePercentage
+		}
+		if f := r.x.root.runs(number + 1); f != nil {
+			f.Group.Limit = int(m.MaxConcurrency)
+			for f.Phase == joining && len(f.Group.Frames) < f.Group.Limit && f.Group.Next < f.Group.Items.Len() {
+				r.startChild(f, r.state(f))
+			}
+		}
+	}
+}
+
+// runs returns the frame of the Map state that a run of that number belongs to, or nil.
+func (f *frame) runs(number int) *frame {
+	if f == nil || f.Group == nil {
+		return nil
+	}
+	if f.Group.Run == number {
+		return f
+	}
+	for _, inner := range f.Group.Frames {
+		if found := inner.runs(number); found != nil {
+			return found
+		}
+	}
+	return nil
 }
 
 // A child makes a frame an execution of its own.
@@ -284,6 +358,14 @@ func (r *run) startChild(f *frame, s *state) {
 	c.Child = &child{Events: 1, Name: r.world.UUID(), Label: g.Label, StartedAt: r.now}
 	c.Last = 0
 	g.Frames = append(g.Frames, c)
+	items := 1
+	if s.def.(*asl.Map).ItemBatcher != nil {
+		if batch, ok := value.Get("Items"); ok {
+			items = batch.Len()
+		}
+	}
+	m := r.mapRun(g)
+	m.Started = append(m.Started, ChildRun{Name: c.Child.Name, Status: StatusRunning, StartedAt: r.now, Items: items})
 }
 
 // childDone takes the output of a child that ended well.
@@ -291,7 +373,9 @@ func (r *run) childDone(c *frame, output document) {
 	f := c.parent
 	f.Group.Results[c.Index] = output
 	r.keep(c, StatusSucceeded, output, nil)
-	r.mapRun(f.Group).Succeeded++
+	m := r.mapRun(f.Group)
+	m.Succeeded++
+	m.ended(c, StatusSucceeded, r.now)
 	r.nextChild(c)
 }
 
@@ -303,6 +387,7 @@ func (r *run) childFailed(c *frame, why *failure) {
 	g := f.Group
 	m := r.mapRun(g)
 	m.Failed++
+	m.ended(c, StatusFailed, r.now)
 	failures := int64(m.Failed)
 	counted := m.ToleratedFailureCount > 0 && failures <= m.ToleratedFailureCount
 	share := 100 * float64(failures) / float64(m.Children)
@@ -322,7 +407,9 @@ func (r *run) nextChild(c *frame) {
 	g.Done++
 	g.remove(c)
 	if g.Next < g.Items.Len() {
-		r.startChild(f, s)
+		if len(g.Frames) < g.Limit { // it may have been lowered meanwhile
+			r.startChild(f, s)
+		}
 		return
 	}
 	if g.Done < len(g.Results) {
@@ -384,6 +471,7 @@ func (r *run) disbandRun(f *frame) {
 		if c.Phase != stopped && c.Phase != held {
 			r.stop(c)
 			m.Aborted++
+			m.ended(c, StatusAborted, r.now)
 		}
 	}
 }

@@ -75,6 +75,10 @@ func Step(p *Program, x *Execution, ev Event, now time.Time) Result {
 		if f := r.open(ev.Task); f != nil && f.Task.Transfer == nil {
 			r.taskHeartbeat(f)
 		}
+	case UpdateMapRun:
+		if r.running() {
+			r.updateMapRun(ev)
+		}
 	default:
 		panic(fmt.Sprintf("machine: event of type %T", ev))
 	}

@@ -2,6 +2,7 @@ package sfn
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,9 @@ func (s *Service) execution(sp *space, text string) (*execution, error) {
 	}
 	if r.place != sp.place {
 		return nil, executionGone(text)
+	}
+	if name, _, child := strings.Cut(r.name, "/"); child && sp.machine(name) != nil {
+		return nil, notHere("show a child execution of a map run alone; ListExecutions by the map run's ARN lists it")
 	}
 	m := sp.machine(r.name)
 	if m == nil || m.kind != asl.Standard {

@@ -349,3 +349,61 @@ func TestADistributedMapShowsItsRun(t *testing.T) {
 		}
 	}
 }
+
+func TestAMapRunListsItsChildrenAndTakesNewLimits(t *testing.T) {
+	j := &fakeJournal{}
+	c := over(t, j, 0)
+	arn := c.create("mapped", oneState(`{"Type":"Map","MaxConcurrency":2,"Label":"each","ToleratedFailureCount":1,
+		"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
+		"StartAt":"Item","States":{"Item":{"Type":"Wait","SecondsPath":"$","Next":"Odd"},
+			"Odd":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":11,"Next":"Bad"}],"Default":"Good"},"Bad":{"Type":"Fail"},"Good":{"Type":"Succeed"}}},"End":true}`))
+	execution := c.begin(arn, `[10,11,12,13,14,15]`)
+	run := must[*sfnapi.ListMapRunsOutput](t)(c.listMapRuns(c.ctx, &sfnapi.ListMapRunsInput{ExecutionArn: execution})).MapRuns[0].MapRunArn
+	children := func(c *cloud, status *string) (states string) {
+		in := &sfnapi.ListExecutionsInput{MapRunArn: &run, StatusFilter: status, MaxResults: ptr(int32(2))}
+		for {
+			out := must[*sfnapi.ListExecutionsOutput](t)(c.listExecutions(c.ctx, in))
+			for _, x := range out.Executions {
+				states += x.Status[:1]
+				if x.StateMachineArn != arn+"/each" || *x.MapRunArn != run || *x.ItemCount != 1 || (x.Status == "RUNNING") != (x.StopDate == nil) {
+					t.Errorf("a child is shown as %+v", x)
+				}
+				if _, err := c.describeExecution(c.ctx, &sfnapi.DescribeExecutionInput{ExecutionArn: x.ExecutionArn}); !wire.IsCode(err, "NotImplementedException") {
+					t.Errorf("a child alone: %v", err)
+				}
+			}
+			if in.NextToken = out.NextToken; in.NextToken == nil {
+				return states
+			}
+		}
+	}
+	if got, want := children(c, nil), "RR"; got != want {
+		t.Errorf("at first the children are %s, want %s", got, want)
+	}
+	must[*sfnapi.UpdateMapRunOutput](t)(c.updateMapRun(c.ctx, &sfnapi.UpdateMapRunInput{MapRunArn: run, MaxConcurrency: ptr(int32(5)), ToleratedFailureCount: ptr(int64(3))}))
+	if got, want := children(c, nil), "RRRRR"; got != want {
+		t.Errorf("with more room the children are %s, want %s", got, want)
+	}
+	must[*sfnapi.UpdateMapRunOutput](t)(c.updateMapRun(c.ctx, &sfnapi.UpdateMapRunInput{MapRunArn: run, MaxConcurrency: ptr(int32(1))}))
+	c.Close()
+
+	c = over(t, j, 12*time.Second)
+	c.pass(0) // 10, 11 and 12 are over
+	if got, want := children(c, nil), "RRSFS"; got != want {
+		t.Errorf("with less room the children are %s, want %s", got, want)
+	}
+	if got, want := children(c, ptr("SUCCEEDED")), "SS"; got != want {
+		t.Errorf("those that succeeded are %s, want %s", got, want)
+	}
+	described := must[*sfnapi.DescribeMapRunOutput](t)(c.describeMapRun(c.ctx, &sfnapi.DescribeMapRunInput{MapRunArn: run}))
+	if described.MaxConcurrency != 1 || described.ToleratedFailureCount != 3 {
+		t.Errorf("the limits are %d at once and %d failures, want 1 and 3", described.MaxConcurrency, described.ToleratedFailureCount)
+	}
+	c.pass(time.Minute)
+	if got, want := children(c, nil), "SSSSFS"; got != want {
+		t.Errorf("in the end the children are %s, want %s", got, want)
+	}
+	if got := c.look(execution); got.Status != "SUCCEEDED" {
+		t.Errorf("the execution is %s: %s", got.Status, shown(got.Cause))
+	}
+}

@@ -14,10 +14,7 @@ import (
 func (s *Service) listExecutions(ctx context.Context, in *sfnapi.ListExecutionsInput) (*sfnapi.ListExecutionsOutput, error) {
 	switch {
 	case in.MapRunArn != nil && in.StateMachineArn == nil:
-		if _, _, err := s.mapRunAt(ctx, *in.MapRunArn); err != nil {
-			return nil, err
-		}
-		return nil, notHere("list the child executions of a map run")
+		return s.listChildren(ctx, in)
 	case in.StateMachineArn == nil || in.MapRunArn != nil:
 		return nil, sfnapi.NewValidationException("Exactly one of stateMachineArn and mapRunArn must be specified")
 	case isStatus(in.StatusFilter, sfnapi.ExecutionStatusPendingRedrive):

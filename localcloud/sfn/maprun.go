@@ -2,6 +2,7 @@ package sfn
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/crossfade-dev/crossfade/asl/machine"
@@ -136,16 +137,81 @@ func mapCounts(run machine.MapRun, total int) sfnapi.MapRunExecutionCounts {
 }
 
 func (s *Service) updateMapRun(ctx context.Context, in *sfnapi.UpdateMapRunInput) (*sfnapi.UpdateMapRunOutput, error) {
-	_, run, err := s.mapRunAt(ctx, in.MapRunArn)
+	x, run, err := s.mapRunAt(ctx, in.MapRunArn)
 	switch {
 	case err != nil:
 		return nil, err
 	case run.Status != machine.StatusRunning:
 		return nil, sfnapi.NewValidationException("The map run has ended and cannot be updated: "+in.MapRunArn).
 			With("reason", sfnapi.ValidationExceptionReasonCannotUpdateCompletedMapRun)
-	default:
-		return nil, notHere("change a map run that runs")
 	}
+	change := machine.UpdateMapRun{
+		MapRunARN: in.MapRunArn, ToleratedFailureCount: in.ToleratedFailureCount, ToleratedFailurePercentage: in.ToleratedFailurePercentage,
+	}
+	if in.MaxConcurrency != nil {
+		limit := int64(*in.MaxConcurrency)
+		change.MaxConcurrency = &limit
+	}
+	return nil, s.apply(x, change)
+}
+
+// listChildren lists the child executions of a map run, the newest start first.
+func (s *Service) listChildren(ctx context.Context, in *sfnapi.ListExecutionsInput) (*sfnapi.ListExecutionsOutput, error) {
+	x, run, err := s.mapRunAt(ctx, *in.MapRunArn)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.page("ListExecutions", run.ARN+" "+shown(in.StatusFilter)+" "+shown(in.RedriveFilter), in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	r, err := parseResource(run.ARN, kindMapRun)
+	if err != nil {
+		return nil, err
+	}
+	out := &sfnapi.ListExecutionsOutput{Executions: []sfnapi.ExecutionListItem{}}
+	if isStatus(in.RedriveFilter, sfnapi.ExecutionRedriveFilterRedriven) {
+		return out, nil // children are not redriven one by one
+	}
+	children := x.childRuns(run.ARN)
+	last, _ := strconv.Atoi(page.after) // the place of the last one shown, from 1; 0 on the first page
+	if last == 0 {
+		last = len(children) + 1
+	}
+	for i := min(last-1, len(children)) - 1; i >= 0; i-- {
+		c := children[i]
+		if !isStatus(in.StatusFilter, "", string(c.Status)) {
+			continue
+		}
+		if len(out.Executions) == page.size {
+			out.NextToken = page.next(strconv.Itoa(last))
+			break
+		}
+		last = i + 1
+		items, redrives := int32(c.Items), int32(0)
+		out.Executions = append(out.Executions, sfnapi.ExecutionListItem{
+			ExecutionArn:    r.place.arn(kindExecution, r.name+":"+c.Name),
+			StateMachineArn: r.place.arn(kindMachine, r.name),
+			MapRunArn:       &run.ARN,
+			Name:            c.Name,
+			Status:          string(c.Status),
+			StartDate:       c.StartedAt,
+			StopDate:        shownTime(c.StoppedAt),
+			ItemCount:       &items,
+			RedriveCount:    &redrives,
+		})
+	}
+	return out, nil
+}
+
+// childRuns returns the children of a map run that have started, oldest first.
+func (x *execution) childRuns(mapRunARN string) []machine.ChildRun {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.state == nil {
+		return nil
+	}
+	return x.state.ChildRuns(mapRunARN)
 }
 
 // notHere is the answer to what AWS can do and the local cloud cannot.

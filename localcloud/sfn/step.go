@@ -79,7 +79,7 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 		ev = machine.Stop{}
 	}
 	result := machine.Step(program, x.state, ev, now)
-	if _, beat := ev.(machine.TaskHeartbeat); !beat && len(result.History) == 0 && len(result.Effects) == 0 {
+	if !silent(ev) && len(result.History) == 0 && len(result.Effects) == 0 {
 		// Nothing happened: an early tick, or an answer that nobody waits for.
 		s.wakeAt(x, result.Wake, now)
 		return after, nil
@@ -92,6 +92,16 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 	x.unsaved = &unsaved{events: result.History, effects: result.Effects, wake: result.Wake}
 	more, err := s.settle(x, now)
 	return append(after, more...), err
+}
+
+// silent says whether an event changes an execution without a word in its history.
+func silent(ev machine.Event) bool {
+	switch ev.(type) {
+	case machine.TaskHeartbeat, machine.UpdateMapRun:
+		return true
+	default:
+		return false
+	}
 }
 
 // wakeAt says when an execution wants its next tick: at once while it has not been
