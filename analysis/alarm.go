@@ -41,6 +41,12 @@ func (a AlarmState) Excuse(c plan.Check) string {
 // nothing.
 func (c alarmCriterion) Judge(e Evidence) Finding {
 	a := e.Alarm
+	if a != nil && a.Problem == "" && a.State != "ALARM" && a.Fired.After(e.Accepted) {
+		return Finding{
+			Verdict: Unhealthy,
+			Why:     fmt.Sprintf("alarm %q went to ALARM at %s, and has left it since", c.name, clock(a.Fired)),
+		}
+	}
 	if a != nil {
 		if excuse := a.Excuse(plan.Check{Alarm: c.name, Fine: c.fine}); excuse != "" {
 			return Finding{Verdict: Healthy, Why: fmt.Sprintf("alarm %q %s, which is fine here", c.name, excuse), Flip: "the alarm going to ALARM"}

@@ -66,7 +66,11 @@ type AlarmState struct {
 	// be read, and then Problem says why.
 	State string `json:"state"`
 	// Since is when the state last changed its value.
-	Since   time.Time `json:"since"`
+	Since time.Time `json:"since"`
+	// Fired is when the alarm last went to ALARM, of one that is not in ALARM
+	// any more, by the service's clock; zero when it did not since it was last
+	// accepted as it is.
+	Fired   time.Time `json:"fired,omitzero"`
 	Problem string    `json:"problem,omitempty"`
 	// Missing is true when the account has no alarm of this name.
 	Missing bool `json:"missing,omitempty"`

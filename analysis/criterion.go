@@ -29,9 +29,9 @@ type Evidence struct {
 	// step began.
 	Canary, Stable *Counts
 	Base           int
-	// Alarm is the alarm's state; nil when nobody looked. Accepted is since
-	// when it had been in ALARM when the rollout started, if that was
-	// accepted; zero otherwise.
+	// Alarm is the alarm's state; nil when nobody looked. Accepted is when it
+	// had last changed when the rollout started: only a later transition to
+	// ALARM counts. Zero: that it is in ALARM counts in any case.
 	Alarm    *AlarmState
 	Accepted time.Time
 	Series   *Series

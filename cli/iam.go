@@ -127,7 +127,7 @@ func (o iamOptions) policy(p plan.Plan) policy {
 	}
 	for _, c := range p.Checks {
 		if c.Alarm != "" {
-			watch = append(watch, "cloudwatch:DescribeAlarms")
+			watch = append(watch, "cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory")
 		}
 		if c.Metric != nil || c.Rate != nil {
 			watch = append(watch, "cloudwatch:GetMetricData")

@@ -113,8 +113,10 @@ type held struct {
 	saved   time.Time          // when rec.Status was last stored
 	trouble []trouble          // one for each target
 	asking  map[string]trouble // by the key of the call
-	running []int              // executions of the new version that run, one for each target, as last counted
-	pending []rollout.Event
+	// recalled has what the history of an alarm said, by its name.
+	recalled map[string]recollection
+	running  []int // executions of the new version that run, one for each target, as last counted
+	pending  []rollout.Event
 }
 
 // hold returns the entry of a rollout, which need not be fresh.

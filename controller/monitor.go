@@ -17,6 +17,15 @@ type Monitor interface {
 	Alarms(ctx context.Context, names []string) (map[string]analysis.AlarmState, error)
 }
 
+// An AlarmHistory is a Monitor that knows what an alarm did between two looks: one
+// that fired and recovered shows nothing of it.
+type AlarmHistory interface {
+	// Fired returns when an alarm last went to ALARM after since, which is by
+	// the service's clock; zero when it did not. complete is false while the
+	// history does not show anything after since yet.
+	Fired(ctx context.Context, name string, since time.Time) (at time.Time, complete bool, err error)
+}
+
 // A Counter counts the outcomes of one version.
 type Counter interface {
 	// Counts returns the outcomes of a version of the alias's resource since

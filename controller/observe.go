@@ -127,7 +127,7 @@ func (c *Controller) observe(ctx context.Context, h *held, s signals) rollout.Wo
 	for _, check := range p.Checks {
 		switch {
 		case check.Alarm != "":
-			w.Alarms[check.Alarm] = s.alarms[check.Alarm]
+			w.Alarms[check.Alarm] = c.recall(ctx, h, check.Alarm, s.alarms[check.Alarm])
 		case check.Metric != nil:
 			w.Metrics[check.Name], series = series[0], series[1:]
 		case check.HTTP != nil:
@@ -135,6 +135,39 @@ func (c *Controller) observe(ctx context.Context, h *held, s signals) rollout.Wo
 		}
 	}
 	return w
+}
+
+// A recollection is what the history of an alarm said about the time between two
+// of its changes.
+type recollection struct{ since, until, fired time.Time }
+
+// recall finds out whether an alarm that does not fire did so since the rollout
+// last knew it: then its last change is newer.
+func (c *Controller) recall(ctx context.Context, h *held, name string, a analysis.AlarmState) analysis.AlarmState {
+	history, ok := c.cfg.Monitor.(AlarmHistory)
+	since, known := h.rec.Status.Accepted[name]
+	if !ok || !known || a.State == "" || a.State == "ALARM" || a.Problem != "" || !a.Since.After(since) {
+		return a
+	}
+	if r := h.recalled[name]; r.since.Equal(since) && r.until.Equal(a.Since) {
+		a.Fired = r.fired
+		return a
+	}
+	ctx, cancel := c.call(ctx)
+	defer cancel()
+	fired, complete, err := history.Fired(ctx, name, since)
+	if err != nil {
+		a.Problem = "its history cannot be read: " + err.Error()
+		return a
+	}
+	if complete {
+		if h.recalled == nil {
+			h.recalled = make(map[string]recollection)
+		}
+		h.recalled[name] = recollection{since: since, until: a.Since, fired: fired}
+	}
+	a.Fired = fired
+	return a
 }
 
 func (c *Controller) probe(ctx context.Context, p plan.HTTPProbe) analysis.Probe {

@@ -310,3 +310,52 @@ func TestAnAliasThatDoesNotExistIsCreatedWithEverythingOnTheNewVersion(t *testin
 		t.Errorf("the alias does %+v, want everything on 9", got)
 	}
 }
+
+func TestAnAlarmThatFiresAndRecoversBetweenTwoLooksTakesTheTrafficBack(t *testing.T) {
+	w := newWorld()
+	c := w.controller(memstore.New(), "ann")
+	rec := start(t, c, canary(t, "8"))
+	w.drive(t, c, rec.ID, 20*time.Second)
+	w.set(func() {
+		w.fired["orders-failed"] = t0.Add(21 * time.Second)
+		w.alarms["orders-failed"] = analysis.AlarmState{State: "OK", Since: t0.Add(23 * time.Second)}
+	})
+	status := w.drive(t, c, rec.ID, time.Minute)
+	wantPhase(t, status, rollout.RolledBack)
+	if want := `alarm "orders-failed" went to ALARM at 05:06:28, and has left it since`; status.Why != want {
+		t.Errorf("because %q, want %q", status.Why, want)
+	}
+}
+
+func TestAnAlarmThatOnlyLackedDataBetweenTwoLooksIsFine(t *testing.T) {
+	w := newWorld()
+	c := w.controller(memstore.New(), "ann")
+	rec := start(t, c, canary(t, "8"))
+	w.drive(t, c, rec.ID, 20*time.Second)
+	w.set(func() { w.alarms["orders-failed"] = analysis.AlarmState{State: "OK", Since: t0.Add(23 * time.Second)} })
+	before := w.called("Fired")
+	wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Succeeded)
+	if n := w.called("Fired") - before; n != 1 {
+		t.Errorf("its history was read %d times, want once", n)
+	}
+}
+
+func TestAnAlarmWhoseHistoryCannotBeReadHolds(t *testing.T) {
+	w := newWorld()
+	c := w.controller(memstore.New(), "ann")
+	rec := start(t, c, canary(t, "8"))
+	w.drive(t, c, rec.ID, 20*time.Second)
+	w.set(func() {
+		w.fail["Fired"] = errors.New("throttled")
+		w.alarms["orders-failed"] = analysis.AlarmState{State: "OK", Since: t0.Add(23 * time.Second)}
+	})
+	status := w.drive(t, c, rec.ID, time.Minute)
+	if status.Hold != rollout.HoldUnknown || !strings.Contains(status.Why, "its history cannot be read: throttled") {
+		t.Errorf("it is %s for %q, because %q; want it to hold for the history", status.Phase, status.Hold, status.Why)
+	}
+	w.set(func() { delete(w.fail, "Fired") })
+	wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Succeeded)
+	w.fail["Fired"] = controller.ErrDenied
+	_, err := c.Start(t.Context(), canary(t, "9"), nil)
+	wantErr(t, "a start without the right to read histories", err, controller.ErrRefused)
+}

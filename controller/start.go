@@ -82,6 +82,7 @@ func (c *Controller) proveChecks(ctx context.Context, p plan.Plan) []Problem {
 	s := c.gather(ctx, []*held{h})
 	series := s.series[h]
 	var problems []Problem
+	history, hasHistory := c.cfg.Monitor.(AlarmHistory)
 	for _, check := range p.Checks {
 		var why string
 		switch {
@@ -95,11 +96,26 @@ func (c *Controller) proveChecks(ctx context.Context, p plan.Plan) []Problem {
 		case check.HTTP != nil:
 			why = probeProblem(*check.HTTP, c.probe(ctx, *check.HTTP))
 		}
+		if hasHistory && check.Alarm != "" && why == "" {
+			why = c.proveHistory(ctx, history, check.Alarm)
+			hasHistory = false // the right to read one is the right to read all
+		}
 		if why != "" {
 			problems = append(problems, Problem{Target: -1, Check: check.Name, Text: why})
 		}
 	}
 	return problems
+}
+
+// proveHistory returns why an alarm's history cannot be read, which is only found
+// out otherwise when it matters.
+func (c *Controller) proveHistory(ctx context.Context, history AlarmHistory, name string) string {
+	ctx, cancel := c.call(ctx)
+	defer cancel()
+	if _, _, err := history.Fired(ctx, name, c.cfg.Clock.Now()); err != nil {
+		return fmt.Sprintf("the history of alarm %q, which tells whether it fired between two looks, cannot be read: %v", name, err)
+	}
+	return ""
 }
 
 func alarmProblem(check plan.Check, s analysis.AlarmState, accepted bool) string {

@@ -31,6 +31,7 @@ type world struct {
 	inUse    map[string]controller.Use       // by version
 	deleted  []string
 	alarms   map[string]analysis.AlarmState
+	fired    map[string]time.Time       // when an alarm last fired
 	counts   map[string]analysis.Counts // by version
 	revision string
 
@@ -58,6 +59,7 @@ func newWorld() *world {
 		inUse:    map[string]controller.Use{},
 		alarms:   map[string]analysis.AlarmState{},
 		counts:   map[string]analysis.Counts{},
+		fired:    map[string]time.Time{},
 		hooks:    map[string]string{},
 		calls:    map[string]int{},
 		fail:     map[string]error{},
@@ -229,6 +231,18 @@ func (w *world) Alarms(ctx context.Context, names []string) (map[string]analysis
 		states[n] = s
 	}
 	return states, nil
+}
+
+func (w *world) Fired(ctx context.Context, name string, since time.Time) (time.Time, bool, error) {
+	if err := w.enter(ctx, "Fired"); err != nil {
+		return time.Time{}, false, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at := w.fired[name]; at.After(since) {
+		return at, true, nil
+	}
+	return time.Time{}, true, nil
 }
 
 func (w *world) Counts(ctx context.Context, _, version string, from time.Time) (analysis.Counts, error) {

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/crossfade-dev/crossfade/analysis"
 	"github.com/crossfade-dev/crossfade/plan"
@@ -77,6 +78,9 @@ func (d *decider) judge() {
 		switch {
 		case c.Alarm != "":
 			if a, ok := d.w.Alarms[c.Alarm]; ok {
+				if d.s.Hold == HoldUnhealthy || d.s.Hold == HoldAtZero {
+					a.Fired = time.Time{} // a person knows, and what counts is how it is when the order comes
+				}
 				e.Alarm = &a
 			}
 			e.Accepted = d.s.Accepted[c.Alarm]

@@ -32,6 +32,9 @@ func (d *decider) order(o Order) {
 		d.resume()
 	case Promote:
 		d.s.Promoted = true
+		if d.s.Hold == HoldUnhealthy {
+			d.forgive()
+		}
 		d.goOn()
 	case Skip:
 		d.s.Skipped = true
@@ -86,6 +89,9 @@ func (d *decider) resume() {
 	case d.s.Step < 0 && !d.began():
 		d.enter(Pending, "proving everything before the first shift")
 	default:
+		if d.s.Hold == HoldUnhealthy {
+			d.forgive()
+		}
 		d.enter(Progressing, "")
 	}
 	d.announce("resumed")

@@ -129,13 +129,24 @@ func (d *decider) start() {
 	d.end(Succeeded, strings.Join(whys, "; "))
 }
 
-// accept remembers since when the accepted alarms fire.
+// accept remembers when each alarm last changed: only what it does later is this
+// rollout's. The start has been refused where an alarm fired that nobody accepts.
 func (d *decider) accept() {
-	for _, name := range d.p.AcceptAlarms {
-		if a := d.w.Alarms[name]; a.State == "ALARM" {
+	for _, c := range d.p.Checks {
+		if a, ok := d.w.Alarms[c.Alarm]; ok && c.Alarm != "" && a.State != "" && a.Problem == "" {
 			if d.s.Accepted == nil {
 				d.s.Accepted = map[string]time.Time{}
 			}
+			d.s.Accepted[c.Alarm] = a.Since
+		}
+	}
+}
+
+// forgive makes a person's order to go on count for what alarms did before it and
+// do not do any more.
+func (d *decider) forgive() {
+	for name := range d.s.Accepted {
+		if a := d.w.Alarms[name]; a.State != "" && a.State != "ALARM" && a.Problem == "" {
 			d.s.Accepted[name] = a.Since
 		}
 	}

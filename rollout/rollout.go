@@ -113,8 +113,9 @@ type Status struct {
 	LookedAt time.Time `json:"lookedAt,omitzero"`
 	// ToldAt is when people were last reminded of something that goes on.
 	ToldAt time.Time `json:"toldAt,omitzero"`
-	// Accepted has, for each alarm of the plan's AcceptAlarms that fired at the
-	// start, since when it did. Only a later transition to ALARM counts.
+	// Accepted has, for each alarm of the plan, when it had last changed at the
+	// start, or when a person last said to go on. Only a later transition to
+	// ALARM counts.
 	Accepted map[string]time.Time `json:"accepted,omitempty"`
 	// UnknownSince is when the present stretch without a verdict began.
 	UnknownSince time.Time `json:"unknownSince,omitzero"`

@@ -32,6 +32,7 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //	compare errors                    or duration; hold-back 5%; on-shared-incident rollback
 //	traffic 10 0.1% 5%                requests a second, bad share of the old and new version
 //	at 2m alarm errors ALARM          or OK, INSUFFICIENT_DATA, missing, unreadable REASON
+//	at 2m flicker errors              it fired and recovered since the last look
 //	at 2m edit orders:prod 50%        or a version, or 9@10% (a third version)
 //	at 2m order pause alice why       any order
 //	at 2m read orders:prod REASON     reading fails; without REASON it works again
@@ -346,6 +347,8 @@ func (m *model) happen(line string) (away time.Duration, err error) {
 		a.canaryN, a.canaryX, a.stableN, a.stableX = 0, 0, 0, 0
 	case "counts":
 		alias().countsProblem = reason
+	case "flicker":
+		m.alarms[first] = analysis.AlarmState{State: "OK", Since: m.clock(), Fired: m.clock().Add(-time.Second)}
 	case "answer":
 		state, why, _ := strings.Cut(reason, " ")
 		a := rollout.Answer{State: rollout.CallState(state), Reason: why}

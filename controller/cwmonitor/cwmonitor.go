@@ -20,6 +20,7 @@ import (
 // An API is what a monitor needs of CloudWatch; [*cloudwatch.Client] is one.
 type API interface {
 	DescribeAlarms(context.Context, *cloudwatch.DescribeAlarmsInput, ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmsOutput, error)
+	DescribeAlarmHistory(context.Context, *cloudwatch.DescribeAlarmHistoryInput, ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmHistoryOutput, error)
 	GetMetricData(context.Context, *cloudwatch.GetMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error)
 }
 
@@ -33,8 +34,9 @@ type Monitor struct {
 }
 
 var (
-	_ controller.Monitor = (*Monitor)(nil)
-	_ controller.Metrics = (*Monitor)(nil)
+	_ controller.Monitor      = (*Monitor)(nil)
+	_ controller.AlarmHistory = (*Monitor)(nil)
+	_ controller.Metrics      = (*Monitor)(nil)
 )
 
 // New returns a monitor of the client's account and region.

@@ -27,7 +27,8 @@ type fake struct {
 	composite map[string]types.StateValue
 	page      int // alarms per page; 0: all
 	deny      map[string]bool
-	asked     []int // names per call
+	asked     []int                    // names per call
+	history   []types.AlarmHistoryItem // newest first
 
 	points map[string]map[time.Time]float64 // by metric and statistic
 	status map[string]types.StatusCode
@@ -69,6 +70,29 @@ func (f *fake) DescribeAlarms(_ context.Context, in *cloudwatch.DescribeAlarmsIn
 		}
 		out.MetricAlarms = append(out.MetricAlarms, types.MetricAlarm{AlarmName: &n, StateValue: f.metric[n],
 			StateUpdatedTimestamp: &t0, StateTransitionedTimestamp: aws.Time(t0.Add(-time.Hour))})
+	}
+	return out, nil
+}
+
+func (f *fake) DescribeAlarmHistory(_ context.Context, in *cloudwatch.DescribeAlarmHistoryInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmHistoryOutput, error) {
+	if f.deny[*in.AlarmName] {
+		return nil, &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}
+	}
+	out := &cloudwatch.DescribeAlarmHistoryOutput{}
+	from := 0
+	if in.NextToken != nil {
+		if _, err := fmt.Sscan(*in.NextToken, &from); err != nil {
+			return nil, err
+		}
+	}
+	for i, item := range f.history[from:] {
+		if f.page > 0 && len(out.AlarmHistoryItems) == f.page {
+			out.NextToken = aws.String(fmt.Sprint(from + i))
+			break
+		}
+		if !item.Timestamp.Before(*in.StartDate) {
+			out.AlarmHistoryItems = append(out.AlarmHistoryItems, item)
+		}
 	}
 	return out, nil
 }
