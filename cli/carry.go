@@ -336,7 +336,7 @@ func (c *carrier) interrupt(ctx context.Context, how, reason string) (done bool,
 	var order rollout.OrderKind
 	switch how {
 	case interruptRevert:
-		order = rollout.Abort
+		order = rollout.Revert
 		c.display.say(reason + ": reverting; again to leave at once")
 	case interruptPause:
 		order = rollout.Pause

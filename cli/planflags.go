@@ -55,6 +55,7 @@ func (p *planFlags) flags(cmd *cobra.Command) {
 
 	f.StringArrayVar(&s.Alarms, "alarm", nil, "`NAME` of a CloudWatch alarm that must not fire; may be repeated")
 	f.StringArrayVar(&s.AcceptAlarms, "accept-alarm", nil, "`NAME` of an alarm that may fire already: only a new transition to ALARM counts; may be repeated")
+	f.BoolVar(&s.AcceptQuarantined, "accept-quarantined", false, "release a version although an earlier rollout took it back")
 	f.StringVar(&s.MaxFailures, "max-failures", "", "largest `SHARE/SAMPLES` of bad outcomes of the new version: 5%/20 is 5 % of at least 20")
 	f.StringArrayVar(&s.Compare, "compare", nil, "compare `WHAT[/TOLERANCE]`, errors or duration, of both versions: errors/0.1%; may be repeated")
 	f.StringVar(&s.HoldBack, "hold-back", "", "`WEIGHT` that the old version keeps during the soak, to compare with (default 5% where versions are compared)")
@@ -104,6 +105,7 @@ func (p *planFlags) read(cmd *cobra.Command, env *Env, file string) (plan.Plan, 
 	// A fix for what already fires must be releasable without editing the
 	// plan that everybody shares.
 	made.AcceptAlarms = append(made.AcceptAlarms, p.spec.AcceptAlarms...)
+	made.AcceptQuarantined = p.spec.AcceptQuarantined
 	for _, t := range made.Targets {
 		for _, name := range []string{t.Code, t.Definition} {
 			if err := dir.has(name); err != nil {

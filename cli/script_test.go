@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
@@ -49,6 +51,7 @@ func testEnv(t *testing.T) *Env {
 //	cloud            a local cloud in the test's process; AWS_ENDPOINT_URL points to it
 //	network down|up  pull the cable to that cloud, and put it back
 //	traffic ALIAS N  N executions a second through an alias, until the script ends
+//	invocations ALIAS N  the same for a function
 //	await TEXT CMD…  run a command until its output matches; for what comes to be
 //	                 in another process
 //	occupy NAME      $NAME is an address that something listens on
@@ -74,12 +77,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"cloud":   startCloud,
-			"traffic": startTraffic,
-			"await":   await,
-			"occupy":  occupy,
-			"signal":  sendSignal,
-			"network": network,
+			"cloud":       startCloud,
+			"traffic":     startTraffic,
+			"invocations": startInvocations,
+			"await":       await,
+			"occupy":      occupy,
+			"signal":      sendSignal,
+			"network":     network,
 		},
 	})
 }
@@ -97,6 +101,12 @@ func startCloud(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(cable)
 	cables.Store(server.URL, cable)
 	ts.Defer(func() {
+		// A script that fails leaves what runs in the background. Without its
+		// cloud a deploy keeps trying to take its traffic back, as it should,
+		// and the script would wait for it until its deadline.
+		for _, cmd := range ts.BackgroundCmds() {
+			_ = cmd.Process.Kill() // it may have ended
+		}
 		cables.Delete(server.URL)
 		server.CloseClientConnections()
 		server.Close()
@@ -153,6 +163,32 @@ func startTraffic(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { cancel(); running.Wait() })
 }
 
+func startInvocations(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: invocations NAME:ALIAS PER-SECOND")
+	}
+	perSecond, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	w, err := newWorldClient(context.Background(), ts.Getenv("AWS_ENDPOINT_URL"))
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(time.Second / time.Duration(perSecond))
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				// Whether it works is what the metrics tell.
+				_, _ = w.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(args[0])})
+			}
+		}
+	})
+	ts.Defer(func() { cancel(); running.Wait() })
+}
+
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: await TEXT COMMAND...")
@@ -162,10 +198,12 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for range 600 {
-		cmd := exec.Command(args[1], args[2:]...)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		cmd := exec.CommandContext(ctx, args[1], args[2:]...)
 		cmd.Dir = ts.MkAbs(".")
 		cmd.Env = append(os.Environ(), environ(ts)...)
 		out, _ = cmd.CombinedOutput()
+		cancel()
 		if want.Match(out) {
 			return
 		}

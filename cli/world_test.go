@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -62,11 +64,11 @@ func (w *worldClient) arn(name string) string {
 //	world function NAME[:ALIAS] FILE  a function with that code, and if an alias is
 //	                                named, version 1 and the alias that serves it
 //	world serves NAME:ALIAS         what a function's alias does: "1", "1, 2 0.1"
-//	world sum NAME VERSION          the CodeSha256 of a function's version
+//	world same NAME VERSION FILE    whether a function's version has this very code
 func world(ctx context.Context, args []string) int {
 	err := func() error {
 		if len(args) < 2 {
-			return errors.New("usage: world machine|alarm|routing|shift|code|function|serves|sum NAME ...")
+			return errors.New("usage: world machine|alarm|routing|shift|code|function|serves|same NAME ...")
 		}
 		if args[0] == "code" {
 			return writeCode(args[1], args[2])
@@ -88,8 +90,8 @@ func world(ctx context.Context, args []string) int {
 			return w.function(ctx, args[1], args[2])
 		case "serves":
 			return w.serves(ctx, args[1])
-		case "sum":
-			return w.sum(ctx, args[1], args[2])
+		case "same":
+			return w.same(ctx, args[1], args[2], args[3])
 		default:
 			return fmt.Errorf("world %s?", args[0])
 		}
@@ -255,11 +257,19 @@ func (w *worldClient) serves(ctx context.Context, name string) error {
 	return nil
 }
 
-func (w *worldClient) sum(ctx context.Context, name, version string) error {
+// same compares the CodeSha256 of a version with the one of a file.
+func (w *worldClient) same(ctx context.Context, name, version, file string) error {
 	out, err := w.functions.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: aws.String(name), Qualifier: aws.String(version)})
 	if err != nil {
 		return err
 	}
-	fmt.Println(aws.ToString(out.CodeSha256))
+	code, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(code)
+	if want := base64.StdEncoding.EncodeToString(sum[:]); aws.ToString(out.CodeSha256) != want {
+		return fmt.Errorf("version %s has the code %s, and %s is %s", version, aws.ToString(out.CodeSha256), file, want)
+	}
 	return nil
 }

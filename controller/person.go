@@ -82,9 +82,10 @@ func (c *Controller) TakeOver(ctx context.Context, id, dead string) error {
 }
 
 // Revert takes everything back and returns when the rollout has ended, or with
-// ctx's error. It is what an interrupt does when this process owns the rollout.
+// ctx's error. It is what an interrupt does when this process owns the rollout;
+// the version is not quarantined for that.
 func (c *Controller) Revert(ctx context.Context, id, by, reason string) (rollout.Status, error) {
-	err := c.Order(ctx, id, rollout.Abort, by, reason)
+	err := c.Order(ctx, id, rollout.Revert, by, reason)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		return rollout.Status{}, err
 	}

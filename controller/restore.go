@@ -122,7 +122,9 @@ func (c *Controller) restorable(ctx context.Context, t plan.Target) (Resolved, e
 func (c *Controller) restore(ctx context.Context, task Task, r Resolved, from, to, why, by, reason string) (Record, error) {
 	target := r.Target
 	target.Version = to
-	p, err := plan.New(plan.Spec{Targets: []plan.Target{target}, AllAtOnce: true, NoDefaultChecks: true, Soak: "0s"})
+	// Nothing was written before by this rollout that could still come to show,
+	// and nothing waits: it looks often, and ends soon after it sees its wish.
+	p, err := plan.New(plan.Spec{Targets: []plan.Target{target}, AllAtOnce: true, NoDefaultChecks: true, Soak: "0s", Settle: "1s", Look: "250ms"})
 	if err != nil {
 		return Record{}, fmt.Errorf("%s: %w", r.Target, err)
 	}

@@ -51,6 +51,13 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 		if ok {
 			problem(i, "", "%s: %v", t, &LeasedError{Lease: lease})
 		}
+		quarantined, err := c.quarantined(ctx, p, t, r.Alias, r.Version)
+		if err != nil {
+			return pre, err
+		}
+		if quarantined != "" {
+			problem(i, "", "%s", quarantined)
+		}
 		if counter := c.cfg.Counters[t.Kind]; counter != nil && r.Exists {
 			if counts := c.counts(ctx, counter, r.Alias, r.Now.Stable, c.cfg.Clock.Now()); counts.Problem != "" {
 				problem(i, "", "%s: executions of version %s cannot be counted: %s", t, r.Now.Stable, counts.Problem)
@@ -60,6 +67,25 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 	pre.Problems = append(pre.Problems, c.proveChecks(ctx, p)...)
 	pre.Problems = append(pre.Problems, c.proveHooks(ctx, p)...)
 	return pre, ctx.Err()
+}
+
+// quarantined returns why a version is not released: an earlier rollout took it
+// back, and nothing better is known of it since. Empty when it may be.
+func (c *Controller) quarantined(ctx context.Context, p plan.Plan, t plan.Target, alias, version string) (string, error) {
+	if version == "" || p.AcceptQuarantined {
+		return "", nil
+	}
+	ledger, err := c.cfg.Store.Ledger(ctx, alias)
+	if err != nil {
+		return "", fmt.Errorf("ledger of %s: %w", alias, err)
+	}
+	i := slices.IndexFunc(ledger, func(e LedgerEntry) bool { return e.Version == version })
+	if i < 0 || ledger[i].State != rollout.Quarantined {
+		return "", nil
+	}
+	e := ledger[i]
+	return fmt.Sprintf("%s: %s took version %s back on %s (%s); fix it and publish another one, or --accept-quarantined releases it all the same",
+		t, e.Rollout, version, e.At.UTC().Format("2006-01-02 15:04 UTC"), e.Why), nil
 }
 
 func (c *Controller) resolve(ctx context.Context, t plan.Target, files Files) (Resolved, error) {
@@ -176,6 +202,15 @@ func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Recor
 		pub, err := c.publish(ctx, r, files)
 		if err != nil {
 			return Record{}, &UnstartedError{Publishing: p.Targets[i].String(), Published: published, Err: err}
+		}
+		if r.Target.Version == "" && pub.Reused { // only now is it known which version that is
+			quarantined, err := c.quarantined(ctx, p, r.Target, r.Alias, pub.Canary)
+			if err != nil {
+				return Record{}, &UnstartedError{Published: published, Err: err}
+			}
+			if quarantined != "" {
+				return Record{}, &UnstartedError{Published: published, Err: &RefusedError{Problems: []Problem{{Target: i, Text: quarantined}}}}
+			}
 		}
 		if r.Target.Version == "" && !pub.Reused {
 			published = append(published, p.Targets[i].String()+" "+pub.Canary)

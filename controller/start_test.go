@@ -139,3 +139,36 @@ func TestTheVersionThatWasPublishedIsInThePlanOfTheRecord(t *testing.T) {
 		t.Errorf("version %q, want 9", v)
 	}
 }
+
+func TestAVersionThatWasTakenBackIsNotReleasedAgainWithoutAWord(t *testing.T) {
+	w, store := newWorld(), memstore.New()
+	c := w.controller(store, "ann")
+	if err := store.Note(t.Context(), controller.LedgerEntry{
+		Alias: arnOf("orders", "prod"), Version: "8", State: rollout.Quarantined, Rollout: "r-9", At: t0, Why: "it was slow",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Start(t.Context(), canary(t, "8"), nil)
+	wantErr(t, "a start with version 8", err, controller.ErrRefused)
+	if want := "orders:prod: r-9 took version 8 back on 2026-03-04 05:06 UTC (it was slow)"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	rec := start(t, c, canary(t, "8", func(s *plan.Spec) { s.AcceptQuarantined = true }))
+	wantPhase(t, w.drive(t, c, rec.ID, 5*time.Minute), rollout.Succeeded)
+	if _, err := c.Rollback(t.Context(), plan.Target{Kind: plan.StateMachine, Name: "orders", Alias: "prod"}, "", "ann", "why not"); err != nil {
+		t.Errorf("a version that was verified since is good again, and a rollback from it is refused: %v", err)
+	}
+}
+
+func TestAnInterruptSaysNothingAboutTheVersion(t *testing.T) {
+	w, store := newWorld(), memstore.New()
+	c := w.controller(store, "ann")
+	rec := start(t, c, canary(t, "8"))
+	w.drive(t, c, rec.ID, 10*time.Second)
+	if err := c.Order(t.Context(), rec.ID, rollout.Revert, "ann", "Ctrl-C"); err != nil {
+		t.Fatal(err)
+	}
+	wantPhase(t, w.drive(t, c, rec.ID, time.Minute), rollout.Aborted)
+	w.wantRouting(t, rollout.Routing{Stable: "7"})
+	start(t, c, canary(t, "8")) // without a word
+}

@@ -56,6 +56,9 @@ type Plan struct {
 	// AcceptAlarms names alarms that may already fire at the start; for them
 	// only a new transition to ALARM counts.
 	AcceptAlarms []string `json:"acceptAlarms,omitempty"`
+	// AcceptQuarantined lets a version be released that an earlier rollout took
+	// back. A plan file cannot say so: it is for one release.
+	AcceptQuarantined bool `json:"acceptQuarantined,omitempty"`
 	// Keep says which old versions survive a finished rollout.
 	Keep Keep `json:"keep"`
 	// Hooks are asked at certain moments, and may stop it.

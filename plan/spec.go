@@ -43,6 +43,8 @@ type Spec struct {
 	HoldBack string
 
 	OnUnhealthy, OnUnknown, OnDrift string
+	// AcceptQuarantined lets a version be released that was taken back before.
+	AcceptQuarantined bool
 	// Hooks are the hooks, see ParseHook.
 	Hooks Hooks
 	// KeepVersions and KeepVerified are what pruning leaves; see Keep.
@@ -118,6 +120,7 @@ func New(s Spec) (Plan, error) {
 		d.keep = &keep
 	}
 	p := d.finish()
+	p.AcceptQuarantined = s.AcceptQuarantined
 	if len(problems) > 0 {
 		return Plan{}, problems
 	}

@@ -147,7 +147,7 @@ func (d *decider) endBack(cause BackCause, why string, left []string) {
 		d.quarantine(cause, why)
 	}
 	switch {
-	case cause == BackOrder:
+	case cause == BackOrder || cause == BackRevert:
 		d.end(Aborted, why)
 	case len(left) > 0:
 		d.end(Failed, why)
@@ -157,11 +157,12 @@ func (d *decider) endBack(cause BackCause, why string, left []string) {
 }
 
 // quarantine tells the ledger of versions that were taken back for what they
-// did or by order. No verdict and no time are not the version's fault.
+// did or by order. No verdict, no time and an interrupt are not the version's
+// fault.
 func (d *decider) quarantine(cause BackCause, why string) {
 	switch cause {
 	case BackUnhealthy, BackOrder, BackTask:
-	case BackUnknown, BackDeadline, BackStuck:
+	case BackUnknown, BackDeadline, BackStuck, BackRevert:
 		return
 	default:
 		panic("rollout: cause " + string(cause))

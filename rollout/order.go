@@ -44,11 +44,15 @@ func (d *decider) order(o Order) {
 		d.goOn()
 	case Approve:
 		d.s.Approved = true
-	case Abort:
+	case Abort, Revert:
 		if d.s.Hold == HoldDrift {
 			d.leaveDrifted()
 		}
-		d.goBack(BackOrder, "by "+byWhom(o))
+		cause := BackOrder
+		if o.Kind == Revert {
+			cause = BackRevert
+		}
+		d.goBack(cause, "by "+byWhom(o))
 	default:
 		panic("rollout: order " + string(o.Kind))
 	}
@@ -106,7 +110,7 @@ func (d *decider) refusal(o Order) string {
 		return "the traffic is already being taken back"
 	}
 	switch o.Kind {
-	case Abort:
+	case Abort, Revert:
 		return ""
 	case Pause:
 		return d.refusePause()

@@ -157,6 +157,7 @@ const (
 	BackDeadline  BackCause = "deadline"  // the plan's deadline passed
 	BackStuck     BackCause = "stuck"     // an alias could not be shifted, or is gone
 	BackOrder     BackCause = "order"     // a person's abort; the version is quarantined
+	BackRevert    BackCause = "revert"    // who ran it had to go; nothing is said about the version
 	BackTask      BackCause = "task"      // what the rollout was made for, see BeginBack
 )
 
@@ -218,7 +219,8 @@ const (
 	Resume  OrderKind = "resume"  // go on; also the answer to a hold: write the wish again
 	Promote OrderKind = "promote" // skip the rest of the steps, go to Full
 	Skip    OrderKind = "skip"    // skip the rest of this step only
-	Abort   OrderKind = "abort"   // take everything back and end
+	Abort   OrderKind = "abort"   // take everything back and end, because of the version
+	Revert  OrderKind = "revert"  // take everything back and end, whatever the version
 	Approve OrderKind = "approve" // let an approval step go on
 	Succeed OrderKind = "succeed" // answer for a hook: it succeeded
 	Fail    OrderKind = "fail"    // answer for a hook: it failed
