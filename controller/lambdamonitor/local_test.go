@@ -35,6 +35,12 @@ func (secondFails) Invoke(_ context.Context, v *lambda.FunctionVersion, _ lambda
 
 func (secondFails) Retire(*lambda.FunctionVersion) {}
 
+func (secondFails) Provision(*lambda.FunctionVersion, int) {}
+
+func (secondFails) Provisioned(*lambda.FunctionVersion) lambda.Provisioned {
+	return lambda.Provisioned{}
+}
+
 // measured gives the local Lambda's metrics to the local CloudWatch.
 type measured struct{ to *cloudwatch.Service }
 

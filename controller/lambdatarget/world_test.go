@@ -303,6 +303,12 @@ func (idle) Invoke(context.Context, *locallambda.FunctionVersion, locallambda.Re
 
 func (idle) Retire(*locallambda.FunctionVersion) {}
 
+func (idle) Provision(*locallambda.FunctionVersion, int) {}
+
+func (idle) Provisioned(*locallambda.FunctionVersion) locallambda.Provisioned {
+	return locallambda.Provisioned{}
+}
+
 // archive returns a zip file whose content is told apart by text.
 func archive(text string) []byte {
 	var b bytes.Buffer
