@@ -1,6 +1,7 @@
 package template
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -13,6 +14,8 @@ type Error struct {
 	// Line and Column are the place in the template's text, both from 1; 0 when
 	// the error is not about a place, such as a missing parameter value.
 	Line, Column int
+	// notJSON is true when the text is not JSON at all.
+	notJSON bool
 	// Path leads to the place in the template as it is evaluated, after its
 	// transforms, such as /Resources/Fn/Properties/Role.
 	Path string
@@ -25,6 +28,12 @@ func (e *Error) Error() string {
 	}
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
+
+// errNotJSON is what an error of a text that is not JSON is like.
+var errNotJSON = errors.New("not JSON")
+
+// Is reports whether target is what e is about.
+func (e *Error) Is(target error) bool { return target == errNotJSON && e.notJSON }
 
 func wrong(format string, args ...any) *Error {
 	return &Error{Message: fmt.Sprintf(format, args...)}

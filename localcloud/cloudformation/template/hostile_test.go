@@ -108,6 +108,12 @@ func TestAHostileTemplateIsAnErrorWithItsPlace(t *testing.T) {
 	}
 }
 
+func TestACommaTooManyIsNoMistake(t *testing.T) {
+	if err := all("{\"Resources\": {\n  \"A\": {\"Type\": \"T\",},\n},}"); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAMegabyteIsTheMost(t *testing.T) {
 	if err := all(property("'" + strings.Repeat("x", template.MaxSize) + "'")); err == nil || !strings.Contains(err.Error(), "may not exceed 1000000 bytes") {
 		t.Errorf("got %.200v", err)

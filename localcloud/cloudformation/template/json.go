@@ -52,7 +52,9 @@ func (r *jsonReader) fail(format string, args ...any) error {
 
 func (r *jsonReader) malformed() error {
 	line, column := r.position()
-	return r.fail("Template format error: JSON not well-formed. (line %d, column %d)", line, column)
+	e := wrong("Template format error: JSON not well-formed. (line %d, column %d)", line, column)
+	e.Line, e.Column, e.notJSON = line, column, true
+	return e
 }
 
 func (r *jsonReader) blanks() {

@@ -22,6 +22,7 @@
 package template
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -116,22 +117,32 @@ type Output struct {
 	Condition string
 }
 
-// Parse reads a template in JSON or YAML. A text that begins with a brace is
-// JSON. The error is an *Error.
+// Parse reads a template in JSON or YAML. The error is an *Error.
 func Parse(text string) (*Template, error) {
 	if len(text) > MaxSize {
 		return nil, wrong("Template may not exceed %d bytes in size.", MaxSize)
 	}
-	text = strings.TrimPrefix(text, "\ufeff")
-	read := readYAML
-	if strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") {
-		read = readJSON
-	}
-	s, err := read(text)
+	s, err := read(strings.TrimPrefix(text, "\ufeff"))
 	if err != nil {
 		return nil, err
 	}
 	return load(s.body, s, nil, false)
+}
+
+// read takes a text that begins with a brace for JSON. One that is not quite, such
+// as one with a comma too many, AWS was recorded to take as the YAML that it is
+// then; one that is neither gets JSON's error.
+func read(text string) (*source, error) {
+	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") {
+		return readYAML(text)
+	}
+	s, err := readJSON(text)
+	if errors.Is(err, errNotJSON) {
+		if loose, looseErr := readYAML(text); looseErr == nil {
+			return loose, nil
+		}
+	}
+	return s, err
 }
 
 // Rewrite returns the template that a transform has made of t: body, in which
