@@ -27,6 +27,7 @@ import (
 	"github.com/crossfade-dev/crossfade/controller/sqlitestore"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
+	"github.com/crossfade-dev/crossfade/localcloud/codedeploy"
 	"github.com/crossfade-dev/crossfade/localcloud/iam"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
@@ -121,8 +122,9 @@ func (c *Cloud) join(config Config) error {
 	var executions sfn.Journal
 	var code lambda.Journal
 	var objects s3.Journal
+	var deployed codedeploy.Journal
 	if c.journal != nil {
-		alarms, executions, code, objects = c.journal, c.journal, c.journal, c.journal
+		alarms, executions, code, objects, deployed = c.journal, c.journal, c.journal, c.journal, c.journal
 	}
 	operations := &integrations{}
 
@@ -169,13 +171,20 @@ func (c *Cloud) join(config Config) error {
 	}
 	c.closers = append(c.closers, func() error { states.Close(); return nil })
 
-	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf},
-		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API())
-	operations.server = c.server
 	deliveries, err := c.rollouts(config)
 	if err != nil {
 		return err
 	}
+	deployments, err := codedeploy.New(codedeploy.Config{
+		Clock: c.clock, Rollouts: deliveries, Functions: deployedFunctions{operations}, Objects: stateObjects{buckets}, Journal: deployed, Log: c.log,
+	})
+	if err != nil {
+		return err
+	}
+
+	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf},
+		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API(), deployments.API())
+	operations.server = c.server
 	c.handler = functions.URLs(withCode(functions, c.server))
 	c.processes = []process{
 		{states, "step functions", states.Wake()},
@@ -183,6 +192,7 @@ func (c *Cloud) join(config Config) error {
 		{processes, "lambda runtime", processes.Wake()},
 		{monitoring, "cloudwatch", monitoring.Wake()},
 		{deliveries, "rollouts", deliveries.Wake()},
+		{deployments, "codedeploy", deployments.Wake()},
 	}
 	return nil
 }

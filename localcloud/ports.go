@@ -59,15 +59,43 @@ func (i *integrations) Invoke(ctx context.Context, in sfn.Invocation) (sfn.Invok
 }
 
 func (i *integrations) invoke(ctx context.Context, in invocation) (out invoked, err error) {
+	err = i.call(ctx, "lambda", "Invoke", in, &out)
+	return out, err
+}
+
+// call carries out an operation for another service of the cloud, with input and
+// output as JSON has them.
+func (i *integrations) call(ctx context.Context, service, operation string, in, out any) error {
 	params, err := json.Marshal(in)
 	if err != nil {
-		return out, err
+		return err
 	}
-	answer, err := i.server.Call(ctx, "lambda", "Invoke", params)
+	answer, err := i.server.Call(ctx, service, operation, params)
 	if err != nil {
-		return out, err
+		return err
 	}
-	return out, json.Unmarshal(answer, &out)
+	return json.Unmarshal(answer, out)
+}
+
+// deployedFunctions lets CodeDeploy look at functions and ask them.
+type deployedFunctions struct{ operations *integrations }
+
+func (f deployedFunctions) Alias(ctx context.Context, function, alias string) (version string, split bool, err error) {
+	var out struct {
+		FunctionVersion string
+		RoutingConfig   struct{ AdditionalVersionWeights map[string]float64 }
+	}
+	err = f.operations.call(ctx, "lambda", "GetAlias", map[string]string{"FunctionName": function, "Name": alias}, &out)
+	return out.FunctionVersion, len(out.RoutingConfig.AdditionalVersionWeights) > 0, err
+}
+
+func (f deployedFunctions) Version(ctx context.Context, function, version string) error {
+	return f.operations.call(ctx, "lambda", "GetFunctionConfiguration", map[string]string{"FunctionName": function, "Qualifier": version}, &struct{}{})
+}
+
+func (f deployedFunctions) Invoke(ctx context.Context, function string, event []byte) error {
+	_, err := f.operations.invoke(ctx, invocation{FunctionName: function, InvocationType: "Event", Payload: string(event)})
+	return err
 }
 
 // alarmActions carries out what alarms want done.

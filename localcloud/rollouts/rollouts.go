@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -63,6 +64,7 @@ type Service struct {
 	away     map[string]absence // rollouts that another process carries out
 	told     []Status           // not yet brought to the watchers
 	watchers []func(Status)
+	hooks    map[plan.HookKind]controller.Hook
 	wake     chan struct{}
 }
 
@@ -89,7 +91,7 @@ func New(config Config) *Service {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{config: config, places: map[place]*crew{}, away: map[string]absence{}, wake: make(chan struct{}, 1)}
+	s := &Service{config: config, places: map[place]*crew{}, away: map[string]absence{}, hooks: map[plan.HookKind]controller.Hook{}, wake: make(chan struct{}, 1)}
 	s.store = &telling{Store: config.Store, tell: s.note}
 	return s
 }
@@ -101,6 +103,14 @@ func (s *Service) Watch(f func(Status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watchers = append(s.watchers, f)
+}
+
+// Hook makes h the one that is asked for hooks of a kind. It is for when the
+// service is made, before anything is started.
+func (s *Service) Hook(kind plan.HookKind, h controller.Hook) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hooks[kind] = h
 }
 
 // crew returns who carries out the rollouts of a place.
@@ -118,7 +128,7 @@ func (s *Service) crew(at place) *crew {
 			plan.StateMachine: sfntarget.New(sfn.NewFromConfig(cfg), callers, at.region, s.config.Clock),
 			plan.Lambda:       lambdatarget.New(lambda.NewFromConfig(cfg), callers, at.region, s.config.Clock),
 		},
-		Monitor: monitor, Metrics: monitor,
+		Monitor: monitor, Metrics: monitor, Hooks: maps.Clone(s.hooks),
 		Clock: s.config.Clock, Owner: s.config.Owner, Log: s.config.Log,
 		NewID: func() string { panic("rollouts: the services name their rollouts") },
 	})

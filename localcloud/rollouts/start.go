@@ -40,6 +40,12 @@ func (s *Service) Start(ctx context.Context, r Request) error {
 		}
 		targets[i] = rollout.TargetStatus{Alias: alias, Canary: t.Version}
 	}
+	for _, m := range plan.Moments {
+		h := r.Plan.Hooks.At(m)
+		if h != nil && s.asks(h.Kind) == nil {
+			return fmt.Errorf("rollout %s: %w: nothing here asks hooks of the kind %s", r.ID, controller.ErrInvalid, h.Kind)
+		}
+	}
 	for _, c := range r.Plan.Checks {
 		if c.Alarm == "" {
 			return fmt.Errorf("rollout %s: %w: check %q is not of an alarm", r.ID, controller.ErrInvalid, c.Name)
@@ -48,6 +54,12 @@ func (s *Service) Start(ctx context.Context, r Request) error {
 	return s.begin(ctx, r, controller.Record{
 		ID: r.ID, Task: controller.Deploy, Plan: r.Plan, Status: rollout.Begin(r.Plan, targets, s.config.Clock.Now()),
 	})
+}
+
+func (s *Service) asks(kind plan.HookKind) controller.Hook {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hooks[kind]
 }
 
 // A BackRequest is a rollout that takes an alias back at once.
@@ -115,14 +127,25 @@ func (s *Service) begin(ctx context.Context, r Request, rec controller.Record) e
 	return nil
 }
 
-// takeUp goes on with a rollout that an earlier process of this cloud began. The
-// names of rollouts are the cloud's own, so one that still holds the leases is
-// the cloud's last process, which is dead; a person's process is not disturbed.
+// takeUp goes on with a rollout that an earlier process of this cloud began.
 func (s *Service) takeUp(ctx context.Context, rec controller.Record, crew *crew) error {
 	if rec.Status.Phase.Ended() {
 		s.note(rec)
 		return nil
 	}
+	if err := s.takeOver(ctx, rec, crew); err != nil {
+		return err
+	}
+	crew.process.Add(rec.ID)
+	s.kick()
+	return nil
+}
+
+// takeOver takes the leases from an earlier process of this cloud. The names of
+// rollouts are the cloud's own, so a process of a cloud that still holds the
+// leases is this cloud's last one, which is dead. A person's process is not
+// disturbed.
+func (s *Service) takeOver(ctx context.Context, rec controller.Record, crew *crew) error {
 	kind, _, _ := strings.Cut(s.config.Owner, " of ")
 	for _, alias := range rec.Aliases() {
 		l, _, err := s.store.Lease(ctx, alias)
@@ -136,7 +159,17 @@ func (s *Service) takeUp(ctx context.Context, rec controller.Record, crew *crew)
 			return err
 		}
 	}
-	crew.process.Add(rec.ID)
+	return nil
+}
+
+// Look has a rollout looked at now, because something about it is known to have
+// changed, such as the answer of a hook.
+func (s *Service) Look(ctx context.Context, id string) error {
+	rec, crew, err := s.of(ctx, id)
+	if err != nil || rec.Status.Phase.Ended() {
+		return err
+	}
+	crew.process.Add(id)
 	s.kick()
 	return nil
 }
@@ -145,12 +178,15 @@ func (s *Service) takeUp(ctx context.Context, rec controller.Record, crew *crew)
 // ends then, as Aborted; without, it ends at once, as Failed, and leaves the
 // aliases as they are. One that has ended stays as it is.
 func (s *Service) Stop(ctx context.Context, id, by, reason string, back bool) error {
-	_, crew, err := s.of(ctx, id)
-	if err != nil {
+	rec, crew, err := s.of(ctx, id)
+	if err != nil || rec.Status.Phase.Ended() {
+		return err
+	}
+	if err := s.takeOver(ctx, rec, crew); err != nil {
 		return err
 	}
 	if !back {
-		_, err := crew.controller.GiveUp(ctx, id, by, reason)
+		_, err = crew.controller.GiveUp(ctx, id, by, reason)
 		s.kick()
 		return err
 	}

@@ -32,8 +32,14 @@ type Status struct {
 	// Alarms are those that fire, by name, in the plan's order. Of a rollout that
 	// goes back or went back they are those that fired then.
 	Alarms []string
-	// Unreadable says that the last look could not read an alarm or an alias.
-	Unreadable bool
+	// Unreadable are the alarms that the last look could not read.
+	Unreadable []string
+	// Calls are the questions to hooks, one for each moment that the rollout has
+	// got to.
+	Calls []rollout.Call
+	// FullSince is since when all of the traffic is on the new version; zero
+	// before.
+	FullSince time.Time
 	// At is when this was so, Ended when the rollout ended, if it has.
 	At, Ended time.Time
 }
@@ -56,6 +62,7 @@ func statusOf(rec controller.Record) Status {
 	s := Status{
 		ID: rec.ID, Phase: rec.Status.Phase, Hold: rec.Status.Hold, Back: rec.Status.Back, Refused: rec.Status.Refused,
 		Why: rec.Status.Why, Sentence: rollout.Sentence(rec.Plan, rec.Status, at), At: at, Ended: rec.Status.Ended,
+		Calls: slices.Clone(rec.Status.Calls), FullSince: rec.Status.FullSince,
 	}
 	for i, t := range rec.Status.Targets {
 		s.Shifted = s.Shifted || t.Wish.Weight > 0 || t.Before.Weight > 0
@@ -64,12 +71,13 @@ func statusOf(rec controller.Record) Status {
 		}
 	}
 	for _, f := range rec.Status.Findings {
-		s.Unreadable = s.Unreadable || f.Trouble
-		if f.Verdict != analysis.Unhealthy {
-			continue
-		}
-		if i := slices.IndexFunc(rec.Plan.Checks, func(c plan.Check) bool { return c.Name == f.Check }); i >= 0 {
+		i := slices.IndexFunc(rec.Plan.Checks, func(c plan.Check) bool { return c.Name == f.Check })
+		switch {
+		case i < 0: // a hook
+		case f.Verdict == analysis.Unhealthy:
 			s.Alarms = append(s.Alarms, rec.Plan.Checks[i].Alarm)
+		case f.Trouble:
+			s.Unreadable = append(s.Unreadable, rec.Plan.Checks[i].Alarm)
 		}
 	}
 	return s
