@@ -370,6 +370,12 @@ func (idle) Invoke(context.Context, *locallambda.FunctionVersion, locallambda.Re
 
 func (idle) Retire(*locallambda.FunctionVersion) {}
 
+func (idle) Provision(*locallambda.FunctionVersion, int) {}
+
+func (idle) Provisioned(*locallambda.FunctionVersion) locallambda.Provisioned {
+	return locallambda.Provisioned{}
+}
+
 // hook makes a function that answers as a hook does: with a status, or not at all
 // when that is empty.
 func (w *world) hook(name string, status types.LifecycleEventStatus) {
