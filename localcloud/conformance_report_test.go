@@ -76,9 +76,13 @@ func (r *report) replay(t *testing.T) {
 }
 
 // A tally counts the outcomes of a group.
-type tally struct{ agree, differ, missing int }
+type tally struct{ agree, differ, incomplete, missing int }
 
-func (r *report) tallies() (groups []string, tallies map[string]tally) {
+// incomplete begins the reasons of cases that lack what was sent or contradict it,
+// so that nothing can be said about them.
+const incomplete = "incomplete: "
+
+func (r *report) tallies(reasons []reason) (groups []string, tallies map[string]tally) {
 	tallies = map[string]tally{}
 	for _, o := range r.cases {
 		c, seen := tallies[o.group()]
@@ -88,6 +92,8 @@ func (r *report) tallies() (groups []string, tallies map[string]tally) {
 		switch {
 		case len(o.missing) > 0:
 			c.missing++
+		case o.err != nil && strings.HasPrefix(reasonFor(reasons, o.id), incomplete):
+			c.incomplete++
 		case o.err != nil:
 			c.differ++
 		default:
@@ -99,11 +105,12 @@ func (r *report) tallies() (groups []string, tallies map[string]tally) {
 	return groups, tallies
 }
 
-func (r *report) print() {
-	groups, tallies := r.tallies()
+func (r *report) print(t *testing.T) {
+	groups, tallies := r.tallies(readReasons(t))
 	for _, g := range groups {
 		c := tallies[g]
-		fmt.Printf("recorded cases of %-48s %3d agree, %3d differ, %3d need a service that is not here\n", g+":", c.agree, c.differ, c.missing)
+		fmt.Printf("recorded cases of %-48s %3d agree, %3d differ, %3d are incomplete, %3d need a service that is not here\n",
+			g+":", c.agree, c.differ, c.incomplete, c.missing)
 	}
 }
 
@@ -140,19 +147,21 @@ up to what AWS itself varies: identifiers, times, tokens. A case that once agree
 
 ## Counts
 
-| group | agree | differ | need a service that is not here |
-|---|---|---|---|
+Incomplete are cases that lack what was sent, or whose source changed after the recording: nothing can be said about them.
+
+| group | agree | differ | incomplete | need a service that is not here |
+|---|---|---|---|---|
 `)
-	groups, tallies := r.tallies()
+	reasons := readReasons(t)
+	groups, tallies := r.tallies(reasons)
 	var sum tally
 	for _, g := range groups {
 		c := tallies[g]
-		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", g, c.agree, c.differ, c.missing)
-		sum = tally{sum.agree + c.agree, sum.differ + c.differ, sum.missing + c.missing}
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", g, c.agree, c.differ, c.incomplete, c.missing)
+		sum = tally{sum.agree + c.agree, sum.differ + c.differ, sum.incomplete + c.incomplete, sum.missing + c.missing}
 	}
-	fmt.Fprintf(&b, "| **all** | **%d** | **%d** | **%d** |\n", sum.agree, sum.differ, sum.missing)
+	fmt.Fprintf(&b, "| **all** | **%d** | **%d** | **%d** | **%d** |\n", sum.agree, sum.differ, sum.incomplete, sum.missing)
 	b.WriteString("\n## What differs, and why\n\n| case | why |\n|---|---|\n")
-	reasons := readReasons(t)
 	for _, o := range r.cases {
 		if o.err == nil || len(o.missing) > 0 {
 			continue

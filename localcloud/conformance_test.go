@@ -69,7 +69,7 @@ func TestTheLocalCloudAnswersAsAWSDid(t *testing.T) {
 		}
 	}
 	r.replay(t)
-	r.print()
+	r.print(t)
 	if *update && *onlyCase == "" {
 		r.write(t)
 	}

@@ -35,6 +35,7 @@ type invocation struct {
 	FunctionName   string `json:"FunctionName"`
 	Qualifier      string `json:"Qualifier,omitempty"`
 	InvocationType string `json:"InvocationType"`
+	LogType        string `json:"LogType,omitempty"`
 	ClientContext  string `json:"ClientContext,omitempty"`
 	Payload        string `json:"Payload"`
 }
@@ -44,6 +45,7 @@ type invoked struct {
 	ExecutedVersion string
 	FunctionError   string
 	Payload         string
+	LogResult       string
 }
 
 // Invoke calls a function for a state machine's task.
@@ -52,10 +54,16 @@ func (i *integrations) Invoke(ctx context.Context, in sfn.Invocation) (sfn.Invok
 	if in.Event {
 		kind = "Event"
 	}
+	tail := ""
+	if in.Tail {
+		tail = "Tail"
+	}
 	out, err := i.invoke(ctx, invocation{
-		FunctionName: in.Function, Qualifier: in.Qualifier, InvocationType: kind, ClientContext: in.ClientContext, Payload: in.Payload,
+		FunctionName: in.Function, Qualifier: in.Qualifier, InvocationType: kind, LogType: tail, ClientContext: in.ClientContext, Payload: in.Payload,
 	})
-	return sfn.Invoked{Status: out.StatusCode, ExecutedVersion: out.ExecutedVersion, FunctionError: out.FunctionError, Payload: out.Payload}, err
+	return sfn.Invoked{
+		Status: out.StatusCode, ExecutedVersion: out.ExecutedVersion, FunctionError: out.FunctionError, Payload: out.Payload, LogResult: out.LogResult,
+	}, err
 }
 
 func (i *integrations) invoke(ctx context.Context, in invocation) (out invoked, err error) {

@@ -238,6 +238,9 @@ func (r *run) taskTimedOut(f *frame, name string) {
 	def := r.task(f)
 	failed := &failure{name: &name, ofTask: true}
 	r.result.Effects = append(r.result.Effects, CancelTask{f.Task.ID})
+	if def.Resource.Kind != asl.Activity {
+		r.taskStarted(f, "") // it was called when it was scheduled; only an activity waits for who takes it
+	}
 	switch def.Resource.Kind {
 	case asl.LambdaFunction:
 		r.emit(f, EventLambdaFunctionTimedOut, &Details{Error: failed.name})

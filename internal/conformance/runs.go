@@ -15,6 +15,7 @@ import (
 type RunCase struct {
 	ID            string   `json:"id"`
 	Kind          string   `json:"kind"`
+	Recorded      string   `json:"recorded"` // 02-01-2006, 15:04:05
 	OtherServices []string `json:"other_services"`
 	Needs         struct {
 		Lambda []RunFunction `json:"lambda"`
@@ -124,7 +125,7 @@ func (c *Comparison) Text(v any) (string, error) {
 // Value compares one recorded value and returns the first difference, or "".
 func (c *Comparison) Value(path string, want, got any) string {
 	if c.u == nil {
-		c.u = newUnifier(Case{Normalised: c.c.Normalised}, c.answers)
+		c.u = newUnifier(Case{Recorded: c.c.Recorded, Normalised: c.c.Normalised}, c.answers)
 	}
 	return c.u.unify(path, "", want, got)
 }

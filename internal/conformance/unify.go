@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,6 +30,9 @@ type unifier struct {
 var addedLater = map[string]time.Time{
 	"encryptionConfiguration": time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC),
 	"LoggingConfig":           time.Date(2023, 11, 16, 0, 0, 0, 0, time.UTC),
+	"RedriveCount":            time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
+	"RedriveStatus":           time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
+	"RedriveStatusReason":     time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
 }
 
 type replacement struct{ value, token string }
@@ -95,6 +99,9 @@ func (u *unifier) unify(path, member string, want, got any) string {
 	if s, ok := want.(string); ok && (slices.Contains(anyTime, s) || slices.Contains(ownName, s) || u.anything[s]) && got != nil {
 		return ""
 	}
+	if member == "Content-Length" && sameButForADate(want, got) {
+		return ""
+	}
 	switch want := want.(type) {
 	case map[string]any:
 		object, ok := got.(map[string]any)
@@ -157,6 +164,16 @@ func (u *unifier) unify(path, member string, want, got any) string {
 		}
 		return ""
 	}
+}
+
+// sameButForADate compares the lengths of answers: AWS prints a date with as many
+// digits as it needs, three of them after the point.
+func sameButForADate(want, got any) bool {
+	a, isText := want.(string)
+	b, isTextToo := got.(string)
+	m, errA := strconv.Atoi(a)
+	n, errB := strconv.Atoi(b)
+	return isText && isTextToo && errA == nil && errB == nil && max(m-n, n-m) <= 3
 }
 
 func (u *unifier) unifyObjects(path string, want, got map[string]any) string {

@@ -10,14 +10,6 @@ import (
 // local cloud has not. Nobody can have made any of it, so the truth is easy to
 // tell; to make one is answered as not implemented.
 
-func (s *Service) getFunctionCodeSigningConfig(ctx context.Context, in *lambdaapi.GetFunctionCodeSigningConfigRequest) (*lambdaapi.GetFunctionCodeSigningConfigResponse, error) {
-	f, _, _, err := s.find(ctx, in.FunctionName, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &lambdaapi.GetFunctionCodeSigningConfigResponse{FunctionName: f.name}, nil
-}
-
 func (s *Service) listEventSourceMappings(context.Context, *lambdaapi.ListEventSourceMappingsRequest) (*lambdaapi.ListEventSourceMappingsResponse, error) {
 	return &lambdaapi.ListEventSourceMappingsResponse{EventSourceMappings: []lambdaapi.EventSourceMappingConfiguration{}}, nil
 }

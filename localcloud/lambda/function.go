@@ -50,7 +50,7 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 	first.stamp(s.now(), s.settle)
 	f := sp.newFunction(s.random.uuid(), r.name)
 	first.run = s.runnable(f, first)
-	c := &control{latest: first, tags: in.Tags}
+	c := &control{latest: first, tags: in.Tags, signing: orElse(in.CodeSigningConfigArn, "")}
 	shown := first
 	if orElse(in.Publish, false) {
 		v := *first
@@ -94,10 +94,11 @@ func (s *Service) firstVersion(ctx context.Context, r reference, in *lambdaapi.C
 	switch {
 	case in.Runtime == nil || in.Handler == nil:
 		return nil, nil, invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
-	case in.CodeSigningConfigArn != nil:
-		return nil, nil, absent("code signing")
 	case in.PublishTo != nil || in.TenancyConfig != nil:
 		return nil, nil, absent("managed instances and tenants")
+	}
+	if err := s.checkSignature(ctx, orElse(in.CodeSigningConfigArn, "")); err != nil {
+		return nil, nil, err
 	}
 	code, err := s.source(ctx, in.Code.ZipFile, in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion)
 	if err != nil {
@@ -211,8 +212,11 @@ func (s *Service) replaced(v *version) {
 }
 
 func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFunctionCodeRequest) (*lambdaapi.FunctionConfiguration, error) {
-	f, _, _, err := s.find(ctx, in.FunctionName, nil)
+	f, old, _, err := s.find(ctx, in.FunctionName, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkSignature(ctx, old.signing); err != nil {
 		return nil, err
 	}
 	switch {

@@ -42,6 +42,7 @@ type control struct {
 	urls        map[string]*urlConfig   // by qualifier; the function's own has none
 	provisioned map[string]*provision   // by qualifier, a number or an alias
 	recursion   string
+	signing     string // the ARN of its code signing configuration; empty without one
 	deleted     bool
 }
 

@@ -16,6 +16,7 @@ const (
 	recordVersion  = "lambda.version"  // id/number; 0 is $LATEST
 	recordAlias    = "lambda.alias"    // id/name
 	recordLayer    = "lambda.layer"    // ARN
+	recordSigning  = "lambda.signing"  // id
 	recordEvent    = "lambda.event"    // request id/number
 	recordEpoch    = "lambda.epoch"
 )
@@ -40,6 +41,7 @@ type (
 		URLs        map[string]*urlConfig   `json:"urls,omitempty"`
 		Provisioned map[string]*provision   `json:"provisioned,omitempty"`
 		Recursion   string                  `json:"recursion,omitempty"`
+		Signing     string                  `json:"signing,omitempty"`
 	}
 
 	versionRecord struct {
@@ -121,6 +123,7 @@ func (f *function) changes(old, next *control) []journal.Record {
 		URLs:        next.urls,
 		Provisioned: next.provisioned,
 		Recursion:   next.recursion,
+		Signing:     next.signing,
 	})}
 	was := map[string]any{}
 	if old != nil {

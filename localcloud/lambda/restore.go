@@ -21,6 +21,7 @@ func (s *Service) restore() error {
 		read func(key string, value []byte) error
 	}{
 		{recordLayer, r.layer},
+		{recordSigning, r.signing},
 		{recordFunction, r.function},
 		{recordVersion, r.version},
 		{recordAlias, r.alias},
@@ -104,6 +105,7 @@ func (r *restoring) function(id string, value []byte) error {
 		urls:        rec.URLs,
 		provisioned: rec.Provisioned,
 		recursion:   rec.Recursion,
+		signing:     rec.Signing,
 	}
 	for _, u := range rec.URLs {
 		r.urls.Store(u.ID, r.functions[id])

@@ -217,8 +217,17 @@ func (s *Service) API() wire.API {
 		wire.Op(lambdaapi.ListProvisionedConcurrencyConfigs, s.listProvisionedConcurrencyConfigs),
 		wire.Op(lambdaapi.DeleteProvisionedConcurrencyConfig, s.deleteProvisionedConcurrencyConfig),
 
-		// What is not there: these say that nobody has made any.
+		wire.Op(lambdaapi.CreateCodeSigningConfig, s.createCodeSigningConfig),
+		wire.Op(lambdaapi.UpdateCodeSigningConfig, s.updateCodeSigningConfig),
+		wire.Op(lambdaapi.GetCodeSigningConfig, s.getCodeSigningConfig),
+		wire.Op(lambdaapi.ListCodeSigningConfigs, s.listCodeSigningConfigs),
+		wire.Op(lambdaapi.DeleteCodeSigningConfig, s.deleteCodeSigningConfig),
+		wire.Op(lambdaapi.ListFunctionsByCodeSigningConfig, s.listFunctionsByCodeSigningConfig),
+		wire.Op(lambdaapi.PutFunctionCodeSigningConfig, s.putFunctionCodeSigningConfig),
 		wire.Op(lambdaapi.GetFunctionCodeSigningConfig, s.getFunctionCodeSigningConfig),
+		wire.Op(lambdaapi.DeleteFunctionCodeSigningConfig, s.deleteFunctionCodeSigningConfig),
+
+		// What is not there: these say that nobody has made any.
 		wire.Op(lambdaapi.ListEventSourceMappings, s.listEventSourceMappings),
 	}}
 }
@@ -238,6 +247,7 @@ type space struct {
 	mu        sync.RWMutex
 	functions map[string]*function // by name
 	layers    map[string]*layer    // by name
+	signings  map[string]*signing  // by id
 }
 
 // space returns the space of a place, and makes it when it is not there.
@@ -249,6 +259,7 @@ func (s *Service) space(p place) *space {
 		place:     p,
 		functions: map[string]*function{},
 		layers:    map[string]*layer{},
+		signings:  map[string]*signing{},
 	})
 	return made.(*space)
 }

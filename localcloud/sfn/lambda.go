@@ -2,6 +2,7 @@ package sfn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,6 +25,16 @@ func (s *Service) invokeFunction(ctx context.Context, c machine.CallTask) (jsonv
 	}
 	answer, err := payload(out)
 	return answer, out.Payload, err
+}
+
+// compact returns JSON text without the blanks between its parts; what is no JSON
+// as it is.
+func compact(text string) string {
+	v, err := jsonvalue.Parse(text)
+	if err != nil {
+		return text
+	}
+	return v.String()
 }
 
 // payloadText is what a function is sent for a Payload: a text that is JSON goes as
@@ -49,6 +60,7 @@ func (s *Service) invokeLambda(ctx context.Context, c machine.CallTask) (jsonval
 		Qualifier:     member(c.Input, "Qualifier").Str(),
 		ClientContext: member(c.Input, "ClientContext").Str(),
 		Event:         member(c.Input, "InvocationType").Str() == "Event",
+		Tail:          member(c.Input, "LogType").Str() == "Tail",
 		Payload:       "{}",
 	}
 	if given, ok := c.Input.Get("Payload"); ok && given.Kind() != jsonvalue.KindNull {
@@ -63,19 +75,28 @@ func (s *Service) invokeLambda(ctx context.Context, c machine.CallTask) (jsonval
 		out.Payload = ""
 	} else {
 		result, err := payload(out)
+		if failed, ok := errors.AsType[*functionError](err); ok {
+			failed.cause = compact(failed.cause) // printed anew, unlike that of a function called by its ARN: recorded
+		}
 		if err != nil {
 			return jsonvalue.Value{}, err
 		}
-		answer = answer.
-			With("ExecutedVersion", jsonvalue.String(out.ExecutedVersion)).
-			With("Payload", result)
+		answer = answer.With("ExecutedVersion", jsonvalue.String(out.ExecutedVersion))
+		if in.Tail {
+			answer = answer.With("LogResult", jsonvalue.String(out.LogResult))
+		}
+		answer = answer.With("Payload", result)
 	}
-	answer = withMetadata(answer, wire.CallerFrom(ctx).RequestID, len(out.Payload), "application/json", s.now(),
-		jsonvalue.Member{Key: "Connection", Value: jsonvalue.String("keep-alive")},
-		jsonvalue.Member{Key: "X-Amz-Executed-Version", Value: jsonvalue.String(out.ExecutedVersion)},
-		jsonvalue.Member{Key: "x-amzn-Remapped-Content-Length", Value: jsonvalue.String("0")},
-		jsonvalue.Member{Key: "X-Amzn-Trace-Id", Value: jsonvalue.String(s.traceID())},
-	)
+	headers := []jsonvalue.Member{
+		{Key: "Connection", Value: jsonvalue.String("keep-alive")},
+		{Key: "X-Amz-Executed-Version", Value: jsonvalue.String(out.ExecutedVersion)},
+		{Key: "x-amzn-Remapped-Content-Length", Value: jsonvalue.String("0")},
+		{Key: "X-Amzn-Trace-Id", Value: jsonvalue.String(s.traceID())},
+	}
+	if in.Tail && !in.Event {
+		headers = append(headers, jsonvalue.Member{Key: "X-Amz-Log-Result", Value: jsonvalue.String(out.LogResult)})
+	}
+	answer = withMetadata(answer, wire.CallerFrom(ctx).RequestID, len(out.Payload), "application/json", s.now(), headers...)
 	return answer.With("StatusCode", jsonvalue.Int(int64(out.Status))), nil
 }
 
@@ -111,6 +132,9 @@ func payload(out Invoked) (jsonvalue.Value, error) {
 	}
 	if strings.TrimSpace(out.Payload) == "" {
 		return jsonvalue.Null(), nil
+	}
+	if err != nil && len(out.Payload) > maxData {
+		return jsonvalue.String(out.Payload), nil // which fails by its size, before anybody reads it: recorded
 	}
 	if err != nil {
 		return jsonvalue.Value{}, &functionError{name: "Lambda.Unknown", cause: "The function's answer is not JSON: " + err.Error()}

@@ -38,6 +38,8 @@ type Invocation struct {
 	ClientContext string // may be empty
 	// Event asks for an asynchronous invocation: nobody waits for the result.
 	Event bool
+	// Tail asks for the last lines of the log.
+	Tail bool
 }
 
 // Invoked is the answer to an Invocation.
@@ -51,6 +53,8 @@ type Invoked struct {
 	FunctionError string
 	// Payload is what the function returned, JSON text.
 	Payload string
+	// LogResult is what Tail asked for, in base64.
+	LogResult string
 }
 
 // Objects are the buckets of distributed Maps. ctx says in whose name

@@ -121,6 +121,40 @@ func TestLambdaTasks(t *testing.T) {
 	}
 }
 
+func TestTheIntegrationWithLambdaPrintsCausesAnewAndShowsTheLog(t *testing.T) {
+	c := newCloud(t, func(config *Config) {
+		config.Functions = functions(func(in Invocation) (Invoked, error) {
+			switch in.Payload {
+			case `"bad"`:
+				return Invoked{Status: 200, FunctionError: "Unhandled", Payload: `{"errorType": "Oops", "errorMessage": "no beans"}`}, nil
+			case `"long"`:
+				return Invoked{Status: 200, Payload: strings.Repeat("x", maxData+1)}, nil // and no JSON
+			}
+			return Invoked{Status: 200, ExecutedVersion: "3", Payload: `{}`, LogResult: "bG9n"}, nil
+		})
+	})
+	arn := c.create("tail", oneState(`{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"f","Payload.$":"$","LogType":"Tail"},"End":true}`))
+	end := func(input string) *sfnapi.DescribeExecutionOutput {
+		x := c.begin(arn, input)
+		c.pass(0)
+		return c.look(x)
+	}
+	if got := end(`"bad"`); *got.Cause != `{"errorType":"Oops","errorMessage":"no beans"}` {
+		t.Errorf("the cause is %s, want it without blanks", *got.Cause)
+	}
+	if got := end(`"long"`); *got.Error != "States.DataLimitExceeded" {
+		t.Errorf("an answer that is too long is %s: %s", *got.Error, shown(got.Cause))
+	}
+	out, err := jsonvalue.Parse(*end(`"good"`).Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := member(member(out, "SdkHttpMetadata"), "HttpHeaders")
+	if member(out, "LogResult").Str() != "bG9n" || member(headers, "X-Amz-Log-Result").Str() != "bG9n" {
+		t.Errorf("output %s", out)
+	}
+}
+
 func TestAnActivityIsFetchedAndEndedByItsWorker(t *testing.T) {
 	c := newCloud(t)
 	worker := must[*sfnapi.CreateActivityOutput](t)(c.createActivity(c.ctx, &sfnapi.CreateActivityInput{Name: "work"})).ActivityArn

@@ -102,6 +102,13 @@ func TestProgramsGetAWSsContext(t *testing.T) {
 	}
 }
 
+func TestBytesThatAPythonHandlerReturnsAreItsAnswer(t *testing.T) {
+	both(t, func(t *testing.T, b *bed) {
+		v := python(t, "def handler(event, context):\n    return event.encode()\n")
+		b.wantResult(v, `"[1, 2]"`, `[1, 2]`)
+	})
+}
+
 func TestPythonErrorsLookAsOnAWS(t *testing.T) {
 	both(t, func(t *testing.T, b *bed) {
 		v := python(t, `import decimal, json

@@ -390,7 +390,8 @@ def handle(handler, headers, body):
             raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % e)
         result = handler(event, LambdaContext(headers))
         try:
-            answer = encode(result).encode("utf-8")
+            # Bytes are taken to be the answer's text: recorded.
+            answer = result if isinstance(result, bytes) else encode(result).encode("utf-8")
         except Exception as e:
             raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % e)
     except Exception as e:
