@@ -12,7 +12,9 @@ import (
 // Compared is what a criterion that compares may look at.
 type Compared struct {
 	Comparison *Comparison
-	Policy     ramp.Policy
+	// Problem says why there is no comparison.
+	Problem string
+	Policy  ramp.Policy
 	// Stable and Canary name the versions.
 	Stable, Canary string
 	// Since is when the step in force began to count; zero when it does not
@@ -105,6 +107,8 @@ func (c compareCriterion) numbers(e *Compared) Numbers {
 func (c compareCriterion) Judge(e Evidence) Finding {
 	x := e.Compared
 	switch {
+	case x != nil && x.Comparison == nil && x.Problem != "":
+		return trouble("what %s did before cannot be read (%s)", x.Stable, x.Problem)
 	case x == nil || x.Comparison == nil:
 		return trouble("nothing tells yet what both versions did in the same time")
 	case x.Comparison.Problem != "" && x.Comparison.Proof == "":

@@ -13,6 +13,9 @@ type Source struct {
 	// Delay is how long after the end of a stretch it takes at most until its
 	// counts are final.
 	Delay time.Duration `json:"delay"`
+	// Horizon is after how long a request that still runs is not waited for: it
+	// counts as slow, and not as one that ended badly. 0 where that is not known.
+	Horizon time.Duration `json:"horizon,omitempty"`
 	// Name says for people what is read: "the list of executions".
 	Name string `json:"name"`
 }

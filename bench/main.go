@@ -39,6 +39,7 @@ var parts = []struct {
 	{"waiting", waiting},
 	{"program", program},
 	{"reverts", reverts},
+	{"evidence", evidence},
 }
 
 func main() {

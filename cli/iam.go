@@ -129,12 +129,19 @@ func (o iamOptions) policy(p plan.Plan) policy {
 		if c.Alarm != "" {
 			watch = append(watch, "cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory")
 		}
-		if c.Metric != nil || c.Rate != nil {
+		if c.Metric != nil || c.Rate != nil || c.Compare != nil {
 			watch = append(watch, "cloudwatch:GetMetricData")
 		}
 	}
 	slices.Sort(watch)
 	allow("Signals", slices.Compact(watch), []string{"*"})
+	var groups []string
+	for _, t := range p.Targets {
+		if t.Logs != "" {
+			groups = append(groups, o.arnOf("logs", "log-group", t.Logs)+":*")
+		}
+	}
+	allow("Logs", []string{"logs:FilterLogEvents"}, groups)
 	return doc
 }
 

@@ -21,6 +21,7 @@ type planFlags struct {
 	definition    string
 	code          string
 	version       string
+	logs          string
 	keepVersions  int
 	keepVerified  int
 	hooks         hookFlags
@@ -29,7 +30,7 @@ type planFlags struct {
 // shortForm are the flags that only make sense without a plan file.
 var shortForm = []string{
 	"on-unhealthy", "on-unknown", "on-drift", "before-traffic", "each-step", "after-traffic", "on-rollback", "keep-versions", "keep-verified", "name",
-	"state-machine", "lambda", "definition", "code", "release", "canary", "linear", "exponential", "steps", "preset", "all-at-once", "adaptive",
+	"state-machine", "lambda", "definition", "code", "release", "logs", "canary", "linear", "exponential", "steps", "preset", "all-at-once", "adaptive",
 	"soak", "deadline", "look", "settle", "unknown-for", "alarm", "max-failures", "no-default-checks", "compare", "hold-back",
 }
 
@@ -41,6 +42,7 @@ func (p *planFlags) flags(cmd *cobra.Command) {
 	f.StringVar(&p.definition, "definition", "", "state machine definition `FILE` to upload and publish first")
 	f.StringVar(&p.code, "code", "", "zip archive `FILE` to upload and publish first")
 	f.StringVar(&p.version, "release", "", "`VERSION` to release (default: publish what is there)")
+	f.StringVar(&p.logs, "logs", "", "log `GROUP` of the function, such as /aws/lambda/checkout, to read outcomes within seconds")
 	f.StringVar(&s.Name, "name", "", "`NAME` of the rollout (default: from the alias)")
 
 	f.StringVar(&s.Canary, "canary", "", "one step, then everything, as `WEIGHT/TIME`: 10%/5m")
@@ -141,6 +143,8 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 		return plan.Plan{}, usage(cmd, "--definition, --code and --release go with one alias; for several write a plan file")
 	case p.definition != "" && len(p.stateMachines) == 0:
 		return plan.Plan{}, usage(cmd, "--definition goes with --state-machine")
+	case p.logs != "" && (len(p.lambdas) != 1 || len(spec.Targets) > 1):
+		return plan.Plan{}, usage(cmd, "--logs goes with one --lambda; for several write a plan file")
 	case p.code != "" && len(p.lambdas) == 0:
 		return plan.Plan{}, usage(cmd, "--code goes with --lambda")
 	}
@@ -149,6 +153,7 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 			return plan.Plan{}, usage(cmd, "%s: %w", flag, err)
 		}
 	}
+	spec.Targets[0].Logs = p.logs
 	spec.Targets[0].Definition, spec.Targets[0].Code, spec.Targets[0].Version = p.definition, p.code, p.version
 	hooks, err := p.hooks.hooks(cmd)
 	if err != nil {

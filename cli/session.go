@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -35,6 +36,7 @@ type session struct {
 	targets    map[plan.Kind]controller.Target
 	publishers map[plan.Kind]controller.Publisher
 	counters   map[plan.Kind]*remembered
+	comparers  map[plan.Kind]controller.Comparer
 	metrics    *cloudwatch.Client
 	ctl        *controller.Controller
 	closers    []func() error
@@ -69,13 +71,21 @@ func newSession(env *Env, store controller.Store, cfg aws.Config) (*session, err
 	callers, monitor := sts.NewFromConfig(cfg), cwmonitor.New(metrics)
 	machines := sfntarget.New(states, callers, cfg.Region, env.Clock)
 	functions := lambdatarget.New(lambdaClient(cfg), callers, cfg.Region, env.Clock)
+	executions, invocations := sfnmonitor.New(states, monitor, env.Clock), lambdamonitor.New(metrics, metricDelay(cfg), env.Clock)
+	if isLocal(cfg) {
+		executions.Prompt()
+		invocations.WithLogs(cloudwatchlogs.NewFromConfig(cfg), localLogLag).ByDefault()
+	} else {
+		invocations.WithLogs(cloudwatchlogs.NewFromConfig(cfg), lambdamonitor.LogLag)
+	}
 	s := &session{
 		env: env, store: store, metrics: metrics,
+		comparers:  map[plan.Kind]controller.Comparer{plan.StateMachine: executions, plan.Lambda: invocations},
 		targets:    map[plan.Kind]controller.Target{plan.StateMachine: machines, plan.Lambda: functions},
 		publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: machines, plan.Lambda: functions},
 		counters: map[plan.Kind]*remembered{
-			plan.StateMachine: {Counter: sfnmonitor.New(states, monitor, env.Clock)},
-			plan.Lambda:       {Counter: lambdamonitor.New(metrics, metricDelay(cfg), env.Clock)},
+			plan.StateMachine: {Counter: executions},
+			plan.Lambda:       {Counter: invocations},
 		},
 	}
 	counters := make(map[plan.Kind]controller.Counter)
@@ -87,7 +97,7 @@ func newSession(env *Env, store controller.Store, cfg aws.Config) (*session, err
 		return nil, err
 	}
 	s.ctl = controller.New(controller.Config{
-		Store: store, Targets: s.targets, Publishers: s.publishers, Counters: counters,
+		Store: store, Targets: s.targets, Publishers: s.publishers, Counters: counters, Comparers: s.comparers,
 		Monitor: monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock), Hooks: hooks,
 		Clock: env.Clock, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
 		PublishTimeout: publishPatience,
@@ -112,11 +122,20 @@ func lambdaClient(cfg aws.Config) *lambda.Client {
 // metricDelay is how long metrics of functions may take to appear. In a cloud on
 // this machine or in this process they are there at once.
 func metricDelay(cfg aws.Config) time.Duration {
-	if cfg.BaseEndpoint != nil && (isLoopback(*cfg.BaseEndpoint) || *cfg.BaseEndpoint == localcloud.InMemory) {
+	if isLocal(cfg) {
 		return 0
 	}
 	return lambdamonitor.Delay
 }
+
+// isLocal says whether a cloud on this machine or in this process is meant.
+func isLocal(cfg aws.Config) bool {
+	return cfg.BaseEndpoint != nil && (isLoopback(*cfg.BaseEndpoint) || *cfg.BaseEndpoint == localcloud.InMemory)
+}
+
+// localLogLag is how long a line of a function in a cloud on this machine may take
+// from when it is stamped until it can be read.
+const localLogLag = 200 * time.Millisecond
 
 func (s *session) close() {
 	for _, c := range s.closers {

@@ -18,10 +18,13 @@ type Config struct {
 	Targets    map[plan.Kind]Target
 	Publishers map[plan.Kind]Publisher
 	Counters   map[plan.Kind]Counter // a kind without one is not counted
-	Monitor    Monitor               // nil: every alarm is unreadable
-	Metrics    Metrics               // nil: every metric is unreadable
-	Prober     Prober                // nil: every address is unreadable
-	Hooks      map[plan.HookKind]Hook
+	// Comparers tell what both versions did; what a plan compares of a kind
+	// without one has trouble.
+	Comparers map[plan.Kind]Comparer
+	Monitor   Monitor // nil: every alarm is unreadable
+	Metrics   Metrics // nil: every metric is unreadable
+	Prober    Prober  // nil: every address is unreadable
+	Hooks     map[plan.HookKind]Hook
 
 	Clock clock.Clock
 	// Owner is who this controller is for people and for other controllers:

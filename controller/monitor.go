@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/analysis/evidence"
 	"github.com/crossfade-dev/crossfade/plan"
 )
 
@@ -31,6 +32,43 @@ type Counter interface {
 	// Counts returns the outcomes of a version of the alias's resource since
 	// from, through this alias where the source can tell.
 	Counts(ctx context.Context, alias, version string, from time.Time) (analysis.Counts, error)
+}
+
+// A Comparer tells what the versions of an alias did, request by request, in
+// stretches of time by when requests began.
+type Comparer interface {
+	// History returns what a version did before a time, as far back as the
+	// source tells with little effort, an hour at most, and what kind of source
+	// it is.
+	History(ctx context.Context, q HistoryQuery) (analysis.History, error)
+	// Stretches returns the final counts of stretches, from q.From on and without
+	// a gap. Those that are not final yet come with a later call.
+	Stretches(ctx context.Context, q StretchQuery) ([]evidence.Outcomes, error)
+}
+
+// A HistoryQuery asks what a version did before a time.
+type HistoryQuery struct {
+	Target  plan.Target
+	Alias   string
+	Version string
+	Before  time.Time
+}
+
+// A StretchQuery asks what a version did in the stretches of a comparison.
+type StretchQuery struct {
+	Target  plan.Target
+	Alias   string
+	Version string
+	// Since is when the rollout started, which is before all stretches.
+	Since time.Time
+	// Epoch is when the stretch numbered 0 began, and From the number of the
+	// first one that is wanted.
+	Epoch  time.Time
+	From   int
+	Source analysis.Source
+	// Thresholds are durations in seconds, ascending; requests are counted by
+	// them. Empty: they are not timed.
+	Thresholds []float64
 }
 
 // Metrics reads statistics of metrics.

@@ -199,6 +199,7 @@ func (c *Controller) observeTarget(ctx context.Context, h *held, i int) rollout.
 			seen.Stable = c.counts(ctx, counter, ts.Alias, ts.Stable, h.rec.Status.Started)
 		}
 	}
+	c.compare(ctx, h, i, &seen)
 	return seen
 }
 

@@ -64,6 +64,11 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 			}
 		}
 	}
+	for i, r := range pre.Targets {
+		if why := c.proveComparison(ctx, p, i, r); why != "" {
+			problem(i, "", "%s: %s", p.Targets[i], why)
+		}
+	}
 	pre.Problems = append(pre.Problems, c.proveChecks(ctx, p)...)
 	pre.Problems = append(pre.Problems, c.proveHooks(ctx, p)...)
 	return pre, ctx.Err()

@@ -37,6 +37,9 @@ func (d *decider) compare() {
 			t.Comparison = &begun
 		}
 		if t.Comparison == nil {
+			if h := seen.History; h != nil {
+				d.noHistory = h.Problem
+			}
 			continue
 		}
 		c := t.Comparison.Clone()
@@ -47,7 +50,9 @@ func (d *decider) compare() {
 			c.Relearn(*h, d.now)
 		}
 		d.follow(i)
-		c.Take(seen.Feed, errors, durations)
+		if seen.Feed != nil || seen.History == nil { // a history alone is how it begins
+			c.Take(seen.Feed, errors, durations)
+		}
 		c.Look(d.policies[i], d.now)
 	}
 }
@@ -93,7 +98,7 @@ func (d *decider) noteShares() {
 func (d *decider) compared(i int) *analysis.Compared {
 	t := d.s.Targets[i]
 	if t.Comparison == nil {
-		return nil
+		return &analysis.Compared{Problem: d.noHistory, Stable: t.Stable}
 	}
 	x := &analysis.Compared{
 		Comparison: t.Comparison, Policy: d.policies[i], Stable: t.Stable, Canary: t.Canary,

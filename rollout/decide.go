@@ -71,9 +71,11 @@ type decider struct {
 	w   World
 	now time.Time
 
-	sights   []sight       // of each target
-	policies []ramp.Policy // by which each target's versions are compared
-	verdict  analysis.Verdict
+	sights []sight // of each target
+	// noHistory says why what an old version did before cannot be read.
+	noHistory string
+	policies  []ramp.Policy // by which each target's versions are compared
+	verdict   analysis.Verdict
 	// trouble is why the world cannot be judged, besides a lack of samples.
 	trouble string
 	// said has, for each answer that a person gave for a hook, by the order's

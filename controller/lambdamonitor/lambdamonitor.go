@@ -67,12 +67,16 @@ type Monitor struct {
 	api   API
 	delay time.Duration
 	clock clock.Clock
+	logs  *reader // nil: there are none
 
 	mu      sync.Mutex
 	tallies map[tallyKey]*tally
 }
 
-var _ controller.Counter = (*Monitor)(nil)
+var (
+	_ controller.Counter  = (*Monitor)(nil)
+	_ controller.Comparer = (*Monitor)(nil)
+)
 
 // New returns a monitor of the client's account and region. delay is how long
 // metrics may take to appear: [Delay] for AWS, 0 where they are there at once.
@@ -99,19 +103,35 @@ type tally struct {
 	tried    time.Time
 	read     time.Time // when a reading last worked
 	err      error     // of the last reading
+	// thresholds are those that durations are counted by, in seconds; none while
+	// nobody compares them.
+	thresholds []float64
 }
 
 // sums are what one version did in a stretch of time.
-type sums struct{ invocations, errors, throttles float64 }
+type sums struct {
+	invocations, errors, throttles float64
+	// timed have a duration, within[k] of them one up to threshold k.
+	timed  float64
+	within [3]float64
+}
 
+// plus adds up what the counts are made of.
 func (s sums) plus(o sums) sums {
-	return sums{s.invocations + o.invocations, s.errors + o.errors, s.throttles + o.throttles}
+	return sums{invocations: s.invocations + o.invocations, errors: s.errors + o.errors, throttles: s.throttles + o.throttles}
 }
 
 // most is the larger of both in each number: a sum that is read again is never
 // less than before, unless the answer is older.
 func (s sums) most(o sums) sums {
-	return sums{max(s.invocations, o.invocations), max(s.errors, o.errors), max(s.throttles, o.throttles)}
+	most := sums{
+		invocations: max(s.invocations, o.invocations), errors: max(s.errors, o.errors), throttles: max(s.throttles, o.throttles),
+		timed: max(s.timed, o.timed),
+	}
+	for k := range most.within {
+		most.within[k] = max(s.within[k], o.within[k])
+	}
+	return most
 }
 
 // Counts returns how the invocations of a version through the alias ended, from
@@ -193,7 +213,7 @@ func (m *Monitor) readDue(ctx context.Context, now time.Time) {
 	slices.SortFunc(due, func(a, b *tally) int {
 		return cmp.Or(a.open.Compare(b.open), cmp.Compare(a.key.alias, b.key.alias), cmp.Compare(a.key.version, b.key.version), a.key.from.Compare(b.key.from))
 	})
-	for chunk := range slices.Chunk(due, talliesPerCall) {
+	for _, chunk := range calls(due) {
 		points, err := m.query(ctx, chunk, now)
 		for i, t := range chunk {
 			t.tried, t.err = now, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,11 +26,58 @@ var metrics = []struct {
 	{"Throttles", func(s *sums) *float64 { return &s.throttles }},
 }
 
-// talliesPerCall is how many versions one call can ask about: it takes 500
-// queries.
+// A part is one statistic that is read of a version, and which sum it is.
+type part struct {
+	name, stat string
+	sum        func(*sums) *float64
+}
+
+// parts are what is read of a tally: its durations, too, while they are compared.
+func (t *tally) parts() []part {
+	list := make([]part, 0, partsPerTally)
+	for _, m := range metrics {
+		list = append(list, part{m.name, "Sum", m.sum})
+	}
+	if len(t.thresholds) == 0 {
+		return list
+	}
+	list = append(list, part{duration, "SampleCount", func(s *sums) *float64 { return &s.timed }})
+	for k, threshold := range t.thresholds {
+		list = append(list, part{duration, within(threshold), func(s *sums) *float64 { return &s.within[k] }})
+	}
+	return list
+}
+
+// duration is the metric of how long invocations took, in milliseconds.
+const duration = "Duration"
+
+// within is the statistic of how many took up to a duration in seconds.
+func within(threshold float64) string {
+	return "TC(:" + strconv.FormatFloat(threshold*1000, 'f', -1, 64) + ")"
+}
+
+// queriesPerCall is how many statistics one call can ask about, partsPerTally how
+// many a version has at most.
 //
 // Source: CloudWatch API, GetMetricData, MetricDataQueries.
-const talliesPerCall = 500 / 3
+const (
+	queriesPerCall = 500
+	partsPerTally  = 7
+)
+
+// calls divides tallies by what one call can ask about.
+func calls(tallies []*tally) (chunks [][]*tally) {
+	first, queries := 0, 0
+	for i, t := range tallies {
+		n := len(t.parts())
+		if queries+n > queriesPerCall {
+			chunks = append(chunks, tallies[first:i])
+			first, queries = i, 0
+		}
+		queries += n
+	}
+	return append(chunks, tallies[first:])
+}
 
 // reading is what one call told of a tally.
 type reading struct {
@@ -45,8 +93,8 @@ func (m *Monitor) query(ctx context.Context, tallies []*tally, now time.Time) ([
 		if in.StartTime == nil || t.open.Before(*in.StartTime) {
 			in.StartTime = aws.Time(t.open)
 		}
-		for k, metric := range metrics {
-			in.MetricDataQueries = append(in.MetricDataQueries, t.query(id(i, k), metric.name))
+		for k, p := range t.parts() {
+			in.MetricDataQueries = append(in.MetricDataQueries, t.query(id(i, k), p))
 		}
 	}
 	readings := make([]reading, len(tallies))
@@ -63,11 +111,11 @@ func (m *Monitor) query(ctx context.Context, tallies []*tally, now time.Time) ([
 		for _, r := range out.MetricDataResults {
 			results[aws.ToString(r.Id)] = r
 		}
-		for i := range readings {
-			for k, metric := range metrics {
+		for i, t := range tallies {
+			for k, p := range t.parts() {
 				if r, ok := results[id(i, k)]; ok {
 					answered[id(i, k)] = true
-					readings[i].add(r, metric.name, metric.sum)
+					readings[i].add(r, p.name, p.sum)
 				}
 			}
 		}
@@ -75,10 +123,10 @@ func (m *Monitor) query(ctx context.Context, tallies []*tally, now time.Time) ([
 			break
 		}
 	}
-	for i := range readings {
-		for k, metric := range metrics {
+	for i, t := range tallies {
+		for k, p := range t.parts() {
 			if !answered[id(i, k)] && readings[i].err == nil {
-				readings[i].err = errors.New(metric.name + ": the service did not answer for it")
+				readings[i].err = errors.New(p.name + ": the service did not answer for it")
 			}
 		}
 	}
@@ -88,15 +136,15 @@ func (m *Monitor) query(ctx context.Context, tallies []*tally, now time.Time) ([
 // id names the query for a metric of a tally.
 func id(tally, metric int) string { return fmt.Sprintf("t%dm%d", tally, metric) }
 
-// query asks for the sums of one metric.
-func (t *tally) query(id, metric string) types.MetricDataQuery {
+// query asks for one statistic by the minute.
+func (t *tally) query(id string, p part) types.MetricDataQuery {
 	dimension := func(name, value string) types.Dimension { return types.Dimension{Name: &name, Value: &value} }
 	return types.MetricDataQuery{Id: &id, MetricStat: &types.MetricStat{
-		Metric: &types.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: &metric, Dimensions: []types.Dimension{
+		Metric: &types.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: &p.name, Dimensions: []types.Dimension{
 			dimension("FunctionName", t.function), dimension("Resource", t.resource), dimension("ExecutedVersion", t.key.version),
 		}},
 		Period: aws.Int32(60),
-		Stat:   aws.String("Sum"),
+		Stat:   &p.stat,
 	}}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/crossfade-dev/crossfade/analysis"
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/internal/awserr"
+	"github.com/crossfade-dev/crossfade/controller/internal/course"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 )
@@ -35,17 +36,31 @@ type Monitor struct {
 	metrics controller.Metrics
 	clock   clock.Clock
 	budget  budget
+	lag     time.Duration
 
 	mu      sync.Mutex
 	tallies map[tallyKey]*tally
 }
 
-var _ controller.Counter = (*Monitor)(nil)
+var (
+	_ controller.Counter  = (*Monitor)(nil)
+	_ controller.Comparer = (*Monitor)(nil)
+)
+
+// Lag is how long after its start an execution may take to appear in the list.
+const Lag = 3 * time.Second
 
 // New returns a monitor. metrics counts EXPRESS executions; without it those
 // have no counts.
 func New(api API, metrics controller.Metrics, c clock.Clock) *Monitor {
-	return &Monitor{api: api, metrics: metrics, clock: c, tallies: make(map[tallyKey]*tally), budget: budget{tokens: burst}}
+	return &Monitor{api: api, metrics: metrics, clock: c, lag: Lag, tallies: make(map[tallyKey]*tally), budget: budget{tokens: burst}}
+}
+
+// Prompt makes the monitor take lists for complete up to now, and list as often as
+// it is asked: for a cloud on this machine.
+func (m *Monitor) Prompt() *Monitor {
+	m.lag, m.budget.free = 0, true
+	return m
 }
 
 const (
@@ -74,17 +89,20 @@ type tallyKey struct {
 // tally is what is known of the executions of one version through one alias
 // since from. What has finished is only counted; what runs is remembered.
 type tally struct {
-	mu       sync.Mutex
-	alias    string
-	target   string // the version's ARN
-	from     time.Time
-	counts   analysis.Counts
-	running  map[string]time.Time // start, by execution
-	recent   map[string]time.Time // start of what started within overlap before newest
-	newest   time.Time            // start of the newest known execution
-	deepAt   time.Time            // when long-running ones were last looked for
-	asked    time.Time
-	metrics  bool // the machine is EXPRESS
+	mu      sync.Mutex
+	alias   string
+	target  string // the version's ARN
+	from    time.Time
+	counts  analysis.Counts
+	running map[string]time.Time // start, by execution
+	recent  map[string]time.Time // start of what started within overlap before newest
+	newest  time.Time            // start of the newest known execution
+	deepAt  time.Time            // when long-running ones were last looked for
+	asked   time.Time
+	metrics bool // the machine is EXPRESS
+	// course is what each execution did that is not counted in a stretch yet;
+	// nil while nobody compares.
+	course   *course.Course
 	listedAt time.Time
 }
 
@@ -99,25 +117,37 @@ func (m *Monitor) Counts(ctx context.Context, alias, version string, from time.T
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := m.clock.Now()
+	if err := m.refresh(ctx, t, now); err != nil {
+		return analysis.Counts{}, err
+	}
 	if t.metrics {
 		return m.fromMetrics(ctx, t, version, now)
 	}
-	if age := now.Sub(t.listedAt); !t.listedAt.IsZero() && age >= 0 && (age < atMostEvery || age < patience && !m.budget.take(now)) {
-		return t.counts, nil
+	return t.counts, nil
+}
+
+// refresh lists executions unless that was done just now. It finds out which
+// machines are EXPRESS.
+func (m *Monitor) refresh(ctx context.Context, t *tally, now time.Time) error {
+	if t.metrics {
+		return nil
 	}
-	err = t.list(ctx, m.api, now)
+	if age := now.Sub(t.listedAt); !t.listedAt.IsZero() && age >= 0 && (age < atMostEvery || age < patience && !m.budget.take(now)) {
+		return nil
+	}
+	err := t.list(ctx, m.api, now)
 	switch {
 	case awserr.Code(err) == "StateMachineTypeNotSupported":
 		t.metrics = true
-		return m.fromMetrics(ctx, t, version, now)
+		return nil
 	case errors.Is(err, controller.ErrThrottled) && !t.listedAt.IsZero() && now.Sub(t.listedAt) < patience:
-		return t.counts, nil
+		return nil
 	case err != nil:
-		return analysis.Counts{}, err
+		return err
 	}
 	t.listedAt, t.counts.AsOf = now, now
 	t.counts.Running = len(t.running)
-	return t.counts, nil
+	return nil
 }
 
 // tally returns the tally of a version, and drops those that nobody asks for.
@@ -218,6 +248,7 @@ func (t *tally) note(e types.ExecutionListItem) {
 	if recent && !running {
 		return // it was counted when it finished
 	}
+	t.remember(id, e)
 	if t.count(e.Status) {
 		delete(t.running, id)
 	} else {
@@ -270,6 +301,7 @@ func (t *tally) deep(ctx context.Context, api API, oldest time.Time, now time.Ti
 		}
 		if _, err := t.pages(ctx, api, status, first, func(e types.ExecutionListItem) {
 			if id := aws.ToString(e.ExecutionArn); old[id] && t.count(e.Status) {
+				t.remember(id, e)
 				delete(old, id)
 				delete(t.running, id)
 			}
@@ -293,6 +325,7 @@ const (
 
 // budget limits how often versions are listed over all rollouts.
 type budget struct {
+	free   bool // there is no quota
 	mu     sync.Mutex
 	tokens float64
 	last   time.Time
@@ -302,6 +335,9 @@ type budget struct {
 func (b *budget) take(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.free {
+		return true
+	}
 	if d := now.Sub(b.last); d > 0 && !b.last.IsZero() {
 		b.tokens = min(burst, b.tokens+perSecond*d.Seconds())
 	}
