@@ -181,9 +181,12 @@ func (c *Cloud) join(config Config) error {
 	if err != nil {
 		return err
 	}
-
+	stacks, err := c.stacks(operations, buckets, deliveries)
+	if err != nil {
+		return err
+	}
 	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf},
-		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API(), deployments.API())
+		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API(), deployments.API(), stacks.API())
 	operations.server = c.server
 	c.handler = functions.URLs(withCode(functions, c.server))
 	c.processes = []process{
@@ -193,6 +196,7 @@ func (c *Cloud) join(config Config) error {
 		{monitoring, "cloudwatch", monitoring.Wake()},
 		{deliveries, "rollouts", deliveries.Wake()},
 		{deployments, "codedeploy", deployments.Wake()},
+		{stacks, "cloudformation", stacks.Wake()},
 	}
 	return nil
 }
@@ -269,7 +273,11 @@ func (c *Cloud) Handler() http.Handler { return c.handler }
 
 // HTTPClient returns a client whose requests, whatever their address, are
 // answered by this cloud in memory.
-func (c *Cloud) HTTPClient() *http.Client { return wire.NewClient(c.handler) }
+func (c *Cloud) HTTPClient() *http.Client { return wire.NewClient(http.HandlerFunc(c.serve)) }
+
+// serve is the handler for those who have to know it before the services are
+// joined.
+func (c *Cloud) serve(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
 // InMemory is the address of a cloud in [Cloud.AWSConfig]. Nothing is sent to it.
 const InMemory = "http://crossfade.local"

@@ -1,0 +1,66 @@
+package localcloud
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template/serverless"
+	"github.com/crossfade-dev/crossfade/localcloud/resource"
+	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
+	"github.com/crossfade-dev/crossfade/localcloud/s3"
+)
+
+// stacks makes the local CloudFormation, whose resource types are clients of this
+// cloud.
+func (c *Cloud) stacks(operations *integrations, buckets *s3.Service, deliveries *rollouts.Service) (*cloudformation.Service, error) {
+	config := cloudformation.Config{
+		Clock: c.clock, Serverless: serverless.Transform, Objects: stackObjects{buckets}, Alarms: stackAlarms{operations},
+		Providers: resource.Providers(resource.Config{AWS: c.AWSConfig(), Rollouts: deliveries}),
+	}
+	if c.journal != nil { // a nil *Journal in an interface is not a nil interface
+		config.Journal = c.journal
+	}
+	s, err := cloudformation.New(config)
+	if err != nil {
+		return nil, err
+	}
+	c.closers = append(c.closers, func() error { s.Close(); return nil })
+	return s, nil
+}
+
+// stackObjects has the templates that stacks are made of.
+type stackObjects struct{ s3 *s3.Service }
+
+func (o stackObjects) Get(ctx context.Context, bucket, key, version string) (io.ReadCloser, error) {
+	item, err := o.s3.Open(ctx, bucket, key, version)
+	if err != nil {
+		return nil, err
+	}
+	return item.Body, nil
+}
+
+// stackAlarms knows the alarms that turn stacks back.
+type stackAlarms struct{ operations *integrations }
+
+func (a stackAlarms) States(ctx context.Context, names []string) (map[string]string, error) {
+	params, err := json.Marshal(map[string][]string{"AlarmNames": names, "AlarmTypes": {"MetricAlarm", "CompositeAlarm"}})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := a.operations.server.Call(ctx, "cloudwatch", "DescribeAlarms", params)
+	if err != nil {
+		return nil, err
+	}
+	type alarm struct{ AlarmName, StateValue string }
+	var out struct{ MetricAlarms, CompositeAlarms []alarm }
+	if err := json.Unmarshal(answer, &out); err != nil {
+		return nil, err
+	}
+	states := map[string]string{}
+	for _, x := range append(out.MetricAlarms, out.CompositeAlarms...) {
+		states[x.AlarmName] = x.StateValue
+	}
+	return states, nil
+}
