@@ -2,16 +2,21 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/spf13/cobra"
 
+	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template/gradual"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template/serverless"
@@ -21,6 +26,8 @@ import (
 type importOptions struct {
 	parameters []string
 	physical   []string
+	stack      string
+	aws        awsOptions
 	dir        string
 	force      bool
 }
@@ -35,25 +42,29 @@ func newImport(env *Env) *cobra.Command {
 DeploymentPreference of a state machine's alias, functions that CodeDeploy deploys,
 AWS::Serverless::Function and AWS::Serverless::StateMachine with a preference, and
 aliases that are split by hand. Alarms, hooks, custom configurations and rollbacks come
-along. Nothing is asked of an account.
+along. Nothing is asked of an account, unless --stack names a stack that was made of the
+template: its parameters and the names of its resources are then those of the stack.
 
 What cannot be carried over is said with its place in the template, and stands in the
 plan as a comment. TEMPLATE is a file, or - for standard input.`,
 		Example: `  crossfade import template.yaml
   crossfade import template.yaml -o plans --parameter Stage=prod
+  crossfade import template.yaml --stack shop
   crossfade import template.yaml --physical CheckoutFunction=shop-CheckoutFunction-1A2B3C`,
 		Args: args("TEMPLATE"),
-		RunE: func(_ *cobra.Command, a []string) error { return o.run(env, a[0]) },
+		RunE: func(cmd *cobra.Command, a []string) error { return o.run(cmd.Context(), env, a[0]) },
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.parameters, "parameter", nil, "`NAME=VALUE` of a template parameter; may be repeated (default: its Default)")
 	flags.StringArrayVar(&o.physical, "physical", nil, "`ID=NAME`: what the resource with that logical id is called once it is deployed; may be repeated")
+	flags.StringVar(&o.stack, "stack", "", "`NAME` of a stack to take parameters and names from")
+	o.aws.flags(cmd)
 	flags.StringVarP(&o.dir, "out", "o", "", "`DIR` to write a file for each plan to (default: all of them to standard output)")
 	flags.BoolVar(&o.force, "force", false, "overwrite files")
 	return cmd
 }
 
-func (o importOptions) run(env *Env, file string) error {
+func (o importOptions) run(ctx context.Context, env *Env, file string) error {
 	text, err := readTemplate(env, file)
 	if err != nil {
 		return err
@@ -62,19 +73,32 @@ func (o importOptions) run(env *Env, file string) error {
 	if file == "-" {
 		name = "standard input"
 	}
-	bound, err := o.bind(env, text, name)
+	in := template.Inputs{
+		Region: template.Unknown, AccountID: template.Unknown, StackID: template.Unknown, StackName: template.Unknown,
+	}
+	deployed, physical := map[string]string{}, map[string]string{}
+	if o.stack != "" {
+		if err := o.askStack(ctx, &in, deployed, physical); err != nil {
+			return err
+		}
+	}
+	if in.Parameters, err = pairs("--parameter", o.parameters); err != nil {
+		return err
+	}
+	bound, err := bindImport(env, text, name, in, deployed)
 	if err != nil {
 		return err
 	}
-	physical, err := pairs("--physical", o.physical)
+	given, err := pairs("--physical", o.physical)
 	if err != nil {
 		return err
 	}
-	for id := range physical {
+	for id := range given {
 		if _, ok := bound.Resource(id); !ok {
 			return &failure{code: ExitUsage, err: fmt.Errorf("--physical %s: the template has no resource of that logical id", id)}
 		}
 	}
+	maps.Copy(physical, given)
 	rollouts, notes := gradual.Find(bound, physical)
 	for _, n := range notes {
 		env.say("%s:%d: %s", name, n.Line, n.Text)
@@ -101,13 +125,52 @@ func readTemplate(env *Env, file string) (string, error) {
 	return string(text), err
 }
 
-// bind joins the template with the parameters given. One without a value is not
-// known; what depends on it is said where it is needed.
-func (o importOptions) bind(env *Env, text, name string) (*template.Bound, error) {
-	given, err := pairs("--parameter", o.parameters)
+// askStack asks CloudFormation for the parameters and resources of the stack.
+func (o importOptions) askStack(ctx context.Context, in *template.Inputs, parameters, physical map[string]string) error {
+	cfg, err := o.aws.load(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if err := reach(ctx, cfg); err != nil {
+		return err
+	}
+	client := cloudformation.NewFromConfig(cfg)
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &o.stack})
+	if err != nil {
+		return fmt.Errorf("stack %s: %w", o.stack, err)
+	}
+	if len(described.Stacks) != 1 {
+		return fmt.Errorf("stack %s: got %d stacks", o.stack, len(described.Stacks))
+	}
+	stack := described.Stacks[0]
+	in.StackName, in.StackID, in.Region = aws.ToString(stack.StackName), aws.ToString(stack.StackId), cfg.Region
+	if id, err := arn.Parse(in.StackID); err == nil {
+		in.Region, in.AccountID, in.Partition = id.Region, id.Account, id.Partition
+	}
+	for _, p := range stack.Parameters {
+		if v := aws.ToString(p.ParameterValue); v != template.Masked {
+			parameters[aws.ToString(p.ParameterKey)] = v
+		}
+	}
+	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &o.stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("stack %s: %w", o.stack, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			if id := aws.ToString(r.PhysicalResourceId); id != "" {
+				physical[aws.ToString(r.LogicalResourceId)] = id
+			}
+		}
+	}
+	return nil
+}
+
+// bindImport joins the template with its values: those given, else those of the
+// deployed stack, else the defaults. A parameter without any is not known; what
+// depends on it is said where it is needed.
+func bindImport(env *Env, text, name string, in template.Inputs, deployed map[string]string) (*template.Bound, error) {
 	fail := func(err error) error {
 		var e *template.Error
 		if errors.As(err, &e) && e.Line > 0 {
@@ -120,14 +183,15 @@ func (o importOptions) bind(env *Env, text, name string) (*template.Bound, error
 		return nil, fail(err)
 	}
 	for _, p := range t.Parameters {
-		if _, ok := given[p.Name]; !ok && (!p.HasDefault || p.FromSSM()) {
-			given[p.Name] = template.Unknown
+		if _, ok := in.Parameters[p.Name]; ok {
+			continue
+		}
+		if v, ok := deployed[p.Name]; ok && !p.FromSSM() {
+			in.Parameters[p.Name] = v
+		} else if !p.HasDefault || p.FromSSM() {
+			in.Parameters[p.Name] = template.Unknown
 			env.say("the parameter %s has no value; what depends on it is not known (--parameter %s=VALUE)", p.Name, p.Name)
 		}
-	}
-	in := template.Inputs{
-		Parameters: given, Region: template.Unknown, AccountID: template.Unknown,
-		StackID: template.Unknown, StackName: template.Unknown,
 	}
 	if t, err = template.Process(t, in, serverless.Transform); err != nil {
 		return nil, fail(err)

@@ -25,6 +25,7 @@ type loops struct {
 	b         *Bound
 	path      []string
 	variables map[string]string
+	replacer  *strings.Replacer // of variables; nil when they have changed
 	nodes     int
 	origin    map[string]string
 }
@@ -94,11 +95,14 @@ func (l *loops) replace(s string) string {
 	if len(l.variables) == 0 || !strings.Contains(s, "{") {
 		return s
 	}
-	pairs := make([]string, 0, 4*len(l.variables))
-	for name, value := range l.variables {
-		pairs = append(pairs, "${"+name+"}", value, "&{"+name+"}", onlyAlphanumeric(value))
+	if l.replacer == nil {
+		pairs := make([]string, 0, 4*len(l.variables))
+		for name, value := range l.variables {
+			pairs = append(pairs, "${"+name+"}", value, "&{"+name+"}", onlyAlphanumeric(value))
+		}
+		l.replacer = strings.NewReplacer(pairs...)
 	}
-	return strings.NewReplacer(pairs...).Replace(s)
+	return l.replacer.Replace(s)
 }
 
 func onlyAlphanumeric(s string) string {
@@ -131,9 +135,12 @@ func (l *loops) loop(key string, v jsonvalue.Value, b *jsonvalue.ObjectBuilder) 
 	if collection.Kind() != jsonvalue.KindArray {
 		return l.fail("Template error: the collection of %s is no list.", key)
 	}
-	defer delete(l.variables, variable)
+	defer func() {
+		delete(l.variables, variable)
+		l.replacer = nil
+	}()
 	for item := range collection.Elements() {
-		l.variables[variable] = text(item)
+		l.variables[variable], l.replacer = text(item), nil
 		for name, inner := range body.Members() {
 			if forEach(name) {
 				if err := l.loop(name, inner, b); err != nil {

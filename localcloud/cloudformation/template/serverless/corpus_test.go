@@ -15,7 +15,9 @@ import (
 // anything is a Resolver that knows every resource.
 type anything struct{}
 
-func (anything) Ref(id string) (jsonvalue.Value, error) { return jsonvalue.String("arn:aws:service:region:account:kind:" + id), nil }
+func (anything) Ref(id string) (jsonvalue.Value, error) {
+	return jsonvalue.String("arn:aws:service:region:account:kind:" + id), nil
+}
 
 func (anything) GetAtt(id, attribute string) (jsonvalue.Value, error) {
 	return jsonvalue.String(id + "." + attribute), nil
