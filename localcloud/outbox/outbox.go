@@ -112,7 +112,7 @@ func (b *Box) Add(items ...Item) error {
 		b.push(i)
 	}
 	b.mu.Unlock()
-	b.kick()
+	b.Kick()
 	return nil
 }
 
@@ -131,7 +131,8 @@ func (b *Box) commit(records ...journal.Record) error {
 	return b.config.Journal.Commit(records...)
 }
 
-func (b *Box) kick() {
+// Kick makes whoever runs the box ask Next again.
+func (b *Box) Kick() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -183,7 +184,7 @@ func (b *Box) bring(i Item) {
 	b.mu.Lock()
 	b.push(i)
 	b.mu.Unlock()
-	b.kick()
+	b.Kick()
 }
 
 // Idle waits until nothing is being brought.
