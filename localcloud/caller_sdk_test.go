@@ -19,8 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/fxamacker/cbor/v2"
@@ -56,6 +58,10 @@ func (c *caller) sdkFrom(ctx context.Context, account, region, service, operatio
 		client = cloudwatchlogs.NewFromConfig(config)
 	case "sts":
 		client = sts.NewFromConfig(config)
+	case "sns":
+		client = sns.NewFromConfig(config)
+	case "events":
+		client = eventbridge.NewFromConfig(config)
 	default:
 		return conformance.Answer{}, fmt.Errorf("no client for %s", service)
 	}
@@ -91,7 +97,7 @@ func (c *caller) sdkFrom(ctx context.Context, account, region, service, operatio
 		answer.Response = conformance.LambdaMembers(operation, nil, seen.status, seen.header, seen.body)
 		return answer, nil
 	}
-	if service == "sts" { // XML on the wire
+	if service == "sts" || service == "sns" { // XML on the wire
 		text, err := json.Marshal(results[0].Interface())
 		if err != nil {
 			return answer, err

@@ -34,7 +34,7 @@ var (
 var families = []string{"api", "api-cloudwatch", "api-lambda", "asl", "asl-other-services"}
 
 // served are the services that a case may need.
-var served = []string{"stepfunctions", "lambda", "cloudwatch", "logs", "s3", "sts", "iam"}
+var served = []string{"stepfunctions", "lambda", "cloudwatch", "logs", "s3", "sts", "iam", "sns", "events"}
 
 // agreedFile lists the IDs of recorded cases that agree: none of them may stop.
 const agreedFile = "testdata/agreed.txt"

@@ -28,14 +28,17 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	"github.com/crossfade-dev/crossfade/localcloud/codedeploy"
+	"github.com/crossfade-dev/crossfade/localcloud/events"
 	"github.com/crossfade-dev/crossfade/localcloud/iam"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda/runtime"
 	"github.com/crossfade-dev/crossfade/localcloud/logs"
+	"github.com/crossfade-dev/crossfade/localcloud/outbox"
 	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 	"github.com/crossfade-dev/crossfade/localcloud/s3"
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
+	"github.com/crossfade-dev/crossfade/localcloud/sns"
 	"github.com/crossfade-dev/crossfade/localcloud/sts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/eventsapi"
@@ -123,12 +126,24 @@ func (c *Cloud) join(config Config) error {
 	var code lambda.Journal
 	var objects s3.Journal
 	var deployed codedeploy.Journal
+	var outgoing outbox.Journal
 	if c.journal != nil {
-		alarms, executions, code, objects, deployed = c.journal, c.journal, c.journal, c.journal, c.journal
+		alarms, executions, code, objects, deployed, outgoing = c.journal, c.journal, c.journal, c.journal, c.journal, c.journal
 	}
 	operations := &integrations{}
+	endpoint := func() string { return config.Endpoint }
 
-	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Journal: alarms, Actions: alarmActions{operations}})
+	bus, err := events.New(events.Config{Clock: c.clock, Journal: outgoing, Targets: operations, Log: c.log})
+	if err != nil {
+		return err
+	}
+	c.closers = append(c.closers, func() error { bus.Close(); return nil })
+	topics, err := sns.New(sns.Config{Clock: c.clock, Journal: outgoing, Functions: subscribers{operations}, Endpoint: endpoint})
+	if err != nil {
+		return err
+	}
+	c.closers = append(c.closers, func() error { topics.Close(); return nil })
+	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Journal: alarms, Actions: alarmActions{operations}, Events: alarmEvents{bus}})
 	if err != nil {
 		return err
 	}
@@ -186,7 +201,8 @@ func (c *Cloud) join(config Config) error {
 		return err
 	}
 	c.server = wire.NewServer(wire.Config{Log: c.log, AccountOf: sessions.AccountOf},
-		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API(), deployments.API(), stacks.API())
+		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API(),
+		topics.API(), bus.API(), deployments.API(), stacks.API())
 	operations.server = c.server
 	c.handler = functions.URLs(withCode(functions, c.server))
 	c.processes = []process{
@@ -194,6 +210,8 @@ func (c *Cloud) join(config Config) error {
 		{functions, "lambda", functions.Wake()},
 		{processes, "lambda runtime", processes.Wake()},
 		{monitoring, "cloudwatch", monitoring.Wake()},
+		{topics, "sns", topics.Wake()},
+		{bus, "eventbridge", bus.Wake()},
 		{deliveries, "rollouts", deliveries.Wake()},
 		{deployments, "codedeploy", deployments.Wake()},
 		{stacks, "cloudformation", stacks.Wake()},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/localcloud/s3"
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
 )
@@ -39,42 +38,4 @@ func (o functionObjects) Get(ctx context.Context, bucket, key, version string) (
 		return nil, err
 	}
 	return item.Body, nil
-}
-
-// asSent returns the parameters of a task as the SDK under Step Functions sends
-// them: where a service wants JSON as text, a value becomes its text.
-//
-// Source: recorded.
-func asSent(service, action string, params jsonvalue.Value) jsonvalue.Value {
-	switch {
-	case params.Kind() != jsonvalue.KindObject:
-		return params
-	case service == "s3" && action == "putObject":
-		return objectAsSent(params)
-	case service == "sfn":
-		for _, member := range []string{"Input", "Output"} {
-			if v, given := params.Get(member); given && v.Kind() != jsonvalue.KindString {
-				params = params.With(member, jsonvalue.String(v.String()))
-			}
-		}
-	}
-	return params
-}
-
-// objectAsSent is asSent for an object of a bucket: it is JSON text also when it is
-// a string, and comes with a type and with a checksum of another algorithm than
-// S3's own.
-func objectAsSent(params jsonvalue.Value) jsonvalue.Value {
-	if body, _ := params.Get("Body"); body.Kind() == jsonvalue.KindString {
-		params = params.With("Body", jsonvalue.String(body.String()))
-	}
-	for _, m := range []jsonvalue.Member{
-		{Key: "ContentType", Value: jsonvalue.String("text/plain; charset=UTF-8")},
-		{Key: "ChecksumAlgorithm", Value: jsonvalue.String("CRC32")},
-	} {
-		if _, given := params.Get(m.Key); !given {
-			params = params.With(m.Key, m.Value)
-		}
-	}
-	return params
 }

@@ -3,12 +3,13 @@ package localcloud
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
+	"github.com/crossfade-dev/crossfade/localcloud/events"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 	"github.com/crossfade-dev/crossfade/localcloud/logs"
 	"github.com/crossfade-dev/crossfade/localcloud/sfn"
@@ -22,7 +23,11 @@ type integrations struct{ server *wire.Server }
 
 // Call carries out an operation for a state machine's task.
 func (i *integrations) Call(ctx context.Context, service, action string, params jsonvalue.Value) (jsonvalue.Value, error) {
-	out, err := i.server.Call(ctx, service, action, asSent(service, action, params).AppendJSON(nil))
+	params = asSent(service, action, params)
+	if service == "events" {
+		service = "eventbridge" // as the SDK calls it
+	}
+	out, err := i.server.Call(ctx, service, action, params.AppendJSON(nil))
 	if err != nil {
 		return jsonvalue.Value{}, err
 	}
@@ -109,17 +114,99 @@ func (f deployedFunctions) Invoke(ctx context.Context, function string, event []
 // alarmActions carries out what alarms want done.
 type alarmActions struct{ operations *integrations }
 
-// Publish would send a message to a topic; the cloud has none yet, and the
-// alarm's history says so.
-func (a alarmActions) Publish(context.Context, arn.ARN, string, string) error {
-	return errors.New("the local cloud has no SNS topics")
+// Publish sends a message to a topic.
+func (a alarmActions) Publish(ctx context.Context, topic arn.ARN, subject, message string) error {
+	return a.operations.publish(ctx, topic, subject, message)
+}
+
+// publish sends a message to a topic in the name of its owner. An empty subject is
+// none.
+func (i *integrations) publish(ctx context.Context, topic arn.ARN, subject, message string) error {
+	params := jsonvalue.ObjectOf(
+		jsonvalue.Member{Key: "TopicArn", Value: jsonvalue.String(topic.String())},
+		jsonvalue.Member{Key: "Message", Value: jsonvalue.String(message)},
+	)
+	if subject != "" {
+		params = params.With("Subject", jsonvalue.String(subject))
+	}
+	_, err := i.Call(ownerOf(ctx, topic), "sns", "Publish", params)
+	return err
+}
+
+// ownerOf returns a context for calls in the name of a resource's owner.
+func ownerOf(ctx context.Context, a arn.ARN) context.Context {
+	return wire.WithCaller(ctx, wire.Caller{Account: a.Account, Region: a.Region, Partition: a.Partition})
 }
 
 // Invoke calls a function with an event and does not wait for its answer.
 func (a alarmActions) Invoke(ctx context.Context, function arn.ARN, event []byte) error {
-	ctx = wire.WithCaller(ctx, wire.Caller{Account: function.Account, Region: function.Region, Partition: function.Partition})
-	_, err := a.operations.invoke(ctx, invocation{FunctionName: function.String(), InvocationType: "Event", Payload: string(event)})
+	_, err := a.operations.invoke(ownerOf(ctx, function), invocation{FunctionName: function.String(), InvocationType: "Event", Payload: string(event)})
 	return err
+}
+
+// alarmEvents takes the events of alarms to the default bus.
+type alarmEvents struct{ bus *events.Service }
+
+func (e alarmEvents) Put(ctx context.Context, event cloudwatch.Event) error {
+	return e.bus.Put(ctx, events.Event(event))
+}
+
+// subscribers calls functions for topics.
+type subscribers struct{ operations *integrations }
+
+func (s subscribers) Invoke(ctx context.Context, function string, event []byte) error {
+	_, err := s.operations.invoke(ctx, invocation{FunctionName: function, InvocationType: "Event", Payload: string(event)})
+	return err
+}
+
+// destinations takes the records of asynchronous invocations to topics and to the
+// default bus.
+type destinations struct {
+	operations *integrations
+	bus        *events.Service
+}
+
+func (d destinations) Deliver(ctx context.Context, to string, record []byte, _ map[string]string) error {
+	target, err := arn.Parse(to)
+	if err != nil {
+		return err
+	}
+	switch target.Service {
+	case "sns":
+		return d.operations.publish(ctx, target, "", string(record))
+	case "events":
+		return d.put(ctx, target, record)
+	default:
+		return fmt.Errorf("the local cloud has no destinations of the service %s", target.Service)
+	}
+}
+
+// put puts the record of an invocation on the bus.
+//
+// Source: Lambda developer guide, "Capturing records of Lambda asynchronous
+// invocations".
+func (d destinations) put(ctx context.Context, target arn.ARN, record []byte) error {
+	if target.Resource != "event-bus/default" {
+		return fmt.Errorf("the local cloud has no bus %s", target.Resource)
+	}
+	var r struct {
+		Timestamp time.Time
+		Context   struct {
+			FunctionARN string `json:"functionArn"`
+			Condition   string `json:"condition"`
+		} `json:"requestContext"`
+	}
+	if err := json.Unmarshal(record, &r); err != nil {
+		return err
+	}
+	result := "Failure"
+	if r.Context.Condition == "Success" {
+		result = "Success"
+	}
+	return d.bus.Put(ctx, events.Event{
+		Account: target.Account, Region: target.Region, Source: "lambda", DetailType: "Lambda Function Invocation Result - " + result,
+		Resources: []string{target.String(), r.Context.FunctionARN}, Time: r.Timestamp, Detail: record,
+	})
 }
 
 // stateMetrics gives the local Step Functions a place for AWS/States,

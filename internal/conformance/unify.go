@@ -234,16 +234,18 @@ func (u *unifier) unifyText(want, got string) bool {
 	for _, r := range u.regexps {
 		got = r.pattern.ReplaceAllString(got, r.token)
 	}
+	replaced := got
 	for _, r := range u.replace {
-		got = strings.ReplaceAll(got, r.value, r.token)
+		replaced = strings.ReplaceAll(replaced, r.value, r.token)
 	}
-	if want == got {
+	if want == replaced {
 		return true
 	}
 	if strings.Contains(want, "date") {
-		got = isoPattern.ReplaceAllString(got, "date")
+		got, replaced = isoPattern.ReplaceAllString(got, "date"), isoPattern.ReplaceAllString(replaced, "date")
 	}
-	return u.match(want, got)
+	// A preset may have replaced part of a value before the whole could be.
+	return u.match(want, replaced) || got != replaced && u.match(want, got)
 }
 
 func (u *unifier) match(want, got string) bool {

@@ -1,6 +1,7 @@
 package sfn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (s *Service) carryOut(t *task) {
 		return
 	}
 	caller := s.callerOf(t)
-	answer, text, err := s.ask(wire.WithCaller(ctx, caller), t.call)
+	answer, text, err := s.ask(wire.WithCaller(ctx, caller), withOrigin(t))
 	switch {
 	case ctx.Err() != nil: // nobody waits, or the service ends
 	case err != nil:
@@ -158,7 +159,7 @@ func (s *Service) ask(ctx context.Context, c machine.CallTask) (answer jsonvalue
 	}
 	answer, err = s.integrations.Call(ctx, c.Service, c.Action, c.Input)
 	if err == nil && c.Kind == asl.Integration {
-		answer = withMetadata(answer, wire.CallerFrom(ctx).RequestID, answer.Size(), "application/json", s.now())
+		answer, err = s.optimized(c, answer, wire.CallerFrom(ctx).RequestID)
 	}
 	return answer, "", err
 }
@@ -195,7 +196,7 @@ func failed(c machine.CallTask, err error) machine.TaskFailed {
 	default:
 		name = names.prefix + "." + exceptionName(e.Code)
 		cause = fmt.Sprintf("%s (Service: %s; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",
-			e.Message, names.service, e.HTTPStatus(), e.Code, requestID)
+			e.Message, names.service, e.HTTPStatus(), cmp.Or(e.QueryCode, e.Code), requestID)
 	}
 	ev.Error, ev.Cause = &name, &cause
 	return ev
