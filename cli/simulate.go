@@ -180,11 +180,11 @@ func (o simulateOptions) choose(cmd *cobra.Command, env *Env, file string) ([]su
 		if err != nil {
 			return nil, &failure{code: ExitError, err: fmt.Errorf("%s: %w", o.anchors, err), next: []string{"crossfade simulate --print-anchors prints a file that is right"}}
 		}
-		all = append(suite.Crossfade(), anchors...)
+		all = append(append(suite.Crossfade(), suite.Product()), anchors...)
 	}
 	wanted := o.policies
 	if wanted == nil && o.suite != "headline" {
-		wanted = []string{"Crossfade"}
+		wanted = []string{"Crossfade, 1%", "Crossfade, 0.1%"}
 	}
 	var some []suite.Policy
 	if file != "" {

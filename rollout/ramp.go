@@ -18,12 +18,17 @@ func (d *decider) climbing() bool { return d.p.Strategy.Adaptive != nil && d.s.S
 // they were watched for long enough and everything is healthy. Every target was
 // just seen at its wish.
 func (d *decider) climb(call *Call) {
-	if !d.settled() {
-		d.progress()
-		return
-	}
 	weight, reason, done := d.allowed()
 	asked := d.weight()
+	if !d.settled() {
+		d.progress()
+		if weight < asked && d.wasBefore(weight) {
+			// A few requests were sent to learn something. An older answer
+			// would show what is asked for now, so there is nothing to wait for.
+			d.bring(weight, reason)
+		}
+		return
+	}
 	others := d.verdictOfOthers()
 	switch {
 	case done && d.verdict == analysis.Healthy && call != nil && call.State == CallPending:
@@ -43,6 +48,16 @@ func (d *decider) climb(call *Call) {
 		d.s.Why = why
 	}
 	d.bring(weight, reason)
+}
+
+// wasBefore says whether every target had a weight before it was asked for its wish.
+func (d *decider) wasBefore(weight plan.Weight) bool {
+	for _, t := range d.s.Targets {
+		if t.moving() && !t.at(weight).Same(t.Before) {
+			return false
+		}
+	}
+	return true
 }
 
 // allowed is the weight that the evidence of every target allows, what keeps it

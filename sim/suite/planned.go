@@ -43,13 +43,18 @@ func Planned(name string, p plan.Plan, how How) (policy Policy, unseen []string)
 		}
 		known.Checks = append(known.Checks, c)
 	}
-	return Policy{Name: name, New: func(*View) Player { return newPlanned(known, how) }}, unseen
+	return Policy{Name: name, New: func(v *View) Player {
+		settled := known
+		settled.Settle = max(settled.Settle, time.Duration(v.Settle)*time.Second)
+		return newPlanned(settled, how, v.phase)
+	}}, unseen
 }
 
 // planned plays a plan.
 type planned struct {
 	plan    plan.Plan
 	how     How
+	phase   int // the second at noon
 	status  rollout.Status
 	routing []rollout.Routing
 	next    int // the second of the next look
@@ -64,24 +69,29 @@ type counted struct {
 	sum   evidence.Outcomes
 }
 
-// The versions of every world, and when it begins.
+// The versions of every world.
 const (
 	oldVersion = "1"
 	newVersion = "2"
 )
 
-var epoch = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+// noon is when the first whole minute of every world begins.
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 
-func at(second int) time.Time { return epoch.Add(time.Duration(second) * time.Second) }
+// at is a second of the world as a time.
+func (a *planned) at(second int) time.Time {
+	return noon.Add(time.Duration(second-a.phase) * time.Second)
+}
 
-func newPlanned(p plan.Plan, how How) *planned {
-	a := &planned{plan: p, how: how, alarm: analysis.AlarmState{State: "OK", Since: epoch}}
+func newPlanned(p plan.Plan, how How, phase int) *planned {
+	a := &planned{plan: p, how: how, phase: phase}
+	a.alarm = analysis.AlarmState{State: "OK", Since: a.at(0)}
 	targets := make([]rollout.TargetStatus, len(p.Targets))
 	for i, t := range p.Targets {
 		targets[i] = rollout.TargetStatus{Alias: t.String(), Canary: newVersion}
 		a.routing = append(a.routing, rollout.Routing{Stable: oldVersion})
 	}
-	a.status = rollout.Begin(p, targets, epoch)
+	a.status = rollout.Begin(p, targets, a.at(0))
 	return a
 }
 
@@ -93,7 +103,7 @@ func (a *planned) Step(v *View) Move {
 	if v.Now < a.next {
 		return Move{Share: a.share}
 	}
-	d := rollout.Decide(a.plan, a.status, a.world(v), at(v.Now))
+	d := rollout.Decide(a.plan, a.status, a.world(v), a.at(v.Now))
 	a.status = d.Status
 	for _, action := range d.Actions {
 		switch action := action.(type) {
@@ -109,7 +119,7 @@ func (a *planned) Step(v *View) Move {
 		a.share = max(a.share, shareOf(r))
 	}
 	if !d.Look.IsZero() {
-		a.next = v.Now + max(1, int(d.Look.Sub(at(v.Now))/time.Second))
+		a.next = v.Now + max(1, int(d.Look.Sub(a.at(v.Now))/time.Second))
 	}
 	switch {
 	case a.status.Back != "" && a.share == 0:
@@ -143,10 +153,55 @@ func (a *planned) world(v *View) rollout.World {
 		}
 	}
 	canary, stable := a.counts(v, evidence.Canary), a.counts(v, evidence.Stable)
+	var feed *analysis.Feed
+	var history *analysis.History
+	if errors, durations := analysis.Compares(a.plan); errors || durations {
+		if c := a.status.Targets[0].Comparison; c != nil {
+			feed = a.feed(v, c)
+		} else {
+			history = a.history(v)
+		}
+	}
 	for i := range a.plan.Targets {
-		w.Targets = append(w.Targets, rollout.SeenTarget{Routing: a.routing[i], Canary: &canary, Stable: &stable})
+		w.Targets = append(w.Targets, rollout.SeenTarget{Routing: a.routing[i], Canary: &canary, Stable: &stable, History: history, Feed: feed})
 	}
 	return w
+}
+
+// history is what the old version did before.
+func (a *planned) history(v *View) *analysis.History {
+	h := &analysis.History{
+		Source:  analysis.Source{Width: time.Second, Delay: sourceDelay * time.Second, Name: "the model world, within seconds"},
+		Seconds: v.HistorySeconds, Outcomes: v.History, Failures: v.Failures,
+	}
+	if a.how.Minutes {
+		h.Source = analysis.Source{Width: time.Minute, Delay: 2 * time.Minute, Name: "the model world, by the minute"}
+	}
+	if h.Timed = v.History.Requests; h.Timed >= analysis.LeastTimed {
+		h.Thresholds = []float64{0.1, 0.19, 0.32} // the quantiles of a hundred milliseconds' spread; only their order counts here
+	}
+	return h
+}
+
+// feed is what both versions did in the stretches that a comparison waits for, as
+// far as they are visible.
+func (a *planned) feed(v *View, c *analysis.Comparison) *analysis.Feed {
+	f := &analysis.Feed{From: c.Wanted()}
+	width := int(c.Source.Width / time.Second)
+	for from := int(c.Epoch.Sub(a.at(0))/time.Second) + width*f.From; from+width <= v.Now; from += width {
+		minute := (from-v.phase)/60 + 1
+		for side := range v.seconds {
+			switch {
+			case a.how.Minutes && !v.shows(evidence.Side(side), minute):
+				return f
+			case !a.how.Minutes && v.seconds[side][from].visible > v.Now:
+				return f
+			}
+		}
+		f.Canary = append(f.Canary, v.Window(evidence.Canary, from, from+width, 0))
+		f.Stable = append(f.Stable, v.Window(evidence.Stable, from, from+width, 0))
+	}
+	return f
 }
 
 // counts are those that are visible of one side.
@@ -176,13 +231,13 @@ func (a *planned) counts(v *View, side evidence.Side) analysis.Counts {
 	}
 	return analysis.Counts{
 		Version: version, Started: c.sum.Requests, Succeeded: c.sum.Requests - c.sum.Failed, Failed: c.sum.Failed,
-		From: epoch, AsOf: at(c.until),
+		From: a.at(0), AsOf: a.at(c.until),
 	}
 }
 
 // evaluate brings the alarm's state up to date, as CloudWatch does once a minute.
 func (a *planned) evaluate(v *View) {
 	if state := a.how.Alarm.state(v); state != a.alarm.State {
-		a.alarm.State, a.alarm.Since = state, at(v.Now)
+		a.alarm.State, a.alarm.Since = state, a.at(v.Now)
 	}
 }

@@ -160,3 +160,17 @@ func TestAMeasurementCanBeInterrupted(t *testing.T) {
 		t.Errorf("got %d rows and %v, want an error", len(rows), err)
 	}
 }
+
+func TestAnAdaptivePlanDoesAsThePolicyThatItIsMadeOf(t *testing.T) {
+	rows := measure(t, Options{Scenarios: pick(t, "H1", "H2", "H5", "H7 good, 0.1%", "no traffic"), Policies: []Policy{Product(), Crossfade()[0]}, Reps: 30, Seed: 2, Workers: 2})
+	for i := 0; i < len(rows); i += 2 {
+		plan, ramp := rows[i], rows[i+1]
+		name := plan.Scenario.Name
+		if off := math.Abs(plan.Harm - ramp.Harm); off > 4*math.Hypot(plan.Error, ramp.Error)+0.5 {
+			t.Errorf("%s: %.2f bad requests by the plan, %.2f by its policy; want the same within the error", name, plan.Harm, ramp.Harm)
+		}
+		if plan.RolledBack < ramp.RolledBack-0.1 || plan.Finished < ramp.Finished-0.1 || math.Abs(plan.Top-ramp.Top) > 30 {
+			t.Errorf("%s: %+v by the plan, %+v by its policy", name, plan, ramp)
+		}
+	}
+}

@@ -109,6 +109,9 @@ func (p *Policy) errors(s *State) evidence.Label {
 // look like the new version's fault for the rest of the rollout.
 const widest = 0.2
 
+// someEvidence is more than the rounding of what says nothing.
+const someEvidence = 1.05
+
 // learn takes in the blocks that became final.
 func (p *Policy) learn(s *State, now float64) {
 	errors := p.errors(s)
@@ -165,7 +168,7 @@ func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 		// Nothing is learned cheaply while both versions fail.
 		return 0, suspicion
 	}
-	allowed := (p.Budget + (p.Growth+s.Normal/2)*float64(s.Known)) / d.Excluded
+	allowed := min(p.Opening, p.Budget) + p.Budget*(1/d.Excluded-1) + (p.Growth+s.Normal/2)*float64(s.Known)/d.Excluded
 	rate := max(s.Rate, 1e-9)
 	budget := allowed / (rate * p.Delay)
 	if s.Slow.Requests > 0 || len(p.Times.Bets) > 0 && p.TimesWeight > 0 {
@@ -195,7 +198,7 @@ func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 	}
 	limit(p.Top, ByWatch)
 	limit(suspected, suspicion)
-	if d.Evidence >= p.Doubt {
+	if d.Evidence >= p.Doubt && (s.Health.Failed > 0 || d.Evidence >= someEvidence) {
 		limit(max(p.Smallest, p.Compare.share(s.Rate)), ByYellow)
 	}
 	if d.Evidence >= p.Yellow {

@@ -30,9 +30,11 @@ type Policy struct {
 	Beta  float64 `json:"beta"`
 	// Budget is how many additional failures may be on their way, as far as
 	// is not ruled out, and Growth how many more for each request that is
-	// known, beyond half of the failures that are normal. SlowBudget and
-	// SlowGrowth are the same for slow requests.
+	// known, beyond half of the failures that are normal. As long as nothing is
+	// ruled out Opening requests may be on their way, at most Budget. SlowBudget
+	// and SlowGrowth are the same for slow requests.
 	Budget     float64 `json:"budget"`
+	Opening    float64 `json:"opening"`
 	Growth     float64 `json:"growth"`
 	SlowBudget float64 `json:"slowBudget"`
 	SlowGrowth float64 `json:"slowGrowth"`
@@ -73,8 +75,11 @@ type Policy struct {
 	// StepRequests is how many are needed at a share before it grows without
 	// the budget asking for it.
 	StepRequests int `json:"stepRequests"`
-	// Doubt is the evidence from which on the share is bounded by Compare, and
-	// Yellow that from which on it does not grow.
+	// Doubt is the evidence from which on the share is bounded by Compare once
+	// the new version has failed at all, Yellow that from which on it does not
+	// grow. The evidence against a version that is no worse fades as both fail,
+	// so what has not faded is worth a longer look where that tells most.
+	// Without any failure it stays near 1, and says nothing.
 	Doubt  float64 `json:"doubt"`
 	Yellow float64 `json:"yellow"`
 	// Release is the part of the stake kept for late faults that is placed
@@ -118,17 +123,17 @@ func Default(smallest, delay, settle float64) Policy {
 	// is proven, which places the rest.
 	onset := evidence.Onset{AtStart: 0.9, PerSecond: 0.05 / 3600}
 	errors.Onset, times.Onset = onset, onset
-	errors.Bets = []evidence.Bet{{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .13}, {Ratio: 6, Prior: .15}, {Ratio: 20, Prior: .2}, {Ratio: 100, Prior: .2}, {Ratio: 1000, Prior: .2}}
+	errors.Bets = []evidence.Bet{{Ratio: 1.5, Prior: .1}, {Ratio: 2.5, Prior: .12}, {Ratio: 6, Prior: .14}, {Ratio: 20, Prior: .16}, {Ratio: 100, Prior: .2}, {Ratio: 1500, Prior: .28}}
 	return Policy{
 		Alpha: 0.01, Beta: 0.05,
-		Budget: 2, Growth: 0.01, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.2, LeakShare: 0.0015,
+		Budget: 2, Opening: 1.2, Growth: 0.01, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.5, LeakShare: 0.0015,
 		Smallest: smallest, Top: 0.95,
 		Diagnosis: Bound{Rate: 5, Least: 0.02, Most: 0.1}, Compare: Bound{Rate: 25, Least: 0.1, Most: 0.25},
 		Pace:  []Pace{{0, .01}, {45, .03}, {52, .1}, {60, .25}, {145, .5}, {165, .95}},
 		First: Bound{Rate: 0.5, Least: smallest, Most: 0.03}, Patience: 600,
 		Delay: delay + settle + 1, Settle: settle, Width: 1,
 		AtTop: 300, Watch: 900, MinRequests: 30, StepRequests: 10,
-		Doubt: 1.05, Yellow: 3, Release: 0.8,
+		Doubt: 0.35, Yellow: 3, Release: 0.8,
 		Errors: errors, Times: times, TimesWeight: 0.3,
 	}
 }
