@@ -66,6 +66,26 @@ func outcome(expression string, e Env) string {
 	}
 }
 
+// Where the reference was asked about random expressions and had another answer.
+func TestWhatRandomExpressionsTaught(t *testing.T) {
+	for _, row := range []struct{ expr, want string }{
+		// A slash right after a bracket or a sign is the operator, not a pattern.
+		{`(/a/)`, `S0211`},
+		{`[/a/]`, `S0211`},
+		{`-/a/`, `S0211`},
+		{`{/a/: 1}`, `S0211`},
+		{`/a/`, `function`},
+		{`$contains("cab", /a/)`, `true`},
+		{`("x"; /a/)`, `function`},
+		{`"cab" ~> /a/ ~> $exists`, `true`},
+		{`$count([1, /a/])`, `2`},
+	} {
+		if got := outcome(row.expr, env(t)); got != row.want {
+			t.Errorf("%s gives %s, want %s", row.expr, got, row.want)
+		}
+	}
+}
+
 func TestExpressions(t *testing.T) {
 	for _, row := range []struct{ expr, want string }{
 		// Literals and operators.

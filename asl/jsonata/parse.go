@@ -166,7 +166,8 @@ func (p *parser) operand() (*node, error) {
 		case "%":
 			n.kind = nodeParent
 		case "-", "(", "[", "{", "|":
-			if err := p.advance(true); err != nil {
+			// The reference takes a slash here for the operator.
+			if err := p.advance(false); err != nil {
 				return nil, err
 			}
 			return p.prefixed(n)
