@@ -36,6 +36,9 @@ type Evidence struct {
 	Accepted time.Time
 	Series   *Series
 	Probe    *Probe
+	// Trials are the tries of the new version before traffic, once all of them
+	// are done.
+	Trials []Trial
 	// Compared is what both versions did in the same time; nil where nothing
 	// tells that.
 	Compared *Compared
@@ -52,6 +55,8 @@ func For(c plan.Check) Criterion {
 		return metricCriterion{*c.Metric}
 	case c.HTTP != nil:
 		return httpCriterion{*c.HTTP}
+	case c.Probe != nil:
+		return trialCriterion{*c.Probe}
 	case c.Compare != nil:
 		return compareCriterion{*c.Compare}
 	default:

@@ -10,11 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/spf13/cobra"
 
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/hookmessage"
 	"github.com/crossfade-dev/crossfade/controller/lambdahook"
+	"github.com/crossfade-dev/crossfade/controller/probe"
 	"github.com/crossfade-dev/crossfade/controller/webhook"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
@@ -29,28 +31,38 @@ const hookSecret = "CROSSFADE_HOOK_SECRET"
 // Source: Lambda Developer Guide, quotas, "Function timeout".
 const functionPatience = 15*time.Minute + 15*time.Second
 
-// joinHooks makes what asks hooks, and arranges for it to be closed.
-func (s *session) joinHooks(cfg aws.Config) (map[plan.HookKind]controller.Hook, error) {
+// joinHooks makes what asks hooks and what tries versions out, and arranges for it
+// to be closed.
+func (s *session) joinHooks(cfg aws.Config) (map[plan.HookKind]controller.Hook, map[plan.Kind]controller.Hook, error) {
 	secret, err := hookmessage.ParseSecret(s.env.Getenv(hookSecret))
 	if err != nil {
-		return nil, &failure{code: ExitError, err: fmt.Errorf("%s: %w", hookSecret, err), next: []string{
+		return nil, nil, &failure{code: ExitError, err: fmt.Errorf("%s: %w", hookSecret, err), next: []string{
 			`export ` + hookSecret + `="whsec_$(openssl rand -base64 32)" makes one; the hooks have to know it too`,
 		}}
 	}
-	functions := lambdahook.New(lambda.NewFromConfig(cfg, func(o *lambda.Options) {
+	invoking := lambda.NewFromConfig(cfg, func(o *lambda.Options) {
 		// What is to be tried again is the controller's business.
 		o.Retryer = aws.NopRetryer{}
 		if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 			o.HTTPClient = c.WithTimeout(functionPatience)
 		}
-	}), secret, s.env.Clock)
-	addresses := webhook.New(http.DefaultClient, secret, s.env.Clock)
+	})
+	functions, addresses := lambdahook.New(invoking, secret, s.env.Clock), webhook.New(http.DefaultClient, secret, s.env.Clock)
+	executing := sfn.NewFromConfig(cfg, func(o *sfn.Options) {
+		if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+			o.HTTPClient = c.WithTimeout(functionPatience) // a synchronous execution may take five minutes
+		}
+	})
+	invocations, executions := probe.NewFunctions(invoking, s.env.Clock), probe.NewMachines(executing, cfg.BaseEndpoint != nil, s.env.Clock)
 	s.closers = append(s.closers, func() error {
 		functions.Close()
 		addresses.Close()
+		invocations.Close()
+		executions.Close()
 		return nil
 	})
-	return map[plan.HookKind]controller.Hook{plan.LambdaHook: functions, plan.Webhook: addresses}, nil
+	return map[plan.HookKind]controller.Hook{plan.LambdaHook: functions, plan.Webhook: addresses},
+		map[plan.Kind]controller.Hook{plan.Lambda: invocations, plan.StateMachine: executions}, nil
 }
 
 func newHook(env *Env) *cobra.Command {

@@ -111,6 +111,7 @@ func (o iamOptions) policy(p plan.Plan) policy {
 		}
 	}
 	allow("Functions", function, withQualifiers(functions))
+	o.allowProbes(p, allow)
 
 	var hooks []string
 	for _, m := range plan.Moments {
@@ -150,6 +151,26 @@ func (o iamOptions) arnOf(service, kind, name string) string {
 		return a.String()
 	}
 	return arn.ARN{Partition: "aws", Service: service, Region: o.region, Account: o.account, Resource: kind + ":" + name}.String()
+}
+
+// allowProbes adds what trying versions out needs.
+func (o iamOptions) allowProbes(p plan.Plan, allow func(sid string, actions, resources []string)) {
+	var functions, machines, executions []string
+	for _, t := range p.Targets {
+		if !slices.ContainsFunc(p.Checks, func(c plan.Check) bool { return c.Probe != nil && c.Probe.Tries(t) }) {
+			continue
+		}
+		if t.Kind == plan.Lambda {
+			functions = append(functions, o.arnOf("lambda", "function", t.Name)+":*")
+			continue
+		}
+		machine := o.arnOf("states", "stateMachine", t.Name)
+		machines = append(machines, machine+":*")
+		executions = append(executions, strings.Replace(machine, ":stateMachine:", ":execution:", 1)+":*")
+	}
+	allow("ProbeFunctions", []string{"lambda:InvokeFunction"}, functions)
+	allow("ProbeMachines", []string{"states:StartExecution", "states:StartSyncExecution"}, machines)
+	allow("ProbeExecutions", []string{"states:DescribeExecution"}, executions)
 }
 
 // invocable returns the ARN of a function that is invoked by name, by partial ARN

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,13 +26,14 @@ type planFlags struct {
 	keepVersions  int
 	keepVerified  int
 	hooks         hookFlags
+	probes        []string
 }
 
 // shortForm are the flags that only make sense without a plan file.
 var shortForm = []string{
 	"on-unhealthy", "on-unknown", "on-drift", "before-traffic", "each-step", "after-traffic", "on-rollback", "keep-versions", "keep-verified", "name",
 	"state-machine", "lambda", "definition", "code", "release", "logs", "canary", "linear", "exponential", "steps", "preset", "all-at-once", "adaptive",
-	"soak", "deadline", "look", "settle", "unknown-for", "alarm", "max-failures", "no-default-checks", "compare", "hold-back",
+	"soak", "deadline", "look", "settle", "unknown-for", "alarm", "probe", "max-failures", "no-default-checks", "compare", "hold-back",
 }
 
 func (p *planFlags) flags(cmd *cobra.Command) {
@@ -57,6 +59,7 @@ func (p *planFlags) flags(cmd *cobra.Command) {
 
 	f.StringArrayVar(&s.Alarms, "alarm", nil, "`NAME` of a CloudWatch alarm that must not fire; may be repeated")
 	f.StringArrayVar(&s.AcceptAlarms, "accept-alarm", nil, "`NAME` of an alarm that may fire already: only a new transition to ALARM counts; may be repeated")
+	f.StringArrayVar(&p.probes, "probe", nil, `try the new version out before any traffic, as a `+"`FILE`"+` or as {"payload": …, "expect": …, "count": 20}; may be repeated`)
 	f.BoolVar(&s.AcceptQuarantined, "accept-quarantined", false, "release a version although an earlier rollout took it back")
 	f.StringVar(&s.MaxFailures, "max-failures", "", "largest `SHARE/SAMPLES` of bad outcomes of the new version: 5%/20 is 5 % of at least 20")
 	f.StringArrayVar(&s.Compare, "compare", nil, "compare `WHAT[/TOLERANCE]`, errors or duration, of both versions: errors/0.1%; may be repeated")
@@ -160,6 +163,9 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	spec.Hooks = hooks
+	if spec.Probes, err = readProbes(p.probes); err != nil {
+		return plan.Plan{}, err
+	}
 	if cmd.Flags().Changed("keep-versions") {
 		spec.KeepVersions = &p.keepVersions
 	}
@@ -171,6 +177,31 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 		return plan.Plan{}, &failure{code: ExitUsage, err: err, next: []string{cmd.CommandPath() + " --help"}}
 	}
 	return made, nil
+}
+
+// readProbes reads probes, each a file's name or the text itself.
+func readProbes(given []string) ([]plan.VersionProbe, error) {
+	var probes []plan.VersionProbe
+	for _, g := range given {
+		name, text := "--probe", []byte(g)
+		if !strings.HasPrefix(strings.TrimSpace(g), "{") {
+			var err error
+			if name = g; g == "" {
+				name = "--probe"
+			}
+			if text, err = os.ReadFile(g); err != nil {
+				return nil, &failure{code: ExitError, err: fmt.Errorf("--probe: %w", err), next: []string{
+					`--probe takes a file, or the probe itself: {"payload": {}, "expect": {"ok": true}}`,
+				}}
+			}
+		}
+		probe, err := plan.ParseProbe(name, text)
+		if err != nil {
+			return nil, &failure{code: ExitUsage, err: err}
+		}
+		probes = append(probes, probe)
+	}
+	return probes, nil
 }
 
 // readPlan reads a plan file; "-" is standard input.

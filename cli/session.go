@@ -92,13 +92,13 @@ func newSession(env *Env, store controller.Store, cfg aws.Config) (*session, err
 	for kind, c := range s.counters {
 		counters[kind] = c
 	}
-	hooks, err := s.joinHooks(cfg)
+	hooks, probers, err := s.joinHooks(cfg)
 	if err != nil {
 		return nil, err
 	}
 	s.ctl = controller.New(controller.Config{
 		Store: store, Targets: s.targets, Publishers: s.publishers, Counters: counters, Comparers: s.comparers,
-		Monitor: monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock), Hooks: hooks,
+		Monitor: monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock), Hooks: hooks, Probers: probers,
 		Clock: env.Clock, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
 		PublishTimeout: publishPatience,
 	})

@@ -25,6 +25,7 @@ type Config struct {
 	Metrics   Metrics // nil: every metric is unreadable
 	Prober    Prober  // nil: every address is unreadable
 	Hooks     map[plan.HookKind]Hook
+	Probers   map[plan.Kind]Hook // try versions out: their answers have Trials
 
 	Clock clock.Clock
 	// Owner is who this controller is for people and for other controllers:

@@ -38,8 +38,10 @@ type HookProver interface {
 
 // A HookCall is a question to a hook, with what it has to know for its answer.
 type HookCall struct {
-	// Hook is the hook as the plan has it.
-	Hook plan.Hook `json:"hook"`
+	// Hook is the hook as the plan has it. Of a version that is tried, it is
+	// the zero value, and Probe says how.
+	Hook  plan.Hook          `json:"hook"`
+	Probe *plan.VersionProbe `json:"probe,omitempty"`
 	// Key is unique for all time: r-17/eachStep-3.
 	Key string `json:"key"`
 	// Rollout is the rollout's ID, and Name its plan's name.
@@ -74,9 +76,9 @@ type HookTarget struct {
 func CallKey(rolloutID string, c rollout.Call) string { return rolloutID + "/" + c.Key }
 
 // hookCall makes the question of a call.
-func hookCall(rec Record, h plan.Hook, c rollout.Call) HookCall {
+func hookCall(rec Record, c rollout.Call) HookCall {
 	call := HookCall{
-		Hook: h, Key: CallKey(rec.ID, c), Rollout: rec.ID, Name: rec.Plan.Name,
+		Key: CallKey(rec.ID, c), Rollout: rec.ID, Name: rec.Plan.Name,
 		Moment: c.Moment, Step: c.Step, AskedAt: c.AskedAt, Deadline: c.Until,
 	}
 	if c.Moment == plan.OnRollback {
@@ -84,7 +86,13 @@ func hookCall(rec Record, h plan.Hook, c rollout.Call) HookCall {
 	} else if c.Step >= 0 && c.Step < len(rec.Plan.Steps) {
 		call.Weight = rec.Plan.Steps[c.Step].Weight
 	}
+	if h := rec.Plan.Hooks.At(c.Moment); h != nil {
+		call.Hook = *h
+	}
 	for i, t := range rec.Status.Targets {
+		if c.Moment == plan.Trying && i != c.Target {
+			continue
+		}
 		old := t.Stable
 		if old == "" { // it has not started yet
 			old = t.Seen.Stable
@@ -93,7 +101,31 @@ func hookCall(rec Record, h plan.Hook, c rollout.Call) HookCall {
 			Kind: rec.Plan.Targets[i].Kind, Name: rec.Plan.Targets[i].String(), Alias: t.Alias, OldVersion: old, NewVersion: t.Canary,
 		})
 	}
+	for _, check := range rec.Plan.Checks {
+		if c.Moment == plan.Trying && check.Name == c.Check {
+			call.Probe = check.Probe
+		}
+	}
 	return call
+}
+
+// asker returns who is asked: a hook, or whoever tries versions of a kind out.
+func (c *Controller) asker(p plan.Plan, call rollout.Call) (Hook, error) {
+	if call.Moment == plan.Trying {
+		return c.prober(p.Targets[call.Target].Kind)
+	}
+	spec := p.Hooks.At(call.Moment)
+	if spec == nil {
+		return nil, errors.New("the plan has no such hook")
+	}
+	return c.hook(spec.Kind)
+}
+
+func (c *Controller) prober(kind plan.Kind) (Hook, error) {
+	if h := c.cfg.Probers[kind]; h != nil {
+		return h, nil
+	}
+	return nil, fmt.Errorf("%w: nothing here can try versions of the kind %s", ErrInvalid, kind)
 }
 
 func (c *Controller) hook(kind plan.HookKind) (Hook, error) {
@@ -124,17 +156,13 @@ func (c *Controller) answers(ctx context.Context, h *held) map[string]rollout.An
 }
 
 func (c *Controller) answer(ctx context.Context, h *held, call rollout.Call) (rollout.Answer, error) {
-	spec := h.rec.Plan.Hooks.At(call.Moment)
-	if spec == nil {
-		return rollout.Answer{}, errors.New("the plan has no such hook")
-	}
-	hook, err := c.hook(spec.Kind)
+	hook, err := c.asker(h.rec.Plan, call)
 	if err != nil {
 		return rollout.Answer{}, err
 	}
 	ctx, cancel := c.call(ctx)
 	defer cancel()
-	return hook.Answer(ctx, hookCall(h.rec, *spec, call))
+	return hook.Answer(ctx, hookCall(h.rec, call))
 }
 
 // ask asks a hook. What fails is remembered for the next look, which asks again
@@ -150,17 +178,13 @@ func (c *Controller) ask(ctx context.Context, h *held, a rollout.Ask) {
 		return // somebody else may be asking by now
 	}
 	err := func() error {
-		spec := h.rec.Plan.Hooks.At(a.Call.Moment)
-		if spec == nil {
-			return errors.New("the plan has no such hook")
-		}
-		hook, err := c.hook(spec.Kind)
+		hook, err := c.asker(h.rec.Plan, a.Call)
 		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(ctx, min(left, c.cfg.CallTimeout))
 		defer cancel()
-		return hook.Ask(ctx, hookCall(h.rec, *spec, a.Call))
+		return hook.Ask(ctx, hookCall(h.rec, a.Call))
 	}()
 	t.failures++ // also of what was asked well: if it has to be asked again, then not at once
 	t.until, t.text = now.Add(c.backoff(t.failures, err, false)), ""
@@ -177,6 +201,16 @@ func (c *Controller) ask(ctx context.Context, h *held, a rollout.Ask) {
 // proveHooks proves, where a hook can, that it may be asked.
 func (c *Controller) proveHooks(ctx context.Context, p plan.Plan) []Problem {
 	var problems []Problem
+	for _, check := range p.Checks {
+		for i, t := range p.Targets {
+			if check.Probe == nil || !check.Probe.Tries(t) {
+				continue
+			}
+			if _, err := c.prober(t.Kind); err != nil {
+				problems = append(problems, Problem{Target: i, Check: check.Name, Text: fmt.Sprintf("%s: %v", t, err)})
+			}
+		}
+	}
 	for _, m := range plan.Moments {
 		spec := p.Hooks.At(m)
 		if spec == nil {

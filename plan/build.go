@@ -280,6 +280,9 @@ func (d draft) finishChecks(p *Plan) {
 	compared := map[Compared]bool{}
 	for i := range p.Checks {
 		c := &p.Checks[i]
+		if c.Probe != nil {
+			d.checkProbe(*c.Probe)
+		}
 		if c.Compare != nil {
 			if compared[c.Compare.Of] {
 				d.problem("checks", fmt.Sprintf("%s are compared twice", c.Compare.Of))
@@ -323,6 +326,8 @@ func checkName(c Check) string {
 		return c.Metric.Metric + " " + c.Metric.Stat
 	case c.HTTP != nil:
 		return c.HTTP.URL
+	case c.Probe != nil:
+		return "probe"
 	case c.Compare != nil && c.Compare.Of == Duration:
 		return "durations"
 	case c.Compare != nil:

@@ -55,6 +55,8 @@ const (
 	DefaultMetricPeriod = time.Minute
 	// DefaultHookTimeout is how long a hook has for its answer.
 	DefaultHookTimeout = 10 * time.Minute
+	// DefaultProbeTimeout is how long all tries of a probe may take.
+	DefaultProbeTimeout = 5 * time.Minute
 	// approvalTime is what the default deadline allows for each approval.
 	approvalTime = 24 * time.Hour
 )

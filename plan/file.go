@@ -136,7 +136,7 @@ var checkShape = object{
 		{"compare", text{want: "what to compare", words: []string{string(Errors), string(Duration)}}, false, "errors or duration: the new version must not do worse than the old one in the same seconds. The test may be looked at as often as one likes."},
 		{"tolerance", weight{}, false, "With compare: how many more requests than with the old version may end badly, or be slow, as a share of all. Default: 0% for errors, 2% for duration."},
 		{"weight", real{0, 1000}, false, "With compare: the part that it has in the evidence beside the other comparisons. Default: 0.7 for errors, 0.3 for duration."},
-		{"probe", notYet{"probing a version before it gets traffic is"}, false, ""},
+		{"probe", probeShape, false, "The new version is tried out before it gets any traffic, by its own ARN. A failure refuses the rollout."},
 	},
 	oneOf: []string{"alarm", "alarms", "rate", "metric", "http", "compare", "probe"},
 }
@@ -431,6 +431,9 @@ func readChecks(f fields, targets []Target) []Check {
 	}
 	if m, ok := f["http"].(fields); ok {
 		c.HTTP = &HTTPProbe{URL: value[string](m, "url"), Expect: valueOr(pointer[int](m, "expect"), 200)}
+	}
+	if m, ok := f["probe"].(fields); ok {
+		c.Probe = readProbe(m)
 	}
 	if of, ok := f["compare"].(string); ok {
 		c.Compare = defaultComparison(Compared(of)).Compare

@@ -30,6 +30,10 @@ const (
 	OnRollback Moment = "onRollback"
 )
 
+// Trying is when new versions are tried out, before BeforeTraffic. It is no moment
+// of a hook.
+const Trying Moment = "probe"
+
 // Moments are the moments of hooks in the order in which a rollout gets to them.
 var Moments = []Moment{BeforeTraffic, EachStep, AfterTraffic, OnRollback}
 

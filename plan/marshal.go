@@ -229,6 +229,8 @@ func checkNode(c Check) *yaml.Node {
 		add(m, "metric", metricNode(*c.Metric))
 	case c.HTTP != nil:
 		add(m, "http", flow(mapping("url", textNode(c.HTTP.URL), "expect", plainNode(strconv.Itoa(c.HTTP.Expect)))))
+	case c.Probe != nil:
+		add(m, "probe", probeNode(*c.Probe))
 	case c.Compare != nil:
 		usual := defaultComparison(c.Compare.Of).Compare
 		add(m, "compare", plainNode(string(c.Compare.Of)))

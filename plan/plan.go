@@ -167,6 +167,8 @@ type Check struct {
 	Metric *MetricLimit `json:"metric,omitempty"`
 	// HTTP asks an address.
 	HTTP *HTTPProbe `json:"http,omitempty"`
+	// Probe tries the new version out before it gets any traffic.
+	Probe *VersionProbe `json:"probe,omitempty"`
 	// Compare holds the new version against the old one.
 	Compare *Comparison `json:"compare,omitempty"`
 }

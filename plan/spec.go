@@ -31,6 +31,8 @@ type Spec struct {
 	Alarms       []string
 	AlarmsFine   Lenience // of every alarm
 	AcceptAlarms []string
+	// Probes try the new version out, see ParseProbe.
+	Probes []VersionProbe
 	// MaxFailures replaces the default rate check: 5%/20 is at most 5 % bad
 	// outcomes of at least 20; 5% leaves the default number of samples.
 	MaxFailures string
@@ -114,6 +116,9 @@ func New(s Spec) (Plan, error) {
 			problem("--alarm", "the name is empty")
 		}
 		d.checks = append(d.checks, Check{Alarm: name, Fine: Lenience(oneOf("alarms-fine", string(s.AlarmsFine), leniences, problem))})
+	}
+	for _, p := range s.Probes {
+		d.checks = append(d.checks, Check{Probe: &p})
 	}
 	if s.KeepVersions != nil || s.KeepVerified != nil {
 		keep := Keep{Versions: valueOr(s.KeepVersions, DefaultKeep.Versions), Verified: valueOr(s.KeepVerified, DefaultKeep.Verified)}

@@ -18,6 +18,10 @@ type Call struct {
 	// key; a new question has a new one.
 	Key    string      `json:"key"`
 	Moment plan.Moment `json:"moment"`
+	// Check and Target are the name of the check and the index of the target,
+	// where a version is tried.
+	Check  string `json:"check,omitempty"`
+	Target int    `json:"target,omitempty"`
 	// Step is the index of the step in force when it was asked; -1 before the
 	// first shift.
 	Step int `json:"step"`
@@ -32,6 +36,8 @@ type Call struct {
 	// Problem says what the last look brought instead of an answer: why it
 	// could not be asked, or what it says meanwhile.
 	Problem string `json:"problem,omitempty"`
+	// Finding is what the tries of a version came to.
+	Finding *analysis.Finding `json:"finding,omitempty"`
 }
 
 // A CallState is how far a call is.
@@ -54,6 +60,9 @@ type Answer struct {
 	Reason string
 	// Problem says why it could not be asked, or why nothing is known.
 	Problem string
+	// Trials are what trying a version brought, once all are done; the plan's
+	// check judges them.
+	Trials []analysis.Trial
 }
 
 // Ask asks for a call to be made. Its key tells who is asked that it is the same
@@ -78,6 +87,9 @@ func (d *decider) hear() {
 		}
 		a := d.w.Answers[c.Key]
 		switch {
+		case a.Trials != nil:
+			d.tried(c, a.Trials)
+			continue
 		case a.State == CallSucceeded || a.State == CallFailed:
 			d.answered(c, a.State, a.Reason)
 			continue
@@ -132,6 +144,9 @@ func (d *decider) timeout(c Call) time.Duration {
 	if h := d.p.Hooks.At(c.Moment); h != nil {
 		return h.Timeout
 	}
+	if check := checkOf(d.p, c); check != nil {
+		return check.Probe.Timeout
+	}
 	return c.Until.Sub(c.AskedAt)
 }
 
@@ -142,23 +157,73 @@ func (d *decider) call(m plan.Moment) *Call {
 	if h == nil {
 		return nil
 	}
-	i := slices.IndexFunc(d.s.Calls, func(c Call) bool { return c.Moment == m })
+	return d.make(Call{Moment: m}, h.Timeout, fmt.Sprintf("hook %s (%s) is asked", m, h))
+}
+
+// make returns the call of the step in force that is like c, and makes it when
+// there is none.
+func (d *decider) make(c Call, timeout time.Duration, what string) *Call {
+	i := slices.IndexFunc(d.s.Calls, func(o Call) bool { return o.Moment == c.Moment && o.Check == c.Check && o.Target == c.Target })
 	if i >= 0 && d.s.Calls[i].Step == d.s.Step && d.s.Calls[i].State != CallLeft {
 		return &d.s.Calls[i]
 	}
 	d.s.Called++
-	c := Call{
-		Key: fmt.Sprintf("%s-%d", m, d.s.Called), Moment: m, Step: d.s.Step,
-		AskedAt: d.now, Until: d.now.Add(h.Timeout), State: CallPending,
-	}
+	c.Key, c.Step = fmt.Sprintf("%s-%d", c.Moment, d.s.Called), d.s.Step
+	c.AskedAt, c.Until, c.State = d.now, d.now.Add(timeout), CallPending
 	if i < 0 {
 		i = len(d.s.Calls)
 		d.s.Calls = append(d.s.Calls, Call{})
 	}
 	d.s.Calls[i] = c
 	d.actions = append(d.actions, Ask{c})
-	d.tell("hook", fmt.Sprintf("hook %s (%s) is asked", m, h))
+	d.tell("hook", what)
 	return &d.s.Calls[i]
+}
+
+// tried judges the tries of a version.
+func (d *decider) tried(c *Call, trials []analysis.Trial) {
+	check := checkOf(d.p, *c)
+	if check == nil {
+		return
+	}
+	f := analysis.Judge(*check, analysis.Evidence{Now: d.now, Target: d.p.Targets[c.Target].String(), Trials: trials})
+	c.Finding = &f
+	state := CallFailed
+	if f.Verdict == analysis.Healthy {
+		state = CallSucceeded
+	}
+	d.answered(c, state, f.Why)
+}
+
+// checkOf returns the check that a call tries a version for; nil for a hook's.
+func checkOf(p plan.Plan, c Call) *plan.Check {
+	i := slices.IndexFunc(p.Checks, func(check plan.Check) bool { return check.Probe != nil && check.Name == c.Check })
+	if c.Moment != plan.Trying || i < 0 || c.Target >= len(p.Targets) {
+		return nil
+	}
+	return &p.Checks[i]
+}
+
+// trials returns the first call that tries a new version and has not found it
+// good; nil when all have, or there is nothing to try.
+func (d *decider) trials() *Call {
+	var open *Call
+	for _, check := range d.p.Checks {
+		for i, t := range d.s.Targets {
+			if check.Probe == nil || !check.Probe.Tries(d.p.Targets[i]) || t.Seen.Stable == t.Canary {
+				continue
+			}
+			c := d.make(Call{Moment: plan.Trying, Check: check.Name, Target: i}, check.Probe.Timeout,
+				fmt.Sprintf("%s tries %s of %s out, before it gets any traffic", check.Name, t.Canary, d.p.Targets[i]))
+			if c.State == CallFailed {
+				return c
+			}
+			if c.State != CallSucceeded && open == nil {
+				open = c
+			}
+		}
+	}
+	return open
 }
 
 // stepCall returns the call that the end of the step in force waits for.
@@ -186,10 +251,13 @@ func (d *decider) leaveCalls() {
 	})
 }
 
-// let says whether the hook before any traffic lets the first shift begin. When
-// it does not, the rollout waits or is refused.
+// let says whether what is to be tried and asked before any traffic lets the first
+// shift begin. When it does not, the rollout waits or is refused.
 func (d *decider) let() bool {
-	c := d.call(plan.BeforeTraffic)
+	c := d.trials()
+	if c == nil {
+		c = d.call(plan.BeforeTraffic)
+	}
 	if c == nil || c.State == CallSucceeded {
 		return true
 	}
@@ -227,6 +295,10 @@ func (d *decider) toldBack() bool {
 func (d *decider) judgeCalls() {
 	for _, c := range d.s.Calls {
 		h := d.p.Hooks.At(c.Moment)
+		if check := checkOf(d.p, c); check != nil {
+			d.judgeTrial(c, *check)
+			continue
+		}
 		if h == nil || c.State == CallLeft || c.Moment == plan.OnRollback {
 			continue
 		}
@@ -246,6 +318,19 @@ func (d *decider) judgeCalls() {
 	}
 }
 
+// judgeTrial makes a finding of the tries of a version.
+func (d *decider) judgeTrial(c Call, check plan.Check) {
+	if c.Finding != nil {
+		d.s.Findings = append(d.s.Findings, *c.Finding)
+		return
+	}
+	f := analysis.Judge(check, analysis.Evidence{Now: d.now, Target: d.p.Targets[c.Target].String()})
+	if f.Why = d.callText(c); c.State == CallFailed {
+		f.Verdict = analysis.Unhealthy
+	}
+	d.s.Findings = append(d.s.Findings, f)
+}
+
 // callText says how a call stands.
 func (d *decider) callText(c Call) string { return callText(d.p, c) }
 
@@ -253,6 +338,9 @@ func callText(p plan.Plan, c Call) string {
 	name := "hook " + string(c.Moment)
 	if h := p.Hooks.At(c.Moment); h != nil {
 		name = fmt.Sprintf("hook %s (%s)", c.Moment, h)
+	}
+	if check := checkOf(p, c); check != nil {
+		name = fmt.Sprintf("%s of %s", check.Name, p.Targets[c.Target])
 	}
 	switch c.State {
 	case CallPending:

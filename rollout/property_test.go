@@ -39,8 +39,11 @@ func drawPlan(t *rapid.T, targets int) plan.Plan {
 	}
 	for _, m := range plan.Moments {
 		if rapid.IntRange(0, 3).Draw(t, "hook") == 0 {
-			s.Hooks.Set(m, &plan.Hook{Kind: plan.LambdaHook, Name: "check", Timeout: rapid.SampledFrom([]time.Duration{30 * time.Second, time.Hour}).Draw(t, "timeout")})
+			s.Hooks.Set(m, &plan.Hook{Kind: plan.LambdaHook, Name: "check", Timeout: rapid.SampledFrom([]time.Duration{30 * time.Second, 10 * time.Minute}).Draw(t, "timeout")})
 		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "probe") == 0 {
+		s.Probes = []plan.VersionProbe{{Payload: "{}", Count: 1, Timeout: time.Minute}}
 	}
 	if rapid.Bool().Draw(t, "accepts") {
 		s.AcceptAlarms = []string{"a"}
@@ -124,6 +127,8 @@ func (m *model) disturb(t *rapid.T, edits bool) {
 		m.answer(rapid.SampledFrom(plan.Moments).Draw(t, "moment"), rollout.Answer{
 			State: rapid.SampledFrom([]rollout.CallState{rollout.CallSucceeded, rollout.CallSucceeded, rollout.CallSucceeded, rollout.CallFailed, rollout.CallPending, ""}).Draw(t, "answer"),
 		})
+	case 28, 29, 30:
+		m.answer(plan.Trying, rollout.Answer{State: rollout.CallSucceeded, Trials: []analysis.Trial{{Output: "{}", Error: rapid.SampledFrom([]string{"", "", "", "broken"}).Draw(t, "trial")}}})
 	case 26:
 		m.answers, m.asked = nil, nil
 	case 27:

@@ -44,6 +44,8 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //	at 2m traffic 0 0% 0%
 //	hook eachStep check 10m           a hook, with its timeout
 //	at 2m answer eachStep failed WHY  the hook answers; pending, or unreadable REASON
+//	probe orders:prod                 the new version is tried out twice before traffic
+//	at 2m tried orders:prod ERROR     that is done; without ERROR it was good
 //	at 2m forget                      who was asked forgets all questions
 //	at 2m recount orders:prod         outcomes are counted from here
 //	until 2h                          stop at the latest
@@ -246,6 +248,8 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 			spec.OnDrift = rest
 		case "max-failures":
 			spec.MaxFailures = rest
+		case "probe":
+			spec.Probes = append(spec.Probes, plan.VersionProbe{Target: f[0], Payload: "{}", Expect: `{"ok":true}`, Count: 2, Timeout: time.Minute})
 		case "hook":
 			h := plan.Hook{Kind: plan.LambdaHook, Name: f[1]}
 			h.Timeout, err = plan.ParseDuration(f[2])
@@ -347,6 +351,16 @@ func (m *model) happen(line string) (away time.Duration, err error) {
 		a.canaryN, a.canaryX, a.stableN, a.stableX = 0, 0, 0, 0
 	case "counts":
 		alias().countsProblem = reason
+	case "tried":
+		trials := []analysis.Trial{{Output: `{"ok":true}`, Took: time.Second}, {Output: `{"ok":true}`, Took: 2 * time.Second}}
+		if reason != "" {
+			trials[1] = analysis.Trial{Error: reason, Took: time.Second}
+		}
+		for _, c := range m.asked {
+			if c.Moment == plan.Trying && m.plan.Targets[c.Target].String() == first {
+				m.answers[c.Key] = rollout.Answer{State: rollout.CallSucceeded, Trials: trials}
+			}
+		}
 	case "flicker":
 		m.alarms[first] = analysis.AlarmState{State: "OK", Since: m.clock(), Fired: m.clock().Add(-time.Second)}
 	case "answer":

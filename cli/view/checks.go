@@ -75,6 +75,8 @@ func Rule(c plan.Check) string {
 		return fmt.Sprintf("%s %s %s %v", c.Metric.Stat, c.Metric.Metric, c.Metric.Op, c.Metric.Limit)
 	case c.HTTP != nil:
 		return fmt.Sprintf("GET answers %d", c.HTTP.Expect)
+	case c.Probe != nil:
+		return analysis.For(c).Rule()
 	case c.Compare != nil && c.Compare.Tolerance > 0:
 		return string(c.Compare.Of) + " ≤ old + " + Share(c.Compare.Tolerance)
 	case c.Compare != nil:

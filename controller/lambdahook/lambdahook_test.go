@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,7 +66,7 @@ func ask(t *testing.T, h *lambdahook.Hook, c controller.HookCall) {
 func want(t *testing.T, h *lambdahook.Hook, c controller.HookCall, want rollout.Answer) {
 	t.Helper()
 	got, err := h.Answer(t.Context(), c)
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("at %s: got %+v, %v; want %+v", time.Now().Format(time.TimeOnly), got, err, want)
 	}
 }

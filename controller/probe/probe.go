@@ -1,4 +1,5 @@
-// Package probe asks HTTP addresses for checks.
+// Package probe asks HTTP addresses for checks, and tries versions of functions and
+// state machines out before they get traffic.
 package probe
 
 import (

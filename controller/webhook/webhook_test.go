@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,7 +88,7 @@ func TestWhatAnAddressAnswersIsTheAnswer(t *testing.T) {
 		"200 with something large": {address: address{status: 200, body: strings.Repeat("x", 1<<20)}, want: rollout.Answer{State: rollout.CallSucceeded}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			if got := answer(t, &tt.address, tt.async, tt.after); got != tt.want {
+			if got := answer(t, &tt.address, tt.async, tt.after); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("%s: got %+v, want %+v", name, got, tt.want)
 			}
 			if len(tt.address.asked) != 1 {
