@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/runtime"
 )
 
 // A measurement is one line of the report.
@@ -35,6 +37,7 @@ var parts = []struct {
 	measure func(options) ([]measurement, error)
 }{
 	{"starts", starts},
+	{"invokes", invokes},
 	{"language", language},
 	{"waiting", waiting},
 	{"program", program},
@@ -43,6 +46,7 @@ var parts = []struct {
 }
 
 func main() {
+	runtime.RunSandbox() // functions that are measured run in sandboxes of this program
 	var o options
 	flag.DurationVar(&o.round, "round", 2*time.Second, "length of one round of load")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds for each figure; the median counts")
