@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -321,4 +323,41 @@ func TestAnAliasOfAFunctionGivesEachVersionExactlyItsShare(t *testing.T) {
 	if want := (map[string]int{"1": 1900, "2": 100}); !maps.Equal(total, want) {
 		t.Errorf("invocations by version: %v, want %v", total, want)
 	}
+
+	// An alarm on the new version alone sees it by itself, at once.
+	resource := cwtypes.Dimension{Name: aws.String("Resource"), Value: aws.String("checkout:live")}
+	byFunction := []cwtypes.Dimension{{Name: aws.String("FunctionName"), Value: name}}
+	byResource := append(slices.Clone(byFunction), resource)
+	byVersion := append(slices.Clone(byResource), cwtypes.Dimension{Name: aws.String("ExecutedVersion"), Value: aws.String("2")})
+	for _, of := range []struct {
+		dimensions []cwtypes.Dimension
+		want       float64
+	}{{byFunction, 2000}, {byResource, 2000}, {byVersion, 100}} {
+		for metric, want := range map[string][2]float64{ // sum and samples
+			"Invocations": {of.want, of.want}, "Errors": {0, of.want}, "Throttles": {0, of.want}, "Duration": {-1, of.want},
+		} {
+			sum, samples := c.statistics(t, metric, of.dimensions)
+			if samples != want[1] || want[0] >= 0 && sum != want[0] || want[0] < 0 && sum <= 0 {
+				t.Errorf("%s with %d dimensions: sum %v of %v samples, want %v of %v", metric, len(of.dimensions), sum, samples, want[0], want[1])
+			}
+		}
+	}
+}
+
+// statistics returns the sum of a metric of AWS/Lambda and how many values it has.
+func (c *cloud) statistics(t *testing.T, metric string, dimensions []cwtypes.Dimension) (sum, samples float64) {
+	t.Helper()
+	out, err := c.cloudwatch().GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
+		Namespace: aws.String("AWS/Lambda"), MetricName: &metric, Dimensions: dimensions, Period: aws.Int32(60),
+		StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now().Add(time.Minute)),
+		Statistics: []cwtypes.Statistic{cwtypes.StatisticSum, cwtypes.StatisticSampleCount},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range out.Datapoints {
+		sum += aws.ToFloat64(p.Sum)
+		samples += aws.ToFloat64(p.SampleCount)
+	}
+	return sum, samples
 }

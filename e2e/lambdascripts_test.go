@@ -3,9 +3,15 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
 // What people type to release a function by hand works unmodified.
@@ -42,6 +48,61 @@ func TestAFunctionsCanaryByHandWithTheAWSCLI(t *testing.T) {
 			if !strings.Contains(r.said(), want) {
 				t.Errorf("a %s version: the script did not say %q\n%s", release.name, want, r.said())
 			}
+		}
+	}
+}
+
+// The commands that everybody copies work as they are printed, with the blanks
+// inside their JSON, and a deployer that is a function works with the event that
+// goes with them.
+func TestTheCommandsOfAReleaseByHandWorkAsTheyArePrinted(t *testing.T) {
+	t.Parallel()
+	need(t, "aws", "--version")
+	need(t, "python3", "-c", "import boto3")
+	c := startCloud(t)
+	client, ctx := c.lambda(), t.Context()
+	for _, f := range []struct{ name, alias string }{{"myfunction", "myalias"}, {"MyFunction", "MyAlias"}} {
+		c.createFunction(t, f.name)
+		if _, err := client.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &f.name, Name: &f.alias, FunctionVersion: aws.String("1")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := client.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
+		FunctionName: aws.String("MyFunction"), ZipFile: archive(t, fmt.Sprintf(goodCode, "second")), Publish: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("testdata/simple_deploy.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CreateFunction(ctx, &lambda.CreateFunctionInput{
+		FunctionName: aws.String("SimpleDeployFunction"), Role: aws.String("arn:aws:iam::000000000000:role/deployer"), Handler: aws.String("app.handler"),
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, string(source))}, Timeout: aws.Int32(300),
+		Environment: &lambdatypes.Environment{Variables: map[string]string{"MILLISECONDS": "1"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitFunction(t, "SimpleDeployFunction")
+	script, err := filepath.Abs("testdata/by-hand.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("bash", script)
+	cmd.Dir = t.TempDir()
+	file(t, cmd.Dir, "code.zip", archive(t, fmt.Sprintf(goodCode, "second")))
+	cmd.Env = environment(t, c.endpoint)
+	r := start(t, cmd)
+	if code := r.code(t); code != 0 || !strings.Contains(r.said(), `"MyFunction is at 2"`) {
+		t.Fatalf("exit code %d\n%s", code, r.said())
+	}
+	for _, f := range []struct{ name, alias string }{{"myfunction", "myalias"}, {"MyFunction", "MyAlias"}} {
+		out, err := client.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &f.name, Name: &f.alias})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if aws.ToString(out.FunctionVersion) != "2" || out.RoutingConfig != nil {
+			t.Errorf("%s is at version %s with %v, want 2 alone", f.alias, aws.ToString(out.FunctionVersion), out.RoutingConfig)
 		}
 	}
 }
