@@ -68,7 +68,7 @@ func (s *Service) createApplication(ctx context.Context, in *codedeployapi.Creat
 	if err := onlyLambda(in.ComputePlatform); err != nil {
 		return nil, err
 	}
-	tags, err := addTags(nil, in.Tags)
+	tags, err := addTags(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

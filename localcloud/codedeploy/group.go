@@ -175,7 +175,7 @@ func (s *Service) createDeploymentGroup(ctx context.Context, in *codedeployapi.C
 	if in.ServiceRoleArn == "" {
 		return nil, codedeployapi.NewRoleRequiredException("The role ID was not specified.")
 	}
-	tags, err := addTags(nil, in.Tags)
+	tags, err := addTags(ctx, nil, in.Tags)
 	if err != nil {
 		return nil, err
 	}

@@ -15,14 +15,15 @@ import (
 // maxTags is how many tags a resource may have.
 const maxTags = 50
 
-// addTags returns tags with more added or replaced.
-func addTags(tags map[string]string, more []codedeployapi.Tag) (map[string]string, error) {
+// addTags returns tags with more added or replaced. Keys that begin with "aws:" are
+// for CloudFormation.
+func addTags(ctx context.Context, tags map[string]string, more []codedeployapi.Tag) (map[string]string, error) {
 	tags = maps.Clone(tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	for _, t := range more {
-		if t.Key == nil || *t.Key == "" || len(*t.Key) > 128 || strings.HasPrefix(*t.Key, "aws:") || t.Value != nil && len(*t.Value) > 256 {
+		if t.Key == nil || *t.Key == "" || len(*t.Key) > 128 || strings.HasPrefix(*t.Key, "aws:") && !wire.IsForCloudFormation(ctx) || t.Value != nil && len(*t.Value) > 256 {
 			return nil, codedeployapi.NewInvalidTagsToAddException("The specified tags are not valid.")
 		}
 		tags[*t.Key] = ""
@@ -87,8 +88,8 @@ func (s *Service) retag(name string, change func(tags map[string]string) (map[st
 	return *tags, nil
 }
 
-func (s *Service) tagResource(_ context.Context, in *codedeployapi.TagResourceInput) (*codedeployapi.TagResourceOutput, error) {
-	_, err := s.retag(in.ResourceArn, func(tags map[string]string) (map[string]string, error) { return addTags(tags, in.Tags) })
+func (s *Service) tagResource(ctx context.Context, in *codedeployapi.TagResourceInput) (*codedeployapi.TagResourceOutput, error) {
+	_, err := s.retag(in.ResourceArn, func(tags map[string]string) (map[string]string, error) { return addTags(ctx, tags, in.Tags) })
 	return nil, err
 }
 

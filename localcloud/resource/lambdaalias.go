@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -42,14 +41,7 @@ func lambdaAlias() kind {
 	k.complete = done(func(ctx context.Context, c *call) error {
 		return c.provide(ctx, c.text("FunctionName"), c.text("Name"))
 	})
-	k.update = func(ctx context.Context, c *call) (time.Duration, error) {
-		in := &lambda.UpdateAliasInput{}
-		if err := fillFrom(in, aliasProperties(c.withDefaults(`{"Description":"","RoutingConfig":{"AdditionalVersionWeights":[]}}`))); err != nil {
-			return 0, err
-		}
-		_, err := c.lambda.UpdateAlias(ctx, in)
-		return 0, err
-	}
+	k.update = updateAlias
 	k.remove = done(func(ctx context.Context, c *call) error {
 		_, err := c.lambda.DeleteAlias(ctx, &lambda.DeleteAliasInput{FunctionName: new(c.text("FunctionName")), Name: new(c.text("Name"))})
 		return err

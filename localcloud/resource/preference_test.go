@@ -20,12 +20,14 @@ type shift struct {
 	alias  *thing
 	v1, v2 string
 	sfn    *sfn.Client
+	does   func() string
 	seen   []string // what the alias did, with when
 }
 
 func newShift(t *testing.T, preference string) *shift {
 	s := &shift{world: newWorld(t)}
 	s.sfn = sfn.NewFromConfig(s.cloud.AWSConfig())
+	s.does = s.machineDoes
 	m := s.create("AWS::StepFunctions::StateMachine", "Machine", strings.Replace(machine, "{", `{"StateMachineName":"orders",`, 1))
 	s.v1 = s.create("AWS::StepFunctions::StateMachineVersion", "One", `{"StateMachineArn":"`+m.id+`"}`).id
 	s.update(m, strings.Replace(machine, "1,", "2,", 1))
@@ -38,8 +40,8 @@ func (s *shift) preferring(version, preference string) string {
 	return `{"Name":"live","DeploymentPreference":{"StateMachineVersionArn":"` + version + `",` + preference + `}}`
 }
 
-// does returns what the alias does: 1, or 1 90% 2 10%.
-func (s *shift) does() string {
+// machineDoes returns what the alias does: 1, or 1 90% 2 10%.
+func (s *shift) machineDoes() string {
 	s.Helper()
 	out, err := s.sfn.DescribeStateMachineAlias(s.Context(), &sfn.DescribeStateMachineAliasInput{StateMachineAliasArn: &s.alias.id})
 	if err != nil {

@@ -22,10 +22,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/internal/arn"
@@ -70,6 +73,10 @@ func kinds() map[string]kind {
 		"AWS::CloudFormation::WaitConditionHandle": waitConditionHandle(),
 		"AWS::CloudWatch::Alarm":                   alarm(),
 		"AWS::CloudWatch::CompositeAlarm":          compositeAlarm(),
+		"AWS::CodeDeploy::Application":             application(),
+		"AWS::CodeDeploy::DeploymentConfig":        deploymentConfig(),
+		"AWS::CodeDeploy::DeploymentGroup":         deploymentGroup(),
+		"AWS::Events::Rule":                        rule(),
 		"AWS::IAM::ManagedPolicy":                  managedPolicy(),
 		"AWS::IAM::Policy":                         policy(),
 		"AWS::IAM::Role":                           role(),
@@ -82,6 +89,10 @@ func kinds() map[string]kind {
 		"AWS::Lambda::Version":                     lambdaVersion(),
 		"AWS::Logs::LogGroup":                      logGroup(),
 		"AWS::S3::Bucket":                          bucket(),
+		"AWS::S3::BucketPolicy":                    bucketPolicy(),
+		"AWS::SNS::Subscription":                   subscription(),
+		"AWS::SNS::Topic":                          topic(),
+		"AWS::SNS::TopicPolicy":                    topicPolicy(),
 		"AWS::StepFunctions::Activity":             activity(),
 		"AWS::StepFunctions::StateMachine":         stateMachine(),
 		"AWS::StepFunctions::StateMachineAlias":    stateMachineAlias(),
@@ -105,10 +116,13 @@ type place struct{ partition, region, account string }
 type clients struct {
 	alarms  *cloudwatch.Client
 	buckets *s3.Client
+	deploy  *codedeploy.Client
+	events  *eventbridge.Client
 	iam     *iam.Client
 	lambda  *lambda.Client
 	logs    *cloudwatchlogs.Client
 	sfn     *sfn.Client
+	sns     *sns.Client
 }
 
 func (w *world) at(p place) *clients {
@@ -125,10 +139,13 @@ func (w *world) at(p place) *clients {
 	c := &clients{
 		alarms:  cloudwatch.NewFromConfig(config),
 		buckets: s3.NewFromConfig(config, func(o *s3.Options) { o.UsePathStyle = true }),
+		deploy:  codedeploy.NewFromConfig(config),
+		events:  eventbridge.NewFromConfig(config),
 		iam:     iam.NewFromConfig(config),
 		lambda:  lambda.NewFromConfig(config),
 		logs:    cloudwatchlogs.NewFromConfig(config),
 		sfn:     sfn.NewFromConfig(config),
+		sns:     sns.NewFromConfig(config),
 	}
 	w.clients[p] = c
 	return c

@@ -25,6 +25,7 @@ const (
 	anybody  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 	allowed  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 	threeOf  = `"EvaluationPeriods":"3","ComparisonOperator":"GreaterThanThreshold","Threshold":"1","Period":60,"MetricName":"m","Namespace":"n","Statistic":"Sum"`
+	group    = `"ServiceRoleArn":"arn:aws:iam::000000000000:role/r","DeploymentConfigName":"CodeDeployDefault.LambdaLinear10PercentEvery1Minute","DeploymentStyle":{"DeploymentType":"BLUE_GREEN","DeploymentOption":"WITH_TRAFFIC_CONTROL"},"AutoRollbackConfiguration":{"Enabled":"true","Events":["DEPLOYMENT_FAILURE","DEPLOYMENT_STOP_ON_ALARM","DEPLOYMENT_STOP_ON_REQUEST"]}`
 	firstARN = "arn:aws:states:us-east-1:000000000000:stateMachine:first"
 )
 
@@ -124,6 +125,49 @@ var rows = []struct {
 		id:         `shop-It-\w{12}`, attributes: map[string]string{"Arn": `.*:alarm:shop-It-\w{12}`},
 		changed: `{"AlarmRule":"NOT ALARM(errors)"}`,
 		named:   `{"AlarmName":"all","AlarmRule":"TRUE"}`,
+	},
+	{
+		kind: "AWS::CodeDeploy::Application", properties: `{"ComputePlatform":"Lambda"}`, id: `shop-It-\w{12}`,
+		changed: `{"ComputePlatform":"Lambda","Tags":[{"Key":"team","Value":"a"}]}`,
+		named:   `{"ApplicationName":"checkout","ComputePlatform":"Lambda"}`,
+	},
+	{
+		kind: "AWS::CodeDeploy::DeploymentConfig", id: `shop-It-\w{12}`,
+		properties: `{"ComputePlatform":"Lambda","TrafficRoutingConfig":{"Type":"TimeBasedCanary","TimeBasedCanary":{"CanaryPercentage":"20","CanaryInterval":2}}}`,
+		named:      `{"DeploymentConfigName":"slow","ComputePlatform":"Lambda","TrafficRoutingConfig":{"Type":"AllAtOnce"}}`,
+	},
+	{
+		kind: "AWS::CodeDeploy::DeploymentGroup", before: [][3]string{{"AWS::CodeDeploy::Application", "App", `{"ComputePlatform":"Lambda"}`}}, id: `shop-It-\w{12}`,
+		properties: `{"ApplicationName":"$App","AlarmConfiguration":{"Enabled":true,"Alarms":[{"Name":"errors"}]},` + group + `}`,
+		changed:    `{"ApplicationName":"$App",` + group + `}`,
+		named:      `{"ApplicationName":"$App","DeploymentGroupName":"g",` + group + `}`,
+	},
+	{
+		kind: "AWS::SNS::Topic", properties: `{"DisplayName":"Alerts","Subscription":[{"Protocol":"email","Endpoint":"ada@example.com"}]}`,
+		id: `arn:aws:sns:us-east-1:000000000000:shop-It-\w{12}`, attributes: map[string]string{"TopicArn": ".*:shop-It-.*", "TopicName": `shop-It-\w{12}`},
+		changed: `{"Tags":[{"Key":"team","Value":"a"}]}`,
+		named:   `{"TopicName":"orders.fifo","FifoTopic":true,"ContentBasedDeduplication":"true"}`,
+	},
+	{
+		kind: "AWS::SNS::TopicPolicy", before: [][3]string{{"AWS::SNS::Topic", "Topic", `{}`}}, id: `shop-It-\w{12}`, attributes: map[string]string{"Id": `shop-It-\w{12}`},
+		properties: `{"PolicyDocument":` + allowed + `,"Topics":["$Topic"]}`,
+		changed:    `{"PolicyDocument":` + anybody + `,"Topics":["$Topic"]}`,
+	},
+	{
+		kind: "AWS::SNS::Subscription", before: [][3]string{{"AWS::SNS::Topic", "Topic", `{"TopicName":"alerts"}`}},
+		properties: `{"TopicArn":"$Topic","Protocol":"lambda","Endpoint":"arn:aws:lambda:us-east-1:000000000000:function:f","FilterPolicy":{"a":["b"]}}`,
+		id:         `arn:aws:sns:us-east-1:000000000000:alerts:.*`, attributes: map[string]string{"Arn": ".*:alerts:.*"},
+		changed: `{"TopicArn":"$Topic","Protocol":"lambda","Endpoint":"arn:aws:lambda:us-east-1:000000000000:function:f","FilterPolicy":{"a":{"b":["c"]}},"FilterPolicyScope":"MessageBody"}`,
+	},
+	{
+		kind: "AWS::Events::Rule", id: `shop-It-\w{12}`, attributes: map[string]string{"Arn": `arn:aws:events:us-east-1:000000000000:rule/shop-It-\w{12}`},
+		properties: `{"ScheduleExpression":"rate(1 day)","Targets":[{"Id":"a","Arn":"arn:aws:lambda:us-east-1:000000000000:function:f"}]}`,
+		changed:    `{"EventPattern":{"source":["shop"]},"State":"DISABLED","Targets":[{"Id":"b","Arn":"arn:aws:sns:us-east-1:000000000000:t","Input":"1"}]}`,
+		named:      `{"Name":"daily","ScheduleExpression":"rate(1 day)"}`,
+	},
+	{
+		kind: "AWS::S3::BucketPolicy", before: [][3]string{{"AWS::S3::Bucket", "Bucket", `{"BucketName":"parcels"}`}},
+		properties: `{"Bucket":"$Bucket","PolicyDocument":` + allowed + `}`, id: "parcels",
 	},
 	{
 		kind:       "AWS::IAM::Role",
