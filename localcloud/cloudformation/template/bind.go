@@ -279,7 +279,7 @@ func (b *Bound) condition(name string, at []string) (state, error) {
 	}
 	b.conditions[name] = state{visiting: true}
 	e := b.evaluator(nil, "Conditions", name)
-	holds, err := e.truth(definition, 0)
+	holds, err := e.truth(definition)
 	if err != nil {
 		return s, err
 	}

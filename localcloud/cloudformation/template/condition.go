@@ -8,7 +8,7 @@ import (
 
 // truth evaluates a condition: one of the condition functions, or the name of a
 // condition as {"Condition": name}.
-func (e *evaluator) truth(v jsonvalue.Value, depth int) (bool, error) {
+func (e *evaluator) truth(v jsonvalue.Value) (bool, error) {
 	if v.Kind() == jsonvalue.KindBool {
 		return v.IsTrue(), nil
 	}
@@ -29,7 +29,7 @@ func (e *evaluator) truth(v jsonvalue.Value, depth int) (bool, error) {
 		if argument.Kind() != jsonvalue.KindArray || argument.Len() != 1 {
 			return false, e.fail("Template error: every Fn::Not object requires one boolean parameter.")
 		}
-		holds, err := e.truthAt(argument, 0, depth)
+		holds, err := e.truthAt(argument, 0)
 		return !holds, err
 	case "Fn::And", "Fn::Or":
 		if argument.Kind() != jsonvalue.KindArray || argument.Len() < 2 || argument.Len() > 10 {
@@ -37,7 +37,7 @@ func (e *evaluator) truth(v jsonvalue.Value, depth int) (bool, error) {
 		}
 		all, some := true, false
 		for i := range argument.Len() {
-			holds, err := e.truthAt(argument, i, depth)
+			holds, err := e.truthAt(argument, i)
 			if err != nil {
 				return false, err
 			}
@@ -55,10 +55,10 @@ func (e *evaluator) truth(v jsonvalue.Value, depth int) (bool, error) {
 	return false, e.fail("Template format error: %s is not a condition function.", name)
 }
 
-func (e *evaluator) truthAt(list jsonvalue.Value, i, depth int) (bool, error) {
+func (e *evaluator) truthAt(list jsonvalue.Value, i int) (bool, error) {
 	e.push(strconv.Itoa(i))
 	defer e.pop()
-	return e.truth(list.At(i), depth+1)
+	return e.truth(list.At(i))
 }
 
 func (e *evaluator) equals(argument jsonvalue.Value) (bool, error) {

@@ -71,7 +71,7 @@ func (e *evaluator) call(name string, argument jsonvalue.Value) (jsonvalue.Value
 		if !e.rule {
 			return jsonvalue.Value{}, e.fail("Template error: %s is only allowed in Conditions and Rules; name a condition and use Fn::If.", name)
 		}
-		holds, err := e.truth(again(name, argument), 0)
+		holds, err := e.truth(again(name, argument))
 		return jsonvalue.Bool(holds), err
 	default:
 		return jsonvalue.Value{}, e.fail("%s", e.b.unsupported(name))

@@ -8,7 +8,7 @@ import (
 )
 
 // maxLoopNodes bounds the values that the loops of a template may make.
-const maxLoopNodes = 200_000
+const maxLoopNodes = 100_000
 
 // forEach reports whether a key is a loop: Fn::ForEach::NAME.
 func forEach(key string) bool { return strings.HasPrefix(key, "Fn::ForEach::") }

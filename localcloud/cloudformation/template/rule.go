@@ -51,7 +51,7 @@ func (b *Bound) checkRules() error {
 		if r.condition.IsDefined() {
 			e := b.evaluator(nil, "Rules", r.name, "RuleCondition")
 			e.rule = true
-			applies, err := e.truth(r.condition, 0)
+			applies, err := e.truth(r.condition)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ func (b *Bound) checkRules() error {
 		for i, a := range r.assertions {
 			e := b.evaluator(nil, "Rules", r.name, "Assertions", strconv.Itoa(i))
 			e.rule = true
-			holds, err := e.truth(a.assert, 0)
+			holds, err := e.truth(a.assert)
 			if err != nil {
 				return err
 			}
