@@ -15,8 +15,8 @@ func forEach(key string) bool { return strings.HasPrefix(key, "Fn::ForEach::") }
 
 // expandLoops is the transform AWS::LanguageExtensions: it writes Fn::ForEach out.
 // The functions that it allows are evaluated with all others.
-func expandLoops(t *Template, b *Bound) (jsonvalue.Value, map[string]string, error) {
-	l := &loops{b: b, variables: map[string]string{}, origin: map[string]string{}}
+func expandLoops(t *Template, b *Bound) (jsonvalue.Value, map[string][]string, error) {
+	l := &loops{b: b, variables: map[string]string{}, origin: map[string][]string{}}
 	body, err := l.expand(t.Body)
 	return body, l.origin, err
 }
@@ -27,7 +27,7 @@ type loops struct {
 	variables map[string]string
 	replacer  *strings.Replacer // of variables; nil when they have changed
 	nodes     int
-	origin    map[string]string
+	origin    map[string][]string
 }
 
 func (l *loops) fail(format string, args ...any) error { return l.b.Fail(l.path, format, args...) }
@@ -158,7 +158,7 @@ func (l *loops) loop(key string, v jsonvalue.Value, b *jsonvalue.ObjectBuilder) 
 			}
 			b.Set(made, got)
 			if l.path[0] == "Resources" {
-				l.origin[made] = l.path[1]
+				l.origin[made] = []string{l.path[1]}
 			}
 		}
 	}

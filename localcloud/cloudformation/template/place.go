@@ -53,15 +53,13 @@ type source struct {
 	places place
 }
 
-// locate gives an error the place that path leads to. For what a transform made,
-// origin names the resource that it was made of.
-func (s *source) locate(e *Error, path []string, origin map[string]string) *Error {
+// locate gives an error the place that path leads to. For a resource that a
+// transform made, origin leads to what it was made of.
+func (s *source) locate(e *Error, path []string, origin map[string][]string) *Error {
 	e.Path = joinPath(path)
 	if len(path) > 1 && path[0] == "Resources" {
-		if from, ok := origin[path[1]]; ok {
-			if from != path[1] {
-				path = []string{"Resources", from}
-			}
+		if from, ok := origin[path[1]]; ok && (len(from) > 1 || from[0] != path[1]) {
+			path = append([]string{"Resources"}, from...)
 		}
 	}
 	p := s.places.at(s.body, path)

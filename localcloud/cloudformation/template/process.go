@@ -7,9 +7,9 @@ import (
 )
 
 // A Transform makes the body of another template of t. In b the values of
-// parameters, mappings and conditions are known. Origin names, for each new
-// resource, the one of t that it was made of. Errors are made by [Template.Fail].
-type Transform func(t *Template, b *Bound) (body jsonvalue.Value, origin map[string]string, err error)
+// parameters, mappings and conditions are known. Origin is that of
+// [Template.Rewrite]. Errors are made by [Template.Fail].
+type Transform func(t *Template, b *Bound) (body jsonvalue.Value, origin map[string][]string, err error)
 
 // Process carries out the transforms that a template declares, in their order,
 // and returns what is left: a template that can be bound. The transform

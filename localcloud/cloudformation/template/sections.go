@@ -25,7 +25,7 @@ var (
 
 // load reads the sections of body and, where no transform is left, checks what
 // is in them.
-func load(body jsonvalue.Value, s *source, origin map[string]string, extensions bool) (*Template, error) {
+func load(body jsonvalue.Value, s *source, origin map[string][]string, extensions bool) (*Template, error) {
 	t := &Template{Body: body, source: s, origin: origin, extensions: extensions}
 	if body.Kind() != jsonvalue.KindObject {
 		return nil, t.Fail(nil, "Template format error: unsupported structure.")

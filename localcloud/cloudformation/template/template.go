@@ -80,8 +80,9 @@ type Template struct {
 	byID           map[string]int // into Resources
 
 	source *source
-	// origin tells of which resource of the source a transform made one.
-	origin map[string]string
+	// origin leads, for a resource that a transform made, to what it was made of in
+	// the source's Resources.
+	origin map[string][]string
 	// extensions is true when AWS::LanguageExtensions was run.
 	extensions bool
 }
@@ -146,10 +147,11 @@ func read(text string) (*source, error) {
 }
 
 // Rewrite returns the template that a transform has made of t: body, in which
-// origin names, for each resource that is new, the one of t that it was made of,
-// so that errors can point to what people wrote. The transform is taken off the
+// origin leads, for each resource that is new, to what in the Resources of t it was
+// made of, such as Fn, Properties, Events, so that errors can point to what people
+// wrote. The transform is taken off the
 // list. The error is an *Error.
-func (t *Template) Rewrite(transform string, body jsonvalue.Value, origin map[string]string) (*Template, error) {
+func (t *Template) Rewrite(transform string, body jsonvalue.Value, origin map[string][]string) (*Template, error) {
 	left := slices.DeleteFunc(slices.Clone(t.Transforms), func(name string) bool { return name == transform })
 	if len(left) == 0 {
 		body = body.Without("Transform")
@@ -162,10 +164,10 @@ func (t *Template) Rewrite(transform string, body jsonvalue.Value, origin map[st
 	}
 	from := maps.Clone(t.origin)
 	if from == nil {
-		from = map[string]string{}
+		from = map[string][]string{}
 	}
 	for made, of := range origin {
-		if earlier, ok := t.origin[of]; ok {
+		if earlier, ok := t.origin[of[0]]; ok {
 			of = earlier
 		}
 		from[made] = of

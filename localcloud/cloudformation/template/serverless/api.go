@@ -140,7 +140,7 @@ func (x *expansion) apiStage(api, owner string, stage value) error {
 		"RestApiId", ref(api), "StageName", str("Stage"))))
 	x.out.Set(api+name, obj("Type", str("AWS::ApiGateway::Stage"), "Properties", obj(
 		"RestApiId", ref(api), "DeploymentId", ref(deployment), "StageName", stage)))
-	x.origin[deployment], x.origin[api+name] = owner, owner
+	x.origin[deployment], x.origin[api+name] = []string{owner}, []string{owner}
 	return nil
 }
 
@@ -164,7 +164,7 @@ func (x *expansion) httpStage(api, owner string, stage value) error {
 	id := api + "ApiGatewayDefaultStage"
 	x.out.Set(id, obj("Type", str("AWS::ApiGatewayV2::Stage"), "Properties", obj(
 		"ApiId", ref(api), "StageName", stage, "AutoDeploy", jsonvalue.Bool(true))))
-	x.origin[id] = owner
+	x.origin[id] = []string{owner}
 	return nil
 }
 
@@ -182,7 +182,7 @@ func (x *expansion) implicitAPIs() error {
 		if _, exists := x.out.Get(r.api); exists || r.api != implicitAPI && r.api != implicitHTTPAPI {
 			continue
 		}
-		x.origin[r.api] = r.owner
+		x.origin[r.api] = []string{r.owner}
 		x.current = r.owner
 		if r.api == implicitAPI {
 			x.out.Set(r.api, obj("Type", str("AWS::ApiGateway::RestApi"), "Properties", obj()))

@@ -107,7 +107,8 @@ func (s *source) deploymentGroup(p preference) {
 	}
 	b.Set("Properties", properties)
 	s.out.Set(s.id+"DeploymentGroup", b.Value())
-	s.origin[s.id+"DeploymentGroup"] = s.id
+	s.expanding = []string{"DeploymentPreference"}
+	s.origin[s.id+"DeploymentGroup"] = s.place()
 }
 
 // alarmConfiguration writes alarms as CodeDeploy wants them, also on both branches
@@ -198,7 +199,7 @@ func (x *expansion) shared(id, kind string, properties value, a aggregate) error
 	}
 	b.Set("Properties", properties)
 	x.out.Set(id, b.Value())
-	x.origin[id] = x.order[0]
+	x.origin[id] = []string{x.order[0]}
 	return nil
 }
 

@@ -75,6 +75,7 @@ func (e event) executionPolicy() string {
 // functionEvents expands the events of a function.
 func (s *source) functionEvents(events []event, called callee) error {
 	for _, e := range events {
+		s.expanding = []string{"Events", e.name}
 		if err := s.functionEvent(e, called); err != nil {
 			return eventError(e.name, err)
 		}
@@ -321,6 +322,7 @@ func (s *source) startRole(e event, service, action string, target value) error 
 // machineEvents expands the events of a state machine.
 func (s *source) machineEvents(events []event, called callee) error {
 	for _, e := range events {
+		s.expanding = []string{"Events", e.name}
 		if err := s.machineEvent(e, called); err != nil {
 			return eventError(e.name, err)
 		}

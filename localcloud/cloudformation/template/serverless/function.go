@@ -168,6 +168,7 @@ type callee struct {
 
 // versionAndAlias adds the version of this code and the alias that points to it.
 func (s *source) versionAndAlias(alias string, code, lambda value, p preference) (callee, error) {
+	s.expanding = []string{"AutoPublishAlias"}
 	hash, err := s.versionHash(code, lambda)
 	if err != nil {
 		return callee{}, err
@@ -258,6 +259,7 @@ func sorted(v value) value {
 
 // functionURL adds the function's URL, and the permission that a public one needs.
 func (s *source) functionURL(called callee) error {
+	s.expanding = []string{"FunctionUrlConfig"}
 	config := s.get("FunctionUrlConfig")
 	if !config.IsDefined() {
 		return nil
@@ -342,6 +344,7 @@ func (c invokeConfig) emit(s *source, alias string) error {
 	if !c.properties.IsDefined() {
 		return nil
 	}
+	s.expanding = []string{"EventInvokeConfig"}
 	for _, m := range c.made {
 		if err := s.emit(m.Key, m.Value.Str(), obj()); err != nil {
 			return err

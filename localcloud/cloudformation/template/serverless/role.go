@@ -91,6 +91,8 @@ func (r *role) addManaged(policy value) {
 
 // emitRole adds a role with the Policies of its source.
 func (s *source) emitRole(r role) error {
+	s.expanding = []string{"Policies"}
+	defer func() { s.expanding = nil }()
 	given := s.get("Policies")
 	if given.IsDefined() && given.Kind() != jsonvalue.KindArray {
 		given = list(given)

@@ -24,8 +24,8 @@ import (
 type value = jsonvalue.Value
 
 // Transform expands the AWS::Serverless resources of t.
-func Transform(t *template.Template, b *template.Bound) (body jsonvalue.Value, origin map[string]string, err error) {
-	x := &expansion{t: t, b: b, origin: map[string]string{}, renamed: map[string]string{}, preferences: map[string]preference{}}
+func Transform(t *template.Template, b *template.Bound) (body jsonvalue.Value, origin map[string][]string, err error) {
+	x := &expansion{t: t, b: b, origin: map[string][]string{}, renamed: map[string]string{}, preferences: map[string]preference{}}
 	if err := x.readGlobals(); err != nil {
 		return body, nil, err
 	}
@@ -72,7 +72,7 @@ type expansion struct {
 	t       *template.Template
 	b       *template.Bound
 	out     jsonvalue.ObjectBuilder
-	origin  map[string]string
+	origin  map[string][]string
 	globals map[string]value
 	// current is the resource that is being expanded.
 	current string
@@ -155,6 +155,9 @@ type source struct {
 	resource   template.Resource
 	whole      value
 	properties value
+	// expanding is the path of the property that is being expanded, empty for the
+	// resource itself.
+	expanding []string
 }
 
 // get returns a property, Undefined where it is absent or null.
@@ -234,8 +237,20 @@ func (s *source) emit(id, kind string, properties value, attributes ...jsonvalue
 	}
 	b.Set("Properties", properties)
 	s.out.Set(id, b.Value())
-	s.origin[id] = s.id
+	s.origin[id] = s.place()
 	return nil
+}
+
+// place leads to the property that is being expanded, or to the resource when it
+// has that property from the globals.
+func (s *source) place() []string {
+	if len(s.expanding) == 0 {
+		return []string{s.id}
+	}
+	if _, own := s.resource.Properties.Get(s.expanding[0]); !own {
+		return []string{s.id}
+	}
+	return append([]string{s.id, "Properties"}, s.expanding...)
 }
 
 // copyProperties adds the named properties that are there to b.

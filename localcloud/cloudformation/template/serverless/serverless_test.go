@@ -137,3 +137,23 @@ func TestOnlyWhatTheVersionIsMadeOfChangesItsID(t *testing.T) {
 		t.Error("other memory has the same version")
 	}
 }
+
+func TestAMistakeInWhatAnEventBecomesPointsToTheEvent(t *testing.T) {
+	_, err := expand(`Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: a.b
+      Runtime: python3.12
+      InlineCode: x
+      Events:
+        Daily:
+          Type: Schedule
+          Properties: {Schedule: rate(1 day), Input: !GetAtt Missing.Arn}
+`, nil)
+	var e *template.Error
+	if !errors.As(err, &e) || e.Line != 10 || e.Path != "/Resources/FnDaily/Properties/Targets/0/Input" {
+		t.Errorf("got %v at %s, want line 10", err, e.Path)
+	}
+}

@@ -203,6 +203,7 @@ func (s *source) stateMachineRole() error {
 // that is deployed to it. The version's id never changes: a new revision replaces
 // it, and the old version is retained.
 func (s *source) machineVersionAndAlias(alias, aliasID string) error {
+	s.expanding = []string{"AutoPublishAlias"}
 	versionID := s.id + "Version"
 	retain := str("Retain")
 	if given, ok := s.whole.Get("DeletionPolicy"); ok {
@@ -229,5 +230,6 @@ func (s *source) machineVersionAndAlias(alias, aliasID string) error {
 		preference = preference.With(key, v)
 	}
 	s.renamed[s.id+".Version"], s.renamed[s.id+".Alias"] = versionID, aliasID
+	s.expanding = []string{"DeploymentPreference"}
 	return s.emit(aliasID, "AWS::StepFunctions::StateMachineAlias", obj("Name", str(alias), "DeploymentPreference", preference))
 }
