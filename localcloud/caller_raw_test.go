@@ -111,19 +111,26 @@ func (c *caller) query(ctx context.Context, operation string, params map[string]
 		answer.Error = &conformance.Error{Code: root.text("Error", "Code"), Message: root.text("Error", "Message")}
 		return answer, nil
 	}
-	m, err := cloudWatchModel()
+	answer.Response, err = result("cloudwatch", operation, root)
+	return answer, err
+}
+
+// result reads the answer of an operation out of the query protocol's XML.
+func result(service, operation string, root element) (map[string]any, error) {
+	m, err := modelOf(service)
 	if err != nil {
-		return answer, err
+		return nil, err
 	}
-	answer.Response = map[string]any{}
-	if output := m.Operations[operation].Output.Shape; output != "" {
-		result := root.child(operation + "Result")
-		if result == nil {
-			return answer, fmt.Errorf("no %sResult in %s", operation, seen.body)
-		}
-		answer.Response, _ = m.read(output, *result).(map[string]any)
+	output := m.Operations[operation].Output.Shape
+	if output == "" {
+		return map[string]any{}, nil
 	}
-	return answer, nil
+	found := root.child(operation + "Result")
+	if found == nil {
+		return nil, fmt.Errorf("no %sResult in the answer", operation)
+	}
+	out, _ := m.read(output, *found).(map[string]any)
+	return out, nil
 }
 
 func flatten(form url.Values, prefix string, v any) {
@@ -194,14 +201,24 @@ type model struct {
 	} `json:"shapes"`
 }
 
-var cloudWatchModel = sync.OnceValues(func() (model, error) {
+// models are the models that were read, by service.
+var models sync.Map
+
+func modelOf(service string) (model, error) {
+	if m, ok := models.Load(service); ok {
+		return m.(model), nil
+	}
 	var m model
-	text, err := os.ReadFile("../models/cloudwatch.json")
+	text, err := os.ReadFile("../models/" + service + ".json")
 	if err != nil {
 		return m, err
 	}
-	return m, json.Unmarshal(text, &m)
-})
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, err
+	}
+	models.Store(service, m)
+	return m, nil
+}
 
 func (m model) read(shape string, e element) any {
 	s := m.Shapes[shape]

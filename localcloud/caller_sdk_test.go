@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -62,6 +65,10 @@ func (c *caller) sdkFrom(ctx context.Context, account, region, service, operatio
 		client = sns.NewFromConfig(config)
 	case "events":
 		client = eventbridge.NewFromConfig(config)
+	case "iam":
+		client = iam.NewFromConfig(config)
+	case "cloudformation":
+		client = cloudformation.NewFromConfig(config)
 	default:
 		return conformance.Answer{}, fmt.Errorf("no client for %s", service)
 	}
@@ -103,6 +110,15 @@ func (c *caller) sdkFrom(ctx context.Context, account, region, service, operatio
 			return answer, err
 		}
 		return answer, decodeJSON(text, &answer.Response)
+	}
+	if service == "iam" || service == "cloudformation" {
+		var root element
+		if err := xml.Unmarshal(seen.body, &root); err != nil {
+			return answer, fmt.Errorf("%w in %s", err, seen.body)
+		}
+		answer.Headers = map[string]any{} // the recorder left them out
+		answer.Response, err = result(service, operation, root)
+		return answer, err
 	}
 	if answer.Response, err = seen.tree(); err == nil && service == "lambda" {
 		answer.Response = conformance.LambdaMembers(operation, answer.Response, seen.status, seen.header, seen.body)

@@ -31,10 +31,10 @@ var (
 )
 
 // families are the parts of the corpus that the local cloud is held to so far.
-var families = []string{"api", "api-cloudwatch", "api-lambda", "asl", "asl-other-services"}
+var families = []string{"api", "api-cloudwatch", "api-lambda", "asl", "asl-other-services", "cfn"}
 
 // served are the services that a case may need.
-var served = []string{"stepfunctions", "lambda", "cloudwatch", "logs", "s3", "sts", "iam", "sns", "events"}
+var served = []string{"stepfunctions", "lambda", "cloudwatch", "logs", "s3", "sts", "iam", "sns", "events", "cloudformation", "codedeploy"}
 
 // agreedFile lists the IDs of recorded cases that agree: none of them may stop.
 const agreedFile = "testdata/agreed.txt"
@@ -111,7 +111,7 @@ func readAgreed(t *testing.T) []string {
 // replay runs a case against a cloud of its own, in virtual time.
 func replay(t *testing.T, c conformance.Case) error {
 	t.Helper()
-	caller := newCaller(t, slices.Contains(c.Needs(), "lambda"))
+	caller := newCaller(t, slices.Contains(c.Needs(), "lambda") || slices.Contains(c.Needs(), "cloudformation"))
 	defer caller.close()
 	return conformance.Replay(t.Context(), c, caller)
 }

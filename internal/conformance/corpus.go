@@ -116,6 +116,9 @@ type Step struct {
 	Args                   []any  `json:"args"`
 	Seconds                int    `json:"seconds"`
 
+	DeployStack *DeployStack `json:"deploy_stack"`
+	DeleteStack string       `json:"delete_stack"` // its name
+
 	Match    any    `json:"match"`
 	Actual   any    `json:"actual"`
 	Expected any    `json:"expected"`
@@ -125,6 +128,15 @@ type Step struct {
 	Check string `json:"check"`
 	Left  any    `json:"left"`
 	Right any    `json:"right"`
+}
+
+// A DeployStack makes a change set, executes it and waits for the stack.
+type DeployStack struct {
+	StackName    string
+	Update       bool `json:"update"`
+	Capabilities []string
+	Template     string
+	Parameters   map[string]any
 }
 
 // Expect is what was recorded of an answer: a response or an error.

@@ -128,6 +128,10 @@ func stepName(s *Step) string {
 	switch {
 	case s.Operation != "":
 		return s.ID + " " + s.Operation
+	case s.DeployStack != nil:
+		return s.ID + " deploy stack"
+	case s.DeleteStack != "":
+		return s.ID + " delete stack"
 	case s.Wait != "":
 		return s.ID + " wait " + s.Wait
 	case s.Check != "":
@@ -156,6 +160,10 @@ func (r *replayer) step(ctx context.Context, s *Step) error {
 	switch {
 	case s.Operation != "":
 		return r.call(ctx, s)
+	case s.DeployStack != nil:
+		return r.deployStack(ctx, s)
+	case s.DeleteStack != "":
+		return r.deleteStack(ctx, s)
 	case s.Wait != "":
 		return r.wait(ctx, s)
 	case s.Check != "":
@@ -280,6 +288,9 @@ func (r *replayer) pages(ctx context.Context, s *Step, account, region string, i
 // whose answer was not recorded.
 func (r *replayer) checksHold(s *Step, answer Answer) bool {
 	r.remember(s, answer)
+	if s.Operation == "DescribeExecution" && text(answer.Response["status"]) == "RUNNING" {
+		return false // every case that polls an execution waits for its end
+	}
 	from := slices.IndexFunc(r.c.Steps, func(o Step) bool { return o.ID != "" && o.ID == s.ID })
 	for i := from + 1; i < len(r.c.Steps) && (r.c.Steps[i].Check != "" || r.c.Steps[i].Match != nil); i++ {
 		if r.step(context.Background(), &r.c.Steps[i]) != nil {

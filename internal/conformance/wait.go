@@ -92,6 +92,12 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 		}
 	}
 	switch s.Wait {
+	case "waiter:stack_create_complete":
+		return r.stackIs(s, "CREATE_COMPLETE")
+	case "waiter:stack_update_complete":
+		return r.stackIs(s, "UPDATE_COMPLETE")
+	case "waiter:stack_delete_complete":
+		return r.stackIs(s, "DELETE_COMPLETE")
 	case "sleep":
 		return func(context.Context) (bool, error) { return true, nil }, nil
 	case "function_active", "function_updated", "waiter:function_exists", "waiter:function_active_v2", "waiter:function_updated_v2", "waiter:published_version_active":

@@ -371,7 +371,8 @@ func (s *Service) getFunction(ctx context.Context, in *lambdaapi.GetFunctionRequ
 		Configuration: f.describe(v, r.arn(), s.now(), false),
 		Code:          &lambdaapi.FunctionCodeLocation{RepositoryType: new("S3"), Location: new(s.location(v.code))},
 	}
-	if len(c.tags) > 0 {
+	// Tags are the function's, and a version does not show them (recorded).
+	if len(c.tags) > 0 && v == c.latest {
 		out.Tags = c.tags
 	}
 	if c.reserved != nil {
