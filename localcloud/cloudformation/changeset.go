@@ -83,6 +83,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformationapi.Cre
 			return nil, err
 		}
 	}
+	e.dropSets(func(c *changeSet) bool { return c.Name == set.Name })
 	e.sets = append(e.sets, set)
 	e.dirtySets[set.ID] = true
 	if err := s.save(e); err != nil {
@@ -100,6 +101,11 @@ func (c *changeSet) fail(reason string) {
 	c.ExecutionStatus = cloudformationapi.ExecutionStatusUnavailable
 }
 
+// over says that the change set was executed: its name is free again.
+func (c *changeSet) over() bool {
+	return c.ExecutionStatus == cloudformationapi.ExecutionStatusExecuteComplete || c.ExecutionStatus == cloudformationapi.ExecutionStatusExecuteFailed
+}
+
 // mayHave says why the stack cannot have a change set of this name and kind. e.mu
 // is held.
 func (e *entity) mayHave(name string, creates, isNew bool) error {
@@ -115,7 +121,7 @@ func (e *entity) mayHave(name string, creates, isNew bool) error {
 			return err
 		}
 	}
-	if slices.ContainsFunc(e.sets, func(c *changeSet) bool { return c.Name == name }) {
+	if slices.ContainsFunc(e.sets, func(c *changeSet) bool { return c.Name == name && !c.over() }) {
 		return cloudformationapi.NewAlreadyExistsException("ChangeSet [" + name + "] already exists")
 	}
 	return nil

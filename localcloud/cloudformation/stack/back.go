@@ -104,7 +104,7 @@ func (p *step) revert() {
 		moved = false
 		needed := p.needed()
 		for _, r := range p.Resources {
-			if r.Visit != waiting || needed[r.ID] > 0 {
+			if r.Visit != waiting || needed[r.ID] {
 				continue
 			}
 			p.mark(r.ID)
@@ -134,22 +134,29 @@ func (p *step) revert() {
 	p.beginTidy()
 }
 
-// needed counts, for each id, the resources on their way back that need it.
-func (p *step) needed() map[string]int {
-	needed := map[string]int{}
-	for _, r := range p.Resources {
-		if r.Visit != waiting && r.Visit != running && r.Visit != failed {
-			continue
-		}
-		for _, id := range r.Is.After {
-			needed[id]++
-		}
+// needed returns what the resources on their way back need, also by way of
+// others.
+func (p *step) needed() map[string]bool {
+	needed := map[string]bool{}
+	var follow func(r *Resource)
+	follow = func(r *Resource) {
+		after := r.Is.After
 		if r.Was != nil {
-			for _, id := range r.Was.After {
-				if !slices.Contains(r.Is.After, id) {
-					needed[id]++
-				}
+			after = slices.Concat(after, r.Was.After)
+		}
+		for _, id := range after {
+			if needed[id] {
+				continue
 			}
+			needed[id] = true
+			if other := p.Resource(id); other != nil {
+				follow(other)
+			}
+		}
+	}
+	for _, r := range p.Resources {
+		if r.Visit == waiting || r.Visit == running || r.Visit == failed {
+			follow(r)
 		}
 	}
 	return needed

@@ -194,6 +194,24 @@ func TestAFailedUpdateGivesBackFirstWhatNeedsOthers(t *testing.T) {
 	}
 }
 
+func TestWhatNeedsAnotherByWayOfANewResourceIsGivenBackFirst(t *testing.T) {
+	w := newWorld(t)
+	w.design = design{"A": {}, "C": {needs: []string{"A"}}}
+	w.apply(stack.Create{})
+	w.did = nil
+	w.design = design{"A": {value: 1}, "B": {needs: []string{"A"}}, "C": {needs: []string{"B"}}}
+	w.answer = func(c stack.Call) outcome {
+		if c.ID == "C" && !c.Rollback {
+			return illHalfWay
+		}
+		return well
+	}
+	w.apply(stack.Update{})
+	if want := []string{"update A", "create B", "update C", "update C back", "update A back", "delete B back"}; !slices.Equal(w.did, want) {
+		t.Errorf("carried out %q, want %q", w.did, want)
+	}
+}
+
 func TestARollbackThatFailsIsContinuedOrSkipped(t *testing.T) {
 	w := chain(t)
 	w.design = design{"A": {value: 1}, "B": {needs: []string{"A"}, value: 1}, "C": {needs: []string{"B"}, value: 1}}
