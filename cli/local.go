@@ -28,6 +28,7 @@ type localOptions struct {
 	verbose     bool
 	seed        uint64
 	store       storeOptions
+	speed       float64
 }
 
 func newLocal(env *Env) *cobra.Command {
@@ -47,6 +48,9 @@ therefore listens on this machine only, unless --allow-remote says otherwise.`,
   crossfade local --listen 127.0.0.1:0 --data ./cloud`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.speed < 1 || o.speed > localcloud.MaxSpeed {
+				return usage(cmd, "--speed %v is not between 1 and %d", o.speed, localcloud.MaxSpeed)
+			}
 			if !cmd.Flags().Changed("seed") {
 				o.seed = rand.Uint64()
 			}
@@ -57,6 +61,7 @@ therefore listens on this machine only, unless --allow-remote says otherwise.`,
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "`ADDRESS` to listen on; port 0 takes a free one")
 	f.StringVar(&o.dir, "data", "", "`DIR` to keep the state in (default: memory)")
 	o.store.flags(cmd)
+	f.Float64Var(&o.speed, "speed", 1, fmt.Sprintf("`N` times as fast pass the cloud's own minutes, up to %d; functions run in real time", localcloud.MaxSpeed))
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "listen also where other machines can reach it, without authentication")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not tell what happens")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell also what was only read")
@@ -84,7 +89,7 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 	config := localcloud.Config{
 		Dir: o.dir, Log: log, Seed: o.seed,
 		Endpoint: "http://" + listener.Addr().String(), Path: env.Getenv("PATH"), Sandbox: sandbox,
-		Owner: env.owner(),
+		Owner: env.owner(), Speed: o.speed,
 	}
 	store, err := o.store.openForCloud(ctx, env)
 	if err != nil {
@@ -117,12 +122,16 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 // greet prints what one needs to point AWS tools at the endpoint. The lines that
 // begin with "export" can be given to a shell as they are.
 func (o localOptions) greet(env *Env, endpoint, where string) {
-	fmt.Fprintf(env.Stdout, `# local cloud at %s, state %s; Ctrl-C stops it
+	fast := ""
+	if o.speed != 1 {
+		fast = fmt.Sprintf(", its time passes %v times as fast", o.speed)
+	}
+	fmt.Fprintf(env.Stdout, `# local cloud at %s, state %s%s; Ctrl-C stops it
 export AWS_ENDPOINT_URL=%s
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
 export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # keeps start-sync-execution on this address
-`, endpoint, where, endpoint)
+`, endpoint, where, fast, endpoint)
 }
 
 // serve answers requests, tells of them, and drives the cloud until ctx ends.

@@ -8,6 +8,7 @@
 package localcloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,10 @@ type Config struct {
 	Log *slog.Logger
 	// Clock is the cloud's time; nil means the machine's.
 	Clock clock.Clock
+	// Speed is how many times as fast as Clock the cloud's own time passes: what
+	// waits, alarms' periods, rollouts' intervals. Functions run by Clock. From 1,
+	// which 0 means, to MaxSpeed.
+	Speed float64
 	// Seed is where all draws come from: two clouds with one seed and the
 	// same calls in the same order route alike.
 	Seed uint64
@@ -79,6 +84,8 @@ type Config struct {
 // A Cloud is a set of local services behind one endpoint.
 type Cloud struct {
 	clock     clock.Clock
+	machine   clock.Clock   // by which functions run
+	scaled    *clock.Scaled // clock, if it is not machine
 	log       *slog.Logger
 	server    *wire.Server
 	handler   http.Handler     // server, with the addresses that functions have
@@ -90,8 +97,9 @@ type Cloud struct {
 // A process is a service that does things by itself.
 type process struct {
 	clock.Process
-	name string
-	wake <-chan struct{}
+	name  string
+	wake  <-chan struct{}
+	clock clock.Clock // nil: the cloud's
 }
 
 // Open returns a cloud with what its directory remembers. The error wraps
@@ -111,7 +119,11 @@ func Open(config Config) (*Cloud, error) {
 			return nil, err
 		}
 	}
-	if err := c.join(config); err != nil {
+	err := c.ownTime(config)
+	if err == nil {
+		err = c.join(config)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
@@ -143,7 +155,7 @@ func (c *Cloud) join(config Config) error {
 		return err
 	}
 	c.closers = append(c.closers, func() error { topics.Close(); return nil })
-	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Journal: alarms, Actions: alarmActions{operations}, Events: alarmEvents{bus}})
+	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Meant: c.meant, Journal: alarms, Actions: alarmActions{operations}, Events: alarmEvents{bus}})
 	if err != nil {
 		return err
 	}
@@ -160,7 +172,7 @@ func (c *Cloud) join(config Config) error {
 		return err
 	}
 	processes, err := runtime.New(runtime.Options{
-		Clock: c.clock, Log: c.log, Logs: functionLogs{lines},
+		Clock: c.machine, Log: c.log, Logs: functionLogs{lines, c.ownTimeOf},
 		Dir: subdirectory(config.Dir, "environments"), Path: config.Path, Sandbox: config.Sandbox,
 	})
 	if err != nil {
@@ -204,18 +216,18 @@ func (c *Cloud) join(config Config) error {
 		states.API(), functions.API(), monitoring.API(), lines.API(), buckets.API(), sessions.API(), roles.API(),
 		topics.API(), bus.API(), deployments.API(), stacks.API())
 	operations.server = c.server
-	c.handler = functions.URLs(withCode(functions, c.server))
-	c.processes = []process{
-		{states, "step functions", states.Wake()},
-		{functions, "lambda", functions.Wake()},
-		{processes, "lambda runtime", processes.Wake()},
-		{monitoring, "cloudwatch", monitoring.Wake()},
-		{topics, "sns", topics.Wake()},
-		{bus, "eventbridge", bus.Wake()},
-		{deliveries, "rollouts", deliveries.Wake()},
-		{deployments, "codedeploy", deployments.Wake()},
-		{stacks, "cloudformation", stacks.Wake()},
-	}
+	c.handler = c.stamped(functions.URLs(withCode(functions, c.server)))
+	c.processes = append(c.processes,
+		process{Process: states, name: "step functions", wake: states.Wake()},
+		process{Process: functions, name: "lambda", wake: functions.Wake()},
+		process{Process: processes, name: "lambda runtime", wake: processes.Wake(), clock: c.machine},
+		process{Process: monitoring, name: "cloudwatch", wake: monitoring.Wake()},
+		process{Process: topics, name: "sns", wake: topics.Wake()},
+		process{Process: bus, name: "eventbridge", wake: bus.Wake()},
+		process{Process: deliveries, name: "rollouts", wake: deliveries.Wake()},
+		process{Process: deployments, name: "codedeploy", wake: deployments.Wake()},
+		process{Process: stacks, name: "cloudformation", wake: stacks.Wake()},
+	)
 	return nil
 }
 
@@ -241,7 +253,7 @@ func (c *Cloud) rollouts(config Config) (*rollouts.Service, error) {
 	if config.Owner != "" {
 		owner += " of " + config.Owner
 	}
-	return rollouts.New(rollouts.Config{Store: store, AWS: c.awsConfig, Clock: c.clock, Owner: owner, Log: c.log}), nil
+	return rollouts.New(rollouts.Config{Store: store, AWS: c.awsConfig, Clock: c.clock, Owner: owner, Log: c.log, Speed: config.Speed}), nil
 }
 
 // MemoryOwner is how the names of those begin that carry out the rollouts of a
@@ -321,7 +333,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range c.processes {
 		group.Go(func() error {
-			clock.Run(ctx, c.clock, p, p.wake, func(err error) {
+			clock.Run(ctx, cmp.Or(p.clock, c.clock), p, p.wake, func(err error) {
 				if ctx.Err() == nil {
 					c.log.Error("the local cloud could not do what was due", "service", p.name, "err", err)
 				}

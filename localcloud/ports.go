@@ -275,13 +275,17 @@ func (f functionSessions) Session(account, partition, roleARN, name string) (lam
 	return lambda.Credentials{AccessKeyID: made.AccessKeyId, SecretAccessKey: made.SecretAccessKey, SessionToken: made.SessionToken}, nil
 }
 
-// functionLogs takes what functions print.
-type functionLogs struct{ logs *logs.Service }
+// functionLogs takes what functions print. Its times are the machine's, by which
+// functions run.
+type functionLogs struct {
+	logs *logs.Service
+	own  func(time.Time) time.Time // the cloud's time of one of the machine's
+}
 
 func (l functionLogs) Write(account, region, group, stream string, events []lambda.LogEvent) {
 	lines := make([]logs.Event, len(events))
 	for i, e := range events {
-		lines[i] = logs.Event(e)
+		lines[i] = logs.Event{At: l.own(e.At), Message: e.Message}
 	}
 	l.logs.Write(account, region, group, stream, lines)
 }

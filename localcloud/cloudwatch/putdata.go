@@ -41,7 +41,7 @@ func (s *Service) putMetricData(ctx context.Context, in *cloudwatchapi.PutMetric
 		n += len(list)
 		for i := range list {
 			var err error
-			if data, err = appendDatum(data, &list[i], fmt.Sprintf("MetricData.member.%d", i+1), now); err != nil {
+			if data, err = appendDatum(data, &list[i], fmt.Sprintf("MetricData.member.%d", i+1), now, s.meant); err != nil {
 				return nil, err
 			}
 		}
@@ -70,7 +70,7 @@ func invalid(format string, args ...any) error {
 
 // appendDatum checks a datum of a request and appends what it holds. path is its
 // place in the request.
-func appendDatum(data []metrics.Datum, d *cloudwatchapi.MetricDatum, path string, now time.Time) ([]metrics.Datum, error) {
+func appendDatum(data []metrics.Datum, d *cloudwatchapi.MetricDatum, path string, now time.Time, meant func(time.Time) time.Time) ([]metrics.Datum, error) {
 	exclusive := func(a, b string) error {
 		return invalidCombination("The parameters %s.%s and %s.%s are mutually exclusive and you have specified both.", path, a, path, b)
 	}
@@ -95,7 +95,7 @@ func appendDatum(data []metrics.Datum, d *cloudwatchapi.MetricDatum, path string
 		HighResolution: value(d.StorageResolution) == highResolution,
 	}
 	if d.Timestamp != nil {
-		base.Time = *d.Timestamp
+		base.Time = meant(*d.Timestamp)
 		if base.Time.Before(now.Add(-oldestDatum)) {
 			return nil, invalidValue("The parameter %s.Timestamp must specify a time no more than two weeks in the past.", path)
 		}

@@ -34,6 +34,9 @@ type Dimension = metrics.Dimension
 type Config struct {
 	// Clock tells the time; nil means the machine's.
 	Clock clock.Clock
+	// Meant returns what time a caller means who puts data of a time; nil means
+	// that time.
+	Meant func(time.Time) time.Time
 	// Actions carries out what alarms want done. With nil, actions fail, which
 	// the history of the alarms shows.
 	Actions Actions
@@ -49,6 +52,7 @@ type Config struct {
 // Service is the local CloudWatch. It is a clock.Process: whoever runs it gives
 // clock.Run its Wake channel.
 type Service struct {
+	meant   func(time.Time) time.Time
 	clock   clock.Clock
 	actions Actions
 	events  Events
@@ -91,8 +95,12 @@ func New(c Config) (*Service, error) {
 	if c.Clock == nil {
 		c.Clock = clock.System{}
 	}
+	if c.Meant == nil {
+		c.Meant = func(t time.Time) time.Time { return t }
+	}
 	s := &Service{
 		clock:   c.Clock,
+		meant:   c.Meant,
 		actions: c.Actions,
 		events:  c.Events,
 		store:   metrics.New(c.Metrics),

@@ -52,6 +52,10 @@ type Config struct {
 	// that a cloud lives in.
 	Owner string
 	Log   *slog.Logger
+	// Speed is how many times as fast as the machine's time Clock passes; 0 means
+	// 1. What other processes ask for, and how long leases last, goes by the
+	// machine's time.
+	Speed float64
 }
 
 // A Service carries out rollouts. It is safe for concurrent use.
@@ -88,6 +92,9 @@ const awayFor = time.Second
 
 // New returns a service that carries nothing out yet.
 func New(config Config) *Service {
+	if config.Speed == 0 {
+		config.Speed = 1
+	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
@@ -130,11 +137,17 @@ func (s *Service) crew(at place) *crew {
 		},
 		Monitor: monitor, Metrics: monitor, Hooks: maps.Clone(s.hooks),
 		Clock: s.config.Clock, Owner: s.config.Owner, Log: s.config.Log,
+		Lease: s.machine(30 * time.Second), SaveEvery: s.machine(5 * time.Second),
 		NewID: func() string { panic("rollouts: the services name their rollouts") },
 	})
-	made := &crew{controller: c, process: controller.NewProcess(c, controller.ProcessConfig{Ended: s.ended})}
+	made := &crew{controller: c, process: controller.NewProcess(c, controller.ProcessConfig{Ended: s.ended, Poll: s.machine(time.Second)})}
 	s.places[at] = made
 	return made
+}
+
+// machine returns how long d of the machine's time is by the service's clock.
+func (s *Service) machine(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * s.config.Speed)
 }
 
 // at returns where an alias is.
