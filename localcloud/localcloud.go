@@ -203,7 +203,8 @@ func (c *Cloud) join(config Config) error {
 		return err
 	}
 	deployments, err := codedeploy.New(codedeploy.Config{
-		Clock: c.clock, Rollouts: deliveries, Functions: deployedFunctions{operations}, Objects: stateObjects{buckets}, Journal: deployed, Log: c.log,
+		Clock: c.clock, Rollouts: deliveries, Functions: deployedFunctions{operations}, Objects: stateObjects{buckets},
+		Topics: alarmActions{operations}, Bus: deploymentEvents{bus}, Journal: deployed, Log: c.log,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
+	"github.com/crossfade-dev/crossfade/localcloud/codedeploy"
 	"github.com/crossfade-dev/crossfade/localcloud/events"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
 	"github.com/crossfade-dev/crossfade/localcloud/logs"
@@ -148,6 +149,13 @@ func (a alarmActions) Invoke(ctx context.Context, function arn.ARN, event []byte
 type alarmEvents struct{ bus *events.Service }
 
 func (e alarmEvents) Put(ctx context.Context, event cloudwatch.Event) error {
+	return e.bus.Put(ctx, events.Event(event))
+}
+
+// deploymentEvents takes the events of deployments there.
+type deploymentEvents struct{ bus *events.Service }
+
+func (e deploymentEvents) Put(ctx context.Context, event codedeploy.Event) error {
 	return e.bus.Put(ctx, events.Event(event))
 }
 

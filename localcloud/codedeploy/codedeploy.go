@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
@@ -52,7 +53,21 @@ type Objects interface {
 
 // Topics is where triggers send what happens to deployments.
 type Topics interface {
-	Publish(ctx context.Context, topic, subject, message string) error
+	Publish(ctx context.Context, topic arn.ARN, subject, message string) error
+}
+
+// Bus is the default event bus of EventBridge.
+type Bus interface {
+	Put(ctx context.Context, e Event) error
+}
+
+// An Event is one of EventBridge's.
+type Event struct {
+	Account, Region    string
+	Source, DetailType string
+	Resources          []string // ARNs
+	Time               time.Time
+	Detail             []byte // a JSON object
 }
 
 // A Journal keeps records for good; package journal has one on disk.
@@ -70,9 +85,10 @@ type Config struct {
 	Functions Functions
 	Objects   Objects      // nil: revisions in S3 are refused
 	Topics    Topics       // nil: triggers reach nobody
+	Bus       Bus          // nil: no events
 	Journal   Journal      // nil: nothing is kept
 	Rand      io.Reader    // makes ids; nil means the machine's secure source
-	Log       *slog.Logger // takes what triggers could not send; nil: nobody listens
+	Log       *slog.Logger // takes what could not be told; nil: nobody listens
 }
 
 // A Service is the state of CodeDeploy in all accounts and regions. It is safe

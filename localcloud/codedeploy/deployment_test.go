@@ -391,6 +391,9 @@ func TestTriggersTellWhatHappens(t *testing.T) {
 	if len(w.topics.sent) != 5 { // start, stop, rollback of the one; start, success of the other
 		t.Fatalf("%d messages were sent, want 5:\n%s", len(w.topics.sent), strings.Join(w.topics.sent, "\n"))
 	}
+	if n := len(w.topics.events); n != 4 || !strings.Contains(w.topics.events[1], `"state":"STOP"`) {
+		t.Errorf("the bus got %q, want start and stop of the one, and start and success of the other", w.topics.events)
+	}
 	for _, want := range []string{topicARN, "STOPPED: AWS CodeDeploy " + id + " in eu-west-1 to shop", `"eventTriggerName":"everybody"`, `"errorInformation":"{\"ErrorCode\":\"MANUAL_STOP\"`} {
 		if !strings.Contains(w.topics.sent[1], want) {
 			t.Errorf("the second message is\n%s\nwant it to have %s", w.topics.sent[1], want)

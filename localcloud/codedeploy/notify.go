@@ -8,13 +8,20 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/crossfade-dev/crossfade/internal/arn"
+	"github.com/crossfade-dev/crossfade/localcloud/wire/codedeployapi"
 )
 
-// tell sends what happened to a deployment to the triggers that want to know. A
-// topic that does not take it is no reason to hold a deployment up.
+// tell tells the bus and the triggers what happened to a deployment. One that does
+// not take it is no reason to hold the deployment up.
 //
-// Source: CodeDeploy User Guide, "JSON data formats for CodeDeploy triggers".
+// Source: CodeDeploy User Guide, "JSON data formats for CodeDeploy triggers" and
+// "Monitoring deployments with Amazon CloudWatch Events".
 func (s *Service) tell(ctx context.Context, d *deployment, event string) {
+	if err := s.put(ctx, d, event); err != nil {
+		s.config.Log.WarnContext(ctx, "the event bus did not take an event", "deployment", d.ID, "err", err)
+	}
 	if s.config.Topics == nil {
 		return
 	}
@@ -24,8 +31,8 @@ func (s *Service) tell(ctx context.Context, d *deployment, event string) {
 		}
 		subject := fmt.Sprintf("%s: AWS CodeDeploy %s in %s to %s", strings.ToUpper(d.Status), d.ID, d.Place.Region, d.Application)
 		message, err := json.Marshal(d.notice(*t.TriggerName))
-		if err == nil {
-			err = s.config.Topics.Publish(ctx, *t.TriggerTargetArn, subject, string(message))
+		if topic, bad := arn.Parse(*t.TriggerTargetArn); err == nil && bad == nil {
+			err = s.config.Topics.Publish(ctx, topic, subject, string(message))
 		}
 		if err != nil {
 			s.config.Log.WarnContext(ctx, "a trigger could not send", "deployment", d.ID, "trigger", *t.TriggerName, "err", err)
@@ -54,4 +61,32 @@ func (d *deployment) notice(trigger string) map[string]string {
 		}
 	}
 	return m
+}
+
+// states are what EventBridge's events call what triggers tell.
+var states = map[string]string{
+	codedeployapi.TriggerEventTypeDeploymentStart:   "START",
+	codedeployapi.TriggerEventTypeDeploymentSuccess: "SUCCESS",
+	codedeployapi.TriggerEventTypeDeploymentFailure: "FAILURE",
+	codedeployapi.TriggerEventTypeDeploymentStop:    "STOP",
+}
+
+// put puts an event on the bus.
+func (s *Service) put(ctx context.Context, d *deployment, event string) error {
+	state, ok := states[event]
+	if s.config.Bus == nil || !ok {
+		return nil
+	}
+	c := d.Place.caller()
+	detail, err := json.Marshal(map[string]string{
+		"region": c.Region, "deploymentId": d.ID, "deploymentGroup": d.Group, "state": state, "application": d.Application,
+	})
+	if err != nil {
+		return err
+	}
+	return s.config.Bus.Put(ctx, Event{
+		Account: c.Account, Region: c.Region, Source: "aws.codedeploy", DetailType: "CodeDeploy Deployment State-change Notification", Time: d.Seen,
+		Resources: []string{c.ARN("codedeploy", "application:"+d.Application), c.ARN("codedeploy", "deploymentgroup:"+d.Application+"/"+d.Group)},
+		Detail:    detail,
+	})
 }

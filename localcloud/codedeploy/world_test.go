@@ -25,6 +25,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/crossfade-dev/crossfade/controller/memstore"
+	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	localcloudwatch "github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	"github.com/crossfade-dev/crossfade/localcloud/codedeploy"
@@ -100,7 +101,7 @@ func (w *world) open(owner string) {
 	carrier := rollouts.New(rollouts.Config{Store: w.store, AWS: w.aws, Clock: w.clock, Owner: owner})
 	var err error
 	w.service, err = codedeploy.New(codedeploy.Config{
-		Clock: w.clock, Rollouts: carrier, Functions: functions{w}, Objects: w.objects, Topics: &w.topics,
+		Clock: w.clock, Rollouts: carrier, Functions: functions{w}, Objects: w.objects, Topics: &w.topics, Bus: &w.topics,
 		Journal: w.journal, Rand: rand.NewChaCha8([32]byte{byte(len(owner))}),
 	})
 	w.must(err)
@@ -414,10 +415,16 @@ func (o objects) Get(_ context.Context, bucket, key, _ string) (io.ReadCloser, e
 }
 
 // topics keep what was sent.
-type topics struct{ sent []string }
+type topics struct{ sent, events []string }
 
-func (t *topics) Publish(_ context.Context, topic, subject, message string) error {
-	t.sent = append(t.sent, topic+" "+subject+" "+message)
+// Put keeps what came to the bus.
+func (t *topics) Put(_ context.Context, e codedeploy.Event) error {
+	t.events = append(t.events, string(e.Detail))
+	return nil
+}
+
+func (t *topics) Publish(_ context.Context, topic arn.ARN, subject, message string) error {
+	t.sent = append(t.sent, topic.String()+" "+subject+" "+message)
 	return nil
 }
 
