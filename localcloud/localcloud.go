@@ -182,7 +182,8 @@ func (c *Cloud) join(config Config) error {
 	functions, err := lambda.New(lambda.Config{
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 2), Journal: code, Dir: subdirectory(config.Dir, "code"),
 		Runtime: processes, Metrics: functionMetrics{monitoring}, Sessions: functionSessions{sessions}, Objects: functionObjects{buckets},
-		Endpoint: func() string { return config.Endpoint },
+		Destinations: destinations{operations, bus, buckets, c.log},
+		Endpoint:     func() string { return config.Endpoint },
 	})
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package localcloud
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
@@ -122,13 +121,16 @@ func (a alarmActions) Publish(ctx context.Context, topic arn.ARN, subject, messa
 
 // publish sends a message to a topic in the name of its owner. An empty subject is
 // none.
-func (i *integrations) publish(ctx context.Context, topic arn.ARN, subject, message string) error {
+func (i *integrations) publish(ctx context.Context, topic arn.ARN, subject, message string, attributes ...jsonvalue.Member) error {
 	params := jsonvalue.ObjectOf(
 		jsonvalue.Member{Key: "TopicArn", Value: jsonvalue.String(topic.String())},
 		jsonvalue.Member{Key: "Message", Value: jsonvalue.String(message)},
 	)
 	if subject != "" {
 		params = params.With("Subject", jsonvalue.String(subject))
+	}
+	if len(attributes) > 0 {
+		params = params.With("MessageAttributes", jsonvalue.ObjectOf(attributes...))
 	}
 	_, err := i.Call(ownerOf(ctx, topic), "sns", "Publish", params)
 	return err
@@ -165,56 +167,6 @@ type subscribers struct{ operations *integrations }
 func (s subscribers) Invoke(ctx context.Context, function string, event []byte) error {
 	_, err := s.operations.invoke(ctx, invocation{FunctionName: function, InvocationType: "Event", Payload: string(event)})
 	return err
-}
-
-// destinations takes the records of asynchronous invocations to topics and to the
-// default bus.
-type destinations struct {
-	operations *integrations
-	bus        *events.Service
-}
-
-func (d destinations) Deliver(ctx context.Context, to string, record []byte, _ map[string]string) error {
-	target, err := arn.Parse(to)
-	if err != nil {
-		return err
-	}
-	switch target.Service {
-	case "sns":
-		return d.operations.publish(ctx, target, "", string(record))
-	case "events":
-		return d.put(ctx, target, record)
-	default:
-		return fmt.Errorf("the local cloud has no destinations of the service %s", target.Service)
-	}
-}
-
-// put puts the record of an invocation on the bus.
-//
-// Source: Lambda developer guide, "Capturing records of Lambda asynchronous
-// invocations".
-func (d destinations) put(ctx context.Context, target arn.ARN, record []byte) error {
-	if target.Resource != "event-bus/default" {
-		return fmt.Errorf("the local cloud has no bus %s", target.Resource)
-	}
-	var r struct {
-		Timestamp time.Time
-		Context   struct {
-			FunctionARN string `json:"functionArn"`
-			Condition   string `json:"condition"`
-		} `json:"requestContext"`
-	}
-	if err := json.Unmarshal(record, &r); err != nil {
-		return err
-	}
-	result := "Failure"
-	if r.Context.Condition == "Success" {
-		result = "Success"
-	}
-	return d.bus.Put(ctx, events.Event{
-		Account: target.Account, Region: target.Region, Source: "lambda", DetailType: "Lambda Function Invocation Result - " + result,
-		Resources: []string{target.String(), r.Context.FunctionARN}, Time: r.Timestamp, Detail: record,
-	})
 }
 
 // stateMetrics gives the local Step Functions a place for AWS/States,

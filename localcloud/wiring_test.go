@@ -1,7 +1,10 @@
 package localcloud_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +17,9 @@ import (
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -164,5 +170,85 @@ func TestAnEntryThatFailsFailsTheTask(t *testing.T) {
 	want := `{"Entries":[{"ErrorCode":"InvalidArgument","ErrorMessage":"Parameter Source is not valid. Reason: Source is a required argument."}],"FailedEntryCount":1}`
 	if aws.ToString(out.Error) != "EventBridge.FailedEntry" || aws.ToString(out.Cause) != want {
 		t.Errorf("got %s: %s", aws.ToString(out.Error), aws.ToString(out.Cause))
+	}
+}
+
+func TestWhatAFunctionCouldNotHandleReachesTopicsAndBuckets(t *testing.T) {
+	w := newWired(t)
+	messages := make(chan map[string]any, 10)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		body := map[string]any{}
+		_ = json.Unmarshal(text, &body)
+		messages <- body
+	}))
+	defer endpoint.Close()
+	var got []map[string]any
+	heard := func(n int) func() bool {
+		return func() bool {
+			select {
+			case m := <-messages:
+				got = append(got, m)
+			default:
+			}
+			return len(got) == n
+		}
+	}
+	topics := sns.NewFromConfig(w.cloud.AWSConfig())
+	topic, err := topics.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("letters")})
+	w.must(err)
+	_, err = topics.Subscribe(t.Context(), &sns.SubscribeInput{TopicArn: topic.TopicArn, Protocol: aws.String("http"), Endpoint: &endpoint.URL})
+	w.must(err)
+	w.until("the endpoint was asked to confirm", heard(1))
+	_, err = topics.ConfirmSubscription(t.Context(), &sns.ConfirmSubscriptionInput{TopicArn: topic.TopicArn, Token: aws.String(got[0]["Token"].(string))})
+	w.must(err)
+	buckets := s3.NewFromConfig(w.cloud.AWSConfig(), func(o *s3.Options) { o.UsePathStyle = true })
+	_, err = buckets.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("letters")})
+	w.must(err)
+
+	functions := lambda.NewFromConfig(w.cloud.AWSConfig())
+	var code bytes.Buffer
+	w.must(zip.NewWriter(&code).Close())
+	name := aws.String("closed")
+	_, err = functions.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: name, Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("x"), Role: aws.String("arn:aws:iam::000000000000:role/r"),
+		Code: &lambdatypes.FunctionCode{ZipFile: code.Bytes()}, DeadLetterConfig: &lambdatypes.DeadLetterConfig{TargetArn: topic.TopicArn},
+	})
+	w.must(err)
+	// A function that may not run fails without being run.
+	_, err = functions.PutFunctionConcurrency(t.Context(), &lambda.PutFunctionConcurrencyInput{FunctionName: name, ReservedConcurrentExecutions: aws.Int32(0)})
+	w.must(err)
+	for _, to := range []string{*topic.TopicArn, "arn:aws:s3:::letters"} {
+		_, err = functions.PutFunctionEventInvokeConfig(t.Context(), &lambda.PutFunctionEventInvokeConfigInput{
+			FunctionName: name, DestinationConfig: &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: &to}},
+		})
+		w.must(err)
+		_, err = functions.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: name, InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte(`{"n":7}`)})
+		w.must(err)
+	}
+	w.until("the topic had a record and two dead letters", heard(4))
+	var records, letters int
+	for _, m := range got[1:] {
+		switch text := m["Message"].(string); {
+		case strings.Contains(text, `"condition":"ZeroReservedConcurrency"`):
+			records++
+		case text == `{"n":7}` && strings.Contains(fmt.Sprint(m["MessageAttributes"]), "RequestID"):
+			letters++
+		}
+	}
+	if records != 1 || letters != 2 {
+		t.Errorf("%d records and %d dead letters, want 1 and 2: %v", records, letters, got[1:])
+	}
+	var keys []string
+	w.until("the bucket had a record", func() bool {
+		out, err := buckets.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("letters")})
+		w.must(err)
+		for _, o := range out.Contents {
+			keys = append(keys, *o.Key)
+		}
+		return len(keys) > 0
+	})
+	if !strings.HasPrefix(keys[0], "aws/lambda/async/closed/2026/03/04/2026-03-04T") {
+		t.Errorf("the record is at %s", keys[0])
 	}
 }

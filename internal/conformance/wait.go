@@ -79,7 +79,7 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 			if operation != "ListStateMachines" {
 				params["stateMachineArn"] = arns["stateMachineArn"]
 			}
-			answer, err := r.ask(ctx, "stepfunctions", operation, "", params)
+			answer, err := r.ask(ctx, "stepfunctions", operation, params)
 			if err != nil || answer.Error != nil {
 				return false, err
 			}
@@ -118,7 +118,7 @@ func (r *replayer) condition(s *Step, arns map[string]string) (func(context.Cont
 		return status("ABORTED"), nil
 	case "execution_started", "execution_history_condition":
 		return func(ctx context.Context) (bool, error) {
-			answer, err := r.ask(ctx, "stepfunctions", "GetExecutionHistory", "", map[string]any{"executionArn": arns["executionArn"]})
+			answer, err := r.ask(ctx, "stepfunctions", "GetExecutionHistory", map[string]any{"executionArn": arns["executionArn"]})
 			if err != nil || answer.Error != nil {
 				return false, err
 			}
@@ -153,7 +153,7 @@ func (r *replayer) functionReady(s *Step) (func(context.Context) (bool, error), 
 	}
 	in, _ := resolved.(map[string]any)
 	return func(ctx context.Context) (bool, error) {
-		answer, err := r.ask(ctx, "lambda", "GetFunctionConfiguration", "", in)
+		answer, err := r.ask(ctx, "lambda", "GetFunctionConfiguration", in)
 		if err != nil || answer.Error != nil {
 			return false, err
 		}
@@ -161,11 +161,11 @@ func (r *replayer) functionReady(s *Step) (func(context.Context) (bool, error), 
 	}, nil
 }
 
-// ask calls an operation of a case's own protocol.
-func (r *replayer) ask(ctx context.Context, service, operation, protocol string, params map[string]any) (Answer, error) {
+// ask calls an operation in its service's own protocol.
+func (r *replayer) ask(ctx context.Context, service, operation string, params map[string]any) (Answer, error) {
 	r.mu.Unlock()
 	defer r.mu.Lock()
-	return r.caller.Call(ctx, service, operation, protocol, params)
+	return r.caller.Call(ctx, service, operation, "", params)
 }
 
 // describe looks at an execution, from the account that it belongs to.
@@ -177,7 +177,7 @@ func (r *replayer) describe(ctx context.Context, execution string) (Answer, erro
 	}
 	traveller, ok := r.caller.(Traveller)
 	if !ok || account == Account {
-		return r.ask(ctx, "stepfunctions", "DescribeExecution", "", params)
+		return r.ask(ctx, "stepfunctions", "DescribeExecution", params)
 	}
 	r.mu.Unlock()
 	defer r.mu.Lock()
@@ -197,7 +197,7 @@ func (r *replayer) provisioned(s *Step, status string) (func(context.Context) (b
 	}
 	params := map[string]any{"FunctionName": args[0], "Qualifier": args[1]}
 	return func(ctx context.Context) (bool, error) {
-		answer, err := r.ask(ctx, "lambda", "GetProvisionedConcurrencyConfig", "", params)
+		answer, err := r.ask(ctx, "lambda", "GetProvisionedConcurrencyConfig", params)
 		if err != nil || answer.Error != nil {
 			return false, err
 		}
@@ -212,7 +212,7 @@ func (r *replayer) initType(s *Step) (func(context.Context) (bool, error), error
 		return nil, err
 	}
 	return func(ctx context.Context) (bool, error) {
-		answer, err := r.ask(ctx, "lambda", "Invoke", "", map[string]any{"FunctionName": s.Function, "Qualifier": qualifier})
+		answer, err := r.ask(ctx, "lambda", "Invoke", map[string]any{"FunctionName": s.Function, "Qualifier": qualifier})
 		if err != nil {
 			return false, err
 		}
@@ -236,7 +236,7 @@ func (r *replayer) logged(s *Step) (func(context.Context) (bool, error), error) 
 		enough = 100
 	}
 	return func(ctx context.Context) (bool, error) {
-		answer, err := r.ask(ctx, "logs", "FilterLogEvents", "", map[string]any{"logGroupName": s.LogGroupName})
+		answer, err := r.ask(ctx, "logs", "FilterLogEvents", map[string]any{"logGroupName": s.LogGroupName})
 		if err != nil || answer.Error != nil {
 			return false, err
 		}
