@@ -36,7 +36,7 @@ func (r *replayer) deployStack(ctx context.Context, s *Step) error {
 		if operation == "ExecuteChangeSet" {
 			in = map[string]any{"StackName": in["StackName"], "ChangeSetName": in["ChangeSetName"]}
 		}
-		answer, err := r.ask(ctx, "cloudformation", operation, "", in)
+		answer, err := r.ask(ctx, "cloudformation", operation, in)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (r *replayer) deleteStack(ctx context.Context, s *Step) error {
 	if err != nil {
 		return err
 	}
-	answer, err := r.ask(ctx, "cloudformation", "DeleteStack", "", map[string]any{"StackName": name})
+	answer, err := r.ask(ctx, "cloudformation", "DeleteStack", map[string]any{"StackName": name})
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (r *replayer) awaitStack(ctx context.Context, name any, well string) (map[s
 
 // stack returns a stack and its status. One that is gone was deleted.
 func (r *replayer) stack(ctx context.Context, name any) (map[string]any, string, error) {
-	answer, err := r.ask(ctx, "cloudformation", "DescribeStacks", "", map[string]any{"StackName": name})
+	answer, err := r.ask(ctx, "cloudformation", "DescribeStacks", map[string]any{"StackName": name})
 	if err != nil {
 		return nil, "", err
 	}
@@ -127,7 +127,7 @@ func (r *replayer) stack(ctx context.Context, name any) (map[string]any, string,
 
 // whyStack tells which resources of a stack failed, and why.
 func (r *replayer) whyStack(ctx context.Context, name any) string {
-	answer, err := r.ask(ctx, "cloudformation", "DescribeStackEvents", "", map[string]any{"StackName": name})
+	answer, err := r.ask(ctx, "cloudformation", "DescribeStackEvents", map[string]any{"StackName": name})
 	if err != nil || answer.Error != nil {
 		return "its events cannot be read"
 	}
