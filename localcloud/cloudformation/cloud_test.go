@@ -28,7 +28,7 @@ var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 // A world has the resources of stacks, as a cloud would, in virtual time.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	clock   *clock.Virtual
 	service *cloudformation.Service
 	client  *sdk.Client
@@ -45,9 +45,11 @@ type world struct {
 // testTypes are the resource types that the world has.
 var testTypes = []string{"AWS::SNS::Topic", "AWS::Logs::LogGroup", "AWS::IAM::Role", "AWS::Lambda::Version"}
 
+func newClock() *clock.Virtual { return clock.NewVirtual(start) }
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.NewVirtual(start), things: map[string]string{}, objects: map[string]string{}, alarms: map[string]string{}}
+	w := &world{t: t, clock: newClock(), things: map[string]string{}, objects: map[string]string{}, alarms: map[string]string{}}
 	w.open(nil)
 	return w
 }

@@ -50,6 +50,7 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 	if changed {
 		if err := s.save(e); err != nil {
 			e.retry = now.Add(saveAgain)
+			e.hush() // nobody waits for the disk
 			s.schedule(e)
 			return err
 		}
@@ -62,13 +63,18 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 		}
 	}
 	if len(e.inFlight) == 0 {
-		for _, q := range e.quiet {
-			close(q)
-		}
-		e.quiet = nil
+		e.hush()
 	}
 	s.schedule(e)
 	return nil
+}
+
+// hush tells those who wait that there is nothing to wait for.
+func (e *entity) hush() {
+	for _, q := range e.quiet {
+		close(q)
+	}
+	e.quiet = nil
 }
 
 // follow does what the end of an operation means for what the decider knows

@@ -1,0 +1,165 @@
+package cloudformation_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
+	"github.com/crossfade-dev/crossfade/localcloud/journal"
+)
+
+// A memory is a journal in memory that may stop to take records, as a disk does
+// when its process is killed.
+type memory struct {
+	mu      sync.Mutex
+	records map[string]map[string][]byte
+	commits int
+	last    int // commits that are still taken; 0 is no bound
+}
+
+var errKilled = errors.New("killed")
+
+func (m *memory) Commit(records ...journal.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.last > 0 && m.commits >= m.last {
+		return errKilled
+	}
+	m.commits++
+	for _, r := range records {
+		if m.records == nil {
+			m.records = map[string]map[string][]byte{}
+		}
+		if m.records[r.Kind] == nil {
+			m.records[r.Kind] = map[string][]byte{}
+		}
+		if r.Delete {
+			delete(m.records[r.Kind], r.Key)
+		} else {
+			m.records[r.Kind][r.Key] = r.Value
+		}
+	}
+	return nil
+}
+
+func (m *memory) Load(kind string, yield func(key string, value []byte) error) error {
+	m.mu.Lock()
+	records := maps.Clone(m.records[kind])
+	m.mu.Unlock()
+	for key, value := range records {
+		if err := yield(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestStacksSurviveARestart(t *testing.T) {
+	w := newWorld(t)
+	m := &memory{}
+	w.open(m)
+	w.create("shop", twoTopics)
+	w.create("gone", twoTopics)
+	if _, err := w.client.DeleteStack(t.Context(), &sdk.DeleteStackInput{StackName: aws.String("gone")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.client.CreateChangeSet(t.Context(), &sdk.CreateChangeSetInput{
+		StackName: aws.String("shop"), ChangeSetName: aws.String("next"), TemplateBody: aws.String(strings.Replace(twoTopics, "Default: news", "Default: sport", 1)),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	before, story := w.stack("shop"), w.story("shop")
+
+	w.service.Close()
+	w.open(m)
+	after := w.stack("shop")
+	if *after.StackId != *before.StackId || after.StackStatus != before.StackStatus || *after.Outputs[0].OutputValue != *before.Outputs[0].OutputValue {
+		t.Errorf("after a restart the stack is %+v, before it was %+v", after, before)
+	}
+	if got := w.story("shop"); got != story {
+		t.Errorf("after a restart the events are\n%s\nbefore they were\n%s", got, story)
+	}
+	if _, err := w.client.DescribeStacks(t.Context(), &sdk.DescribeStacksInput{StackName: aws.String("gone")}); err == nil {
+		t.Error("a deleted stack came back")
+	}
+	if _, err := w.client.ExecuteChangeSet(t.Context(), &sdk.ExecuteChangeSetInput{StackName: aws.String("shop"), ChangeSetName: aws.String("next")}); err != nil {
+		t.Fatal(err)
+	}
+	w.is("shop", types.StackStatusUpdateComplete)
+}
+
+// sorted puts lines in an order of their own: resources that do not need each
+// other come as they come.
+func sorted(lines string) string { return strings.Join(slices.Sorted(strings.Lines(lines)), "") }
+
+// TestAnOperationThatIsKilledAtAnyInstantComesToTheSameEnd kills an update after
+// each of its writes, once where it would succeed and once where it would not.
+func TestAnOperationThatIsKilledAtAnyInstantComesToTheSameEnd(t *testing.T) {
+	next := strings.Replace(twoTopics, "Default: news", "Default: sport", 1)
+	next = strings.Replace(next, "{DisplayName: !GetAtt First.TopicArn}", "{DisplayName: !Ref Title, TopicName: !Sub \"${Title}\"}", 1)
+	next = strings.Replace(next, "Outputs:", "  Third: {Type: AWS::SNS::Topic, DependsOn: [First, Second]}\nOutputs:", 1)
+	for name, c := range map[string]struct {
+		answer func(r cloudformation.Request) (time.Duration, string)
+		want   types.StackStatus
+	}{
+		"an update that succeeds": {func(r cloudformation.Request) (time.Duration, string) {
+			if r.Memo == "" {
+				return time.Second, ""
+			}
+			return 0, ""
+		}, types.StackStatusUpdateComplete},
+		"an update that fails": {func(r cloudformation.Request) (time.Duration, string) {
+			switch {
+			case r.Memo == "":
+				return time.Second, ""
+			case r.LogicalID == "Third" && r.Action == cloudformation.Create:
+				return 0, "no third"
+			}
+			return 0, ""
+		}, types.StackStatusUpdateRollbackComplete},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := func(killAfter int) (w *world, commits int) {
+				w = newWorld(t)
+				m := &memory{}
+				w.open(m)
+				w.create("shop", twoTopics)
+				w.answer = c.answer
+				m.mu.Lock()
+				m.commits, m.last = 0, killAfter
+				m.mu.Unlock()
+				w.update("shop", next)
+				if killAfter > 0 {
+					// Some time passes in which nothing can be saved any more.
+					_ = w.clock.Drive(t.Context(), w.clock.Now().Add(5*time.Second), 0, w.service)
+					w.service.Close()
+					m.last = 0
+					w.open(m)
+				}
+				w.pass(time.Minute)
+				return w, m.commits
+			}
+			whole, commits := run(0)
+			whole.is("shop", c.want)
+			for k := 1; k < commits; k++ {
+				killed, _ := run(k)
+				killed.is("shop", c.want)
+				if got, want := sorted(killed.story("shop")), sorted(whole.story("shop")); got != want {
+					t.Errorf("killed after write %d the events tell\n%s\nwithout a kill\n%s", k, got, want)
+				}
+				if got, want := len(killed.things), len(whole.things); got != want {
+					t.Errorf("killed after write %d: %d things, without a kill %d: %v", k, got, want, killed.things)
+				}
+			}
+		})
+	}
+}
