@@ -11,7 +11,7 @@ STATIC := $(BIN)/staticcheck
 all: build test
 
 build: ## the program, in bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/crossfade ./cmd/crossfade
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $(BIN)/crossfade ./cmd/crossfade
 
 test: ## every test; the recorded AWS cases too, where they are present
 	$(GO) test -timeout 20m ./...

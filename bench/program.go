@@ -52,7 +52,7 @@ func builtProgram(o options) (path string, remove func(), err error) {
 	}
 	remove = func() { _ = os.RemoveAll(dir) } // what stays in the temporary folder is the system's to remove
 	path = filepath.Join(dir, "crossfade")
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, "./cmd/crossfade")
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/crossfade")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		remove()
