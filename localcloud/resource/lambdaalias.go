@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
@@ -38,9 +39,9 @@ func lambdaAlias() kind {
 		c.id = *alias.AliasArn
 		return nil
 	}
-	k.complete = done(func(ctx context.Context, c *call) error {
+	k.complete = func(ctx context.Context, c *call) (time.Duration, error) {
 		return c.provide(ctx, c.text("FunctionName"), c.text("Name"))
-	})
+	}
 	k.update = updateAlias
 	k.remove = done(func(ctx context.Context, c *call) error {
 		_, err := c.lambda.DeleteAlias(ctx, &lambda.DeleteAliasInput{FunctionName: new(c.text("FunctionName")), Name: new(c.text("Name"))})

@@ -3,8 +3,10 @@ package resource
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/internal/arn"
@@ -37,7 +39,14 @@ func lambdaVersion() kind {
 				}
 			}
 			c.id = *out.FunctionArn
-			return c.provide(ctx, *out.FunctionName, *out.Version)
+			return nil
+		},
+		complete: func(ctx context.Context, c *call) (time.Duration, error) {
+			version, err := c.versionOf(c.id)
+			if err != nil {
+				return 0, err
+			}
+			return c.provide(ctx, c.text("FunctionName"), version)
 		},
 		remove: done(func(ctx context.Context, c *call) error {
 			version, err := c.versionOf(c.id)
@@ -81,18 +90,43 @@ func (c *call) versionOf(qualified string) (string, error) {
 	return version, nil
 }
 
-// provide asks for the provisioned concurrency of a version or alias, if the
-// template wants any.
-func (c *call) provide(ctx context.Context, function, qualifier string) error {
-	v, ok := c.Properties.Get("ProvisionedConcurrencyConfig")
-	if !ok {
-		return nil
+// provide gives a version or alias the provisioned concurrency of the template,
+// and returns how long to wait until it is there.
+func (c *call) provide(ctx context.Context, function, qualifier string) (time.Duration, error) {
+	const asked = "asked"
+	wanted, ok := c.Properties.Get("ProvisionedConcurrencyConfig")
+	switch {
+	case !ok && present(c.Previous, "ProvisionedConcurrencyConfig"):
+		_, err := c.lambda.DeleteProvisionedConcurrencyConfig(ctx, &lambda.DeleteProvisionedConcurrencyConfigInput{FunctionName: &function, Qualifier: &qualifier})
+		return 0, err
+	case !ok:
+		return 0, nil
+	case c.note != asked:
+		in := &lambda.PutProvisionedConcurrencyConfigInput{}
+		if err := fillFrom(in, wanted); err != nil {
+			return 0, err
+		}
+		in.FunctionName, in.Qualifier = &function, &qualifier
+		_, err := c.lambda.PutProvisionedConcurrencyConfig(ctx, in)
+		c.note = asked
+		return later, err
 	}
-	in := &lambda.PutProvisionedConcurrencyConfigInput{}
-	if err := fillFrom(in, v); err != nil {
-		return err
+	out, err := c.lambda.GetProvisionedConcurrencyConfig(ctx, &lambda.GetProvisionedConcurrencyConfigInput{FunctionName: &function, Qualifier: &qualifier})
+	switch {
+	case err != nil:
+		return 0, err
+	case out.Status == types.ProvisionedConcurrencyStatusEnumInProgress:
+		return later, nil
+	case out.Status == types.ProvisionedConcurrencyStatusEnumFailed:
+		return 0, &cloudformation.Failure{Code: codeNotStabilized, Message: "Provisioned concurrency of " + c.id + " failed: " + orEmpty(out.StatusReason)}
+	default:
+		return 0, nil
 	}
-	in.FunctionName, in.Qualifier = &function, &qualifier
-	_, err := c.lambda.PutProvisionedConcurrencyConfig(ctx, in)
-	return err
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -126,7 +127,7 @@ func (s *Service) publishBatch(ctx context.Context, in *snsapi.PublishBatchInput
 			text: e.Message, subject: or(e.Subject, ""), givenSubject: e.Subject != nil, structure: or(e.MessageStructure, ""),
 			attributes: e.MessageAttributes, group: or(e.MessageGroupId, ""), deduplication: or(e.MessageDeduplicationId, ""),
 		})
-		if failure, ok := err.(*wire.Error); ok { //nolint:errorlint // post wraps none of its own
+		if failure, ok := errors.AsType[*wire.Error](err); ok {
 			out.Failed = append(out.Failed, snsapi.BatchResultErrorEntry{Id: e.Id, Code: failure.QueryCode, Message: &failure.Message, SenderFault: true})
 			continue
 		} else if err != nil {
