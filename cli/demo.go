@@ -34,10 +34,12 @@ func newDemo(env *Env) *cobra.Command {
 		Use:     "demo",
 		GroupID: groupTry,
 		Short:   "The main job, live, in half a minute: a good release, then a bad one that is taken back",
-		Long: `Starts the embedded cloud in this process, creates a state machine with an alias,
-sends executions through it, and releases two versions: version 2 is good and is
-promoted; version 3 fails for some inputs and is taken back. Nothing leaves this
-machine, and nothing remains.`,
+		Long: `Starts the embedded cloud in this process, creates a state machine and a function,
+each with an alias, sends traffic through both, and releases two versions of them
+together, in lock step: version 2 is good and is promoted; version 3 of the state
+machine fails for some inputs, and both are taken back. The function's code is this
+program itself, so that nothing else is needed. Nothing leaves this machine, and
+nothing remains.`,
 		Example: `  crossfade demo
   crossfade demo --listen 127.0.0.1:4566   # look at it with the AWS CLI meanwhile`,
 		Args: args(),
@@ -58,7 +60,7 @@ machine, and nothing remains.`,
 
 // pace is how fast the demo goes.
 type pace struct {
-	perSecond int           // executions
+	perSecond int           // executions, and as many invocations
 	before    time.Duration // version 1 alone
 	canary    string        // as --canary
 	soak      string
@@ -93,6 +95,8 @@ type release struct {
 func (o demoOptions) run(ctx context.Context, env *Env) error {
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
+	// No sandbox: the only code is this program's own, which may lie where a
+	// sandbox has something else, such as in /tmp.
 	cloud, err := localcloud.Open(localcloud.Config{Log: slog.New(slog.DiscardHandler), Seed: o.seed})
 	if err != nil {
 		return err
@@ -139,8 +143,13 @@ func (o demoOptions) inCloud(ctx context.Context, env *Env, cloud *localcloud.Cl
 	}
 	d.traffic = newTraffic(d.stage, env.Clock, d.pace.perSecond, o.seed)
 	running.Go(func() { d.traffic.run(ctx) })
-
 	d.display = env.display(false, o.plain, false, "")
+	if err := d.stage.buildFunction(ctx, env.Clock); err != nil {
+		d.display.say(fmt.Sprintf("No function runs here (%v): the demo shows the state machine only.", err))
+	} else {
+		d.stage.function = true
+		running.Go(func() { d.traffic.invoke(ctx) })
+	}
 	releases, err := d.play(ctx)
 	d.display.close()
 	if err != nil {
@@ -154,15 +163,19 @@ func (o demoOptions) inCloud(ctx context.Context, env *Env, cloud *localcloud.Cl
 
 // play shows version 1 alone, then the two releases.
 func (d *demo) play(ctx context.Context) ([]release, error) {
-	d.display.say(fmt.Sprintf("The embedded cloud runs in this process. %s serves version 1; %d executions a second go through it.",
-		demoAlias, d.pace.perSecond))
+	d.display.say(fmt.Sprintf("The embedded cloud runs in this process. %s serves version 1; %s a second go through it.",
+		demoAlias, plural(d.pace.perSecond, "execution")))
+	if d.stage.function {
+		d.display.say(fmt.Sprintf("So does the function %s, with as many invocations. Both are released together, in lock step.",
+			demoFunction+":"+demoFunctionAlias))
+	}
 	if err := d.wait(ctx, d.pace.before); err != nil {
 		return nil, err
 	}
 	var releases []release
 	for i, act := range []struct{ version, about string }{
 		{"2", "Version 2 adds a notification. It is released as a canary, watched by the alarm " + demoAlarm + "."},
-		{"3", "Version 3 refuses orders above 700 by mistake. It is released in the same way."},
+		{"3", "Version 3 refuses orders above 700 by mistake. It is released in the same way, and what moves with it goes back with it."},
 	} {
 		d.display.say(fmt.Sprintf("Release %d of 2. %s", i+1, act.about))
 		r, err := d.release(ctx, fmt.Sprintf("demo %d/2", i+1), act.version)
@@ -176,8 +189,12 @@ func (d *demo) play(ctx context.Context) ([]release, error) {
 
 // release releases a definition in the way that crossfade deploy does.
 func (d *demo) release(ctx context.Context, title, version string) (release, error) {
+	targets := []plan.Target{{Kind: plan.StateMachine, Name: demoMachine, Alias: demoAliasName, Definition: definitionFile(version)}}
+	if d.stage.function {
+		targets = append(targets, plan.Target{Kind: plan.Lambda, Name: demoFunction, Alias: demoFunctionAlias, Code: codeFile(version)})
+	}
 	p, err := plan.New(plan.Spec{
-		Targets: []plan.Target{{Kind: plan.StateMachine, Name: demoMachine, Alias: demoAliasName, Definition: definitionFile(version)}},
+		Targets: targets,
 		Canary:  d.pace.canary, Soak: d.pace.soak, Look: "200ms", Settle: "200ms",
 		Alarms: []string{demoAlarm}, MaxFailures: "5%/20",
 	})
@@ -191,7 +208,11 @@ func (d *demo) release(ctx context.Context, title, version string) (release, err
 	c := &carrier{
 		session: d.session, id: rec.ID, display: d.display, onInterrupt: interruptDetach, title: title,
 		notes: func() []string {
-			return []string{fmt.Sprintf("traffic: %s executions started, %d a second", view.Count(d.traffic.started()), d.pace.perSecond)}
+			text := fmt.Sprintf("traffic: %s executions started", view.Count(d.traffic.started()))
+			if d.stage.function {
+				text += fmt.Sprintf(", %s invocations", view.Count(int(d.traffic.invoked.Load())))
+			}
+			return []string{text + fmt.Sprintf(", %d a second each", d.pace.perSecond)}
 		},
 	}
 	status, err := c.carry(ctx)

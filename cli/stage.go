@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -60,29 +61,36 @@ func definition(version string) string {
 
 func definitionFile(version string) string { return "orders-v" + version + ".asl.json" }
 
-// definitions are the files that the demo's plans name.
+// definitions are the files that the demo's plans name: definitions of the machine
+// and code of the function.
 type definitions struct{}
 
 // ReadFile returns a definition by the name of its file.
 func (definitions) ReadFile(name string) ([]byte, error) {
 	for _, v := range []string{"1", "2", "3"} {
-		if name == definitionFile(v) {
+		switch name {
+		case definitionFile(v):
 			return []byte(definition(v)), nil
+		case codeFile(v):
+			return functionCode(v)
 		}
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// stage is what the demo needs of a cloud: a machine, an alias, an alarm.
+// stage is what the demo needs of a cloud: a machine, an alias, an alarm, and where
+// functions can run, one of those with its alias.
 type stage struct {
-	states  *sfn.Client
-	metrics *cloudwatch.Client
-	machine string // ARN
-	alias   string // ARN
+	states    *sfn.Client
+	functions *lambda.Client
+	metrics   *cloudwatch.Client
+	machine   string // ARN
+	alias     string // ARN
+	function  bool   // there is one
 }
 
 func newStage(cfg aws.Config) *stage {
-	return &stage{states: sfn.NewFromConfig(cfg), metrics: cloudwatch.NewFromConfig(cfg)}
+	return &stage{states: sfn.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg), metrics: cloudwatch.NewFromConfig(cfg)}
 }
 
 // build creates version 1 of the machine with an alias that serves it, and an
@@ -140,13 +148,15 @@ func (s *stage) outcome(ctx context.Context, version string) (served, bad int, f
 	return served, bad, firstAt, nil
 }
 
-// traffic starts executions through the alias, evenly.
+// traffic starts executions through the alias, and invokes the function through
+// its own, evenly.
 type traffic struct {
 	stage     *stage
 	clock     clock.Clock
 	perSecond int
 	draw      *rand.Rand
-	count     atomic.Int64
+	count     atomic.Int64 // executions
+	invoked   atomic.Int64
 }
 
 func newTraffic(s *stage, c clock.Clock, perSecond int, seed uint64) *traffic {
@@ -158,6 +168,32 @@ func (t *traffic) started() int { return int(t.count.Load()) }
 // run starts executions until ctx ends. One that is refused is left away: its
 // rate is what matters, and the demo's outcome tells.
 func (t *traffic) run(ctx context.Context) {
+	t.evenly(ctx, func() {
+		_, err := t.stage.states.StartExecution(ctx, &sfn.StartExecutionInput{
+			StateMachineArn: aws.String(t.stage.alias),
+			Input:           aws.String(fmt.Sprintf(`{"order": %d, "amount": %d}`, t.count.Load()+1, 1+t.draw.IntN(1000))),
+		})
+		if err == nil {
+			t.count.Add(1)
+		}
+	})
+}
+
+// invoke invokes the function until ctx ends.
+func (t *traffic) invoke(ctx context.Context) {
+	t.evenly(ctx, func() {
+		_, err := t.stage.functions.Invoke(ctx, &lambda.InvokeInput{
+			FunctionName: aws.String(demoFunction + ":" + demoFunctionAlias),
+			Payload:      fmt.Appendf(nil, `{"amount": %d}`, 1+t.invoked.Load()%1000),
+		})
+		if err == nil {
+			t.invoked.Add(1)
+		}
+	})
+}
+
+// evenly does something as often as the traffic says.
+func (t *traffic) evenly(ctx context.Context, do func()) {
 	interval := time.Second / time.Duration(t.perSecond)
 	next := t.clock.Now()
 	for {
@@ -167,12 +203,6 @@ func (t *traffic) run(ctx context.Context) {
 		case <-t.clock.After(next.Sub(t.clock.Now())):
 		}
 		next = next.Add(interval)
-		_, err := t.stage.states.StartExecution(ctx, &sfn.StartExecutionInput{
-			StateMachineArn: aws.String(t.stage.alias),
-			Input:           aws.String(fmt.Sprintf(`{"order": %d, "amount": %d}`, t.count.Load()+1, 1+t.draw.IntN(1000))),
-		})
-		if err == nil {
-			t.count.Add(1)
-		}
+		do()
 	}
 }
