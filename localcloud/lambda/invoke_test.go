@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,5 +194,22 @@ func TestErrorsAreCountedAsOneAndSuccessesAsNone(t *testing.T) {
 	}
 	if sum, n := w.metrics.sum("Throttles FunctionName=spill"); sum != 0 || n != 2 {
 		t.Errorf("Throttles: got %v in %d values, want 0 in 2", sum, n)
+	}
+}
+
+func TestAnAnswerSaysThatItIsJSON(t *testing.T) {
+	w := newWorld(t, nil)
+	w.create("roast", nil)
+	for kind, want := range map[string]string{"RequestResponse": "application/json", "Event": ""} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://cloud.local/2015-03-31/functions/roast/invocations", strings.NewReader("{}"))
+		w.must(err)
+		r.Header.Set("X-Amz-Invocation-Type", kind)
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20260101/"+region+"/lambda/aws4_request, SignedHeaders=host, Signature=0")
+		resp, err := w.server.Client().Do(r)
+		w.must(err)
+		w.must(resp.Body.Close())
+		if got := resp.Header.Get("Content-Type"); got != want {
+			t.Errorf("%s: the answer is %q, want %q", kind, got, want)
+		}
 	}
 }

@@ -170,7 +170,8 @@ func (s *Service) API() wire.API {
 		wire.Op(lambdaapi.ListAliases, s.listAliases),
 		wire.Op(lambdaapi.DeleteAlias, s.deleteAlias),
 
-		wire.Op(lambdaapi.Invoke, s.invoke),
+		// A payload is JSON, which the model does not say.
+		wire.Op(lambdaapi.Invoke, s.invoke).WithHeader("Content-Type", "application/json").WithHeader("X-Amzn-Remapped-Content-Length", "0"),
 		wire.Op(lambdaapi.InvokeAsync, s.invokeAsync),
 
 		wire.Op(lambdaapi.PutFunctionEventInvokeConfig, s.putFunctionEventInvokeConfig),

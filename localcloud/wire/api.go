@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"net/http"
 	"reflect"
 )
 
@@ -23,6 +24,19 @@ type Row struct {
 	op      *Operation
 	in, out reflect.Type
 	call    func(ctx context.Context, in any) (any, error)
+	headers http.Header // of answers that have a body
+}
+
+// WithHeader returns the row with a header that its answers have if they have a
+// body: what a service sends and its model does not say.
+func (r Row) WithHeader(name, value string) Row {
+	headers := r.headers.Clone()
+	if headers == nil {
+		headers = http.Header{}
+	}
+	headers.Set(name, value)
+	r.headers = headers
+	return r
 }
 
 // Op returns the row of an operation that f carries out. f is called with a

@@ -133,6 +133,11 @@ func (s *Server) answer(x *exchange, h http.Header, b []byte) (status int, body 
 		return 0, nil, e
 	}
 	status, body = x.encode(h, b, out)
+	if len(body) > 0 {
+		for name, value := range x.op.row.headers {
+			h[name] = value
+		}
+	}
 	return status, body, nil
 }
 
