@@ -64,7 +64,7 @@ therefore listens on this machine only, unless --allow-remote says otherwise.`,
 	f.Float64Var(&o.speed, "speed", 1, fmt.Sprintf("`N` times as fast pass the cloud's own minutes, up to %d; functions run in real time", localcloud.MaxSpeed))
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "listen also where other machines can reach it, without authentication")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not tell what happens")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell also what was only read")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell also what was only read, and what Lambda notes of each invocation")
 	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all draws, to see the same run again (default: random)")
 	return cmd
@@ -86,10 +86,11 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 	if err != nil {
 		sandbox = "" // functions then run without one
 	}
+	printed := newFunctionLog(log, o.verbose)
 	config := localcloud.Config{
 		Dir: o.dir, Log: log, Seed: o.seed,
 		Endpoint: "http://" + listener.Addr().String(), Path: env.Getenv("PATH"), Sandbox: sandbox,
-		Owner: env.owner(), Speed: o.speed,
+		Owner: env.owner(), Speed: o.speed, Printed: printed.print,
 	}
 	store, err := o.store.openForCloud(ctx, env)
 	if err != nil {
@@ -107,7 +108,7 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 		where = "in " + o.dir
 	}
 	o.greet(env, "http://"+listener.Addr().String(), where)
-	err = serve(ctx, env, listener, cloud, newRequestLog(cloud.Handler(), log, o.verbose))
+	err = serve(ctx, env, listener, cloud, newRequestLog(cloud.Handler(), log, o.verbose), printed)
 	if err := errors.Join(err, cloud.Close(), store.end(o.dir == "")); err != nil {
 		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", err)}
 	}
@@ -135,10 +136,11 @@ export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # keeps start-sync-execution on t
 }
 
 // serve answers requests, tells of them, and drives the cloud until ctx ends.
-func serve(ctx context.Context, env *Env, listener net.Listener, cloud *localcloud.Cloud, requests *requestLog) error {
+func serve(ctx context.Context, env *Env, listener net.Listener, cloud *localcloud.Cloud, requests *requestLog, printed *functionLog) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return answer(ctx, listener, requests) })
 	group.Go(func() error { requests.run(ctx, env.Clock); return nil })
+	group.Go(func() error { printed.run(ctx, env.Clock); return nil })
 	group.Go(func() error {
 		if err := cloud.Run(ctx); !errors.Is(err, context.Canceled) {
 			return err

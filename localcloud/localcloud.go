@@ -73,6 +73,9 @@ type Config struct {
 	// Sandbox is the program that makes the sandboxes of functions: one whose
 	// main begins with runtime.RunSandbox. Empty: no sandboxes.
 	Sandbox string
+	// Printed hears of every entry that functions log, by log group, besides the
+	// local CloudWatch Logs. It must not wait. Nil: nobody does.
+	Printed func(group, entry string)
 	// Rollouts remembers the rollouts that the cloud's services start, and may be
 	// shared with whoever wants to see them. Nil: a store in Dir, or memory.
 	Rollouts controller.Store
@@ -172,7 +175,7 @@ func (c *Cloud) join(config Config) error {
 		return err
 	}
 	processes, err := runtime.New(runtime.Options{
-		Clock: c.machine, Log: c.log, Logs: functionLogs{lines, c.ownTimeOf},
+		Clock: c.machine, Log: c.log, Logs: functionLogs{lines, c.ownTimeOf, config.Printed},
 		Dir: subdirectory(config.Dir, "environments"), Path: config.Path, Sandbox: config.Sandbox,
 	})
 	if err != nil {

@@ -238,8 +238,9 @@ func (f functionSessions) Session(account, partition, roleARN, name string) (lam
 // functionLogs takes what functions print. Its times are the machine's, by which
 // functions run.
 type functionLogs struct {
-	logs *logs.Service
-	own  func(time.Time) time.Time // the cloud's time of one of the machine's
+	logs    *logs.Service
+	own     func(time.Time) time.Time // the cloud's time of one of the machine's
+	printed func(group, entry string) // may be nil
 }
 
 func (l functionLogs) Write(account, region, group, stream string, events []lambda.LogEvent) {
@@ -248,4 +249,9 @@ func (l functionLogs) Write(account, region, group, stream string, events []lamb
 		lines[i] = logs.Event{At: l.own(e.At), Message: e.Message}
 	}
 	l.logs.Write(account, region, group, stream, lines)
+	if l.printed != nil {
+		for _, e := range events {
+			l.printed(group, e.Message)
+		}
+	}
 }
