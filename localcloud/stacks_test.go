@@ -29,6 +29,8 @@ type stackCloud struct {
 	clock  *clock.Virtual
 	began  time.Time
 	stacks *cloudformation.Client
+
+	functions bool
 }
 
 // newStackCloud opens a cloud. With functions it is served on an address, too,
@@ -55,7 +57,7 @@ func newStackCloud(t *testing.T, functions bool) *stackCloud {
 		t.Cleanup(func() { _ = server.Close() })
 	}
 	t.Cleanup(func() { _ = cloud.Close() })
-	return &stackCloud{t: t, cloud: cloud, clock: v, began: v.Now(), stacks: cloudformation.NewFromConfig(cloud.AWSConfig())}
+	return &stackCloud{t: t, cloud: cloud, clock: v, began: v.Now(), stacks: cloudformation.NewFromConfig(cloud.AWSConfig()), functions: functions}
 }
 
 // pass lets time pass, a few seconds at once, so that functions get on.
@@ -114,8 +116,10 @@ func (c *stackCloud) follow(name string, routing func() string, until func(share
 		if until != nil && until(shares) || !strings.HasSuffix(string(c.status(name)), "_IN_PROGRESS") {
 			return shares
 		}
-		<-clock.System{}.After(time.Millisecond) // functions are processes
-		c.pass(time.Second)
+		if c.functions { // they are processes, which know nothing of the cloud's time
+			<-clock.System{}.After(40 * time.Millisecond)
+		}
+		c.pass(5 * time.Second)
 	}
 	c.t.Fatalf("stack %s does not come to its end: %s\n%s", name, c.status(name), c.story(name))
 	return nil

@@ -118,7 +118,6 @@ type forecast struct {
 	deployment *deployment
 	before     *deployment // nil for a new stack
 	known      map[string]difference
-	causes     map[string]string // of what is Unknown, while one resource is compared
 }
 
 // Ref returns the physical id, unless the resource is new or may be replaced.

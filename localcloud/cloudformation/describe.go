@@ -11,11 +11,6 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudformationapi"
 )
 
-// kept is how long a deleted stack is remembered.
-//
-// Source: CloudFormation User Guide, "Delete a stack".
-const kept = 90 * 24 * time.Hour
-
 // notChecked is the drift of everything: nothing here drifts unseen.
 const notChecked = cloudformationapi.StackDriftStatusNotChecked
 
