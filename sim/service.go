@@ -17,6 +17,7 @@ import (
 // writes are ordered, reads may be older than the last write.
 type service struct {
 	w        *world
+	kind     plan.Kind
 	arn      string
 	name     string
 	alias    string

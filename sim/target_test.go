@@ -34,7 +34,7 @@ func TestTheModelIsATargetLikeTheOthers(t *testing.T) {
 		}
 		return targettest.Subject{
 			Target: ports, Publisher: ports,
-			Spec:     plan.Target{Kind: plan.StateMachine, Name: s.name, Alias: s.alias},
+			Spec:     plan.Target{Kind: s.kind, Name: s.name, Alias: s.alias},
 			Alias:    s.arn,
 			Versions: []string{"1", "2", "3", "4", "5"},
 			Route:    func(_ testing.TB, r rollout.Routing) { s.put(r, true) },

@@ -51,6 +51,9 @@ func (w *world) watchRequest(by *actor, alias string, to rollout.Routing) {
 	if rec.Status.Back != "" && share > 0 {
 		w.breaks("S2", "%s asks for %s while taking traffic back", by.name, text(to))
 	}
+	if share > 0 && rec.Status.Back == "" {
+		w.watchAsked(rec, by)
+	}
 	if share > 0 && w.firstAt.IsZero() {
 		w.firstAt = w.now
 	}
@@ -131,19 +134,20 @@ func (w *world) watchSave(by *actor, before, after controller.Record, events []r
 		w.breaks("S2", "%s is not taken back any more: %s", after.ID, a.Phase)
 	}
 	if a.Step > b.Step && b.Step >= 0 && a.Phase == rollout.Progressing {
-		w.watchAdvance(by, b, a, events)
+		w.watchAdvance(by, after, b, a, events)
 	}
 }
 
 // watchAdvance looks at a step forward: what was last answered about the alarm
 // must have been good, unless a person ordered or a policy adopted it.
-func (w *world) watchAdvance(by *actor, b, a rollout.Status, events []rollout.Event) {
+func (w *world) watchAdvance(by *actor, rec controller.Record, b, a rollout.Status, events []rollout.Event) {
 	if a.Promoted || b.Skipped || a.Orders > b.Orders {
 		return
 	}
 	if slices.ContainsFunc(events, func(e rollout.Event) bool { return e.Kind == "drift" }) {
 		return
 	}
+	w.watchStep(by, rec, b, a)
 	if by.alarmsProblem || by.alarms["errors"].State != "OK" {
 		w.breaks("S3", "%s went from step %d to %d with the alarm %+v (unreadable: %t)", by.name, b.Step, a.Step, by.alarms["errors"], by.alarmsProblem)
 	}

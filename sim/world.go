@@ -25,8 +25,10 @@ type world struct {
 
 	services []*service
 	alarms   map[string]analysis.AlarmState
-	outages  map[string]time.Time // adapters that fail until then
-	next     map[string][]error   // what the next calls come to; nil: nothing special
+	fired    map[string]time.Time         // when an alarm last went to ALARM
+	truths   map[string]rollout.CallState // what was first answered, by the question's key
+	outages  map[string]time.Time         // adapters that fail until then
+	next     map[string][]error           // what the next calls come to; nil: nothing special
 	store    shared
 	plan     plan.Plan
 
@@ -65,6 +67,7 @@ type actor struct {
 	c       *controller.Controller
 	process *controller.Process
 
+	asked         map[string]*asked              // by the question's key
 	alarms        map[string]analysis.AlarmState // as last answered
 	alarmsProblem bool
 }
@@ -93,7 +96,8 @@ func newWorld(o Options) *world {
 	r := rand.New(rand.NewPCG(o.Seed, 0x9e3779b97f4a7c15))
 	w := &world{
 		ctx: context.Background(), rand: r, now: epoch, keepStory: o.Story,
-		alarms:  map[string]analysis.AlarmState{"errors": {State: "OK", Since: epoch.Add(-time.Hour)}},
+		alarms: map[string]analysis.AlarmState{"errors": {State: "OK", Since: epoch.Add(-time.Hour)}},
+		fired:  map[string]time.Time{}, truths: map[string]rollout.CallState{},
 		outages: map[string]time.Time{}, next: map[string][]error{},
 		store: shared{memstore.New()}, endedAt: map[string]time.Time{},
 	}
@@ -106,10 +110,13 @@ func newWorld(o Options) *world {
 
 func (w *world) drawService(i int) *service {
 	s := &service{
-		w: w, name: fmt.Sprintf("orders%d", i), alias: "prod", changed: true, counted: epoch, gone: w.chance(0.04),
+		w: w, kind: pick(w.rand, plan.StateMachine, plan.Lambda), name: fmt.Sprintf("orders%d", i), alias: "prod", changed: true, counted: epoch, gone: w.chance(0.04),
 		perSecond: pick(w.rand, 0, 5, 20.0), bad: map[string]float64{}, ended: map[string]float64{}, failed: map[string]float64{},
 	}
 	s.arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:" + s.name + ":prod"
+	if s.kind == plan.Lambda {
+		s.arn = "arn:aws:lambda:eu-west-1:111122223333:function:" + s.name + ":prod"
+	}
 	for v := 1; v <= 5; v++ {
 		s.versions = append(s.versions, version{number: fmt.Sprint(v), executing: w.chance(0.3)})
 	}
@@ -154,8 +161,9 @@ func (w *world) drawPlan() plan.Plan {
 		s.KeepVersions, s.KeepVerified = new(2+w.rand.IntN(2)), new(1+w.rand.IntN(2))
 	}
 	for _, service := range w.services {
-		s.Targets = append(s.Targets, plan.Target{Kind: plan.StateMachine, Name: service.name, Alias: "prod"})
+		s.Targets = append(s.Targets, plan.Target{Kind: service.kind, Name: service.name, Alias: "prod"})
 	}
+	w.drawHooks(&s)
 	p, err := plan.New(s)
 	if err != nil {
 		panic("sim: " + err.Error())
@@ -206,12 +214,14 @@ func (w *world) unkind() {
 				a = analysis.AlarmState{Problem: "AccessDenied"}
 			case "missing":
 				a = analysis.AlarmState{Missing: true}
+			case "ALARM":
+				w.fired["errors"] = w.now
 			}
 			w.alarms["errors"] = a
 		})
 	}
 	for range w.faults.orders {
-		kind := pick(w.rand, rollout.Pause, rollout.Resume, rollout.Promote, rollout.Skip, rollout.Abort, rollout.Approve)
+		kind := pick(w.rand, rollout.Pause, rollout.Resume, rollout.Promote, rollout.Skip, rollout.Abort, rollout.Revert, rollout.Approve)
 		w.later(at(), "order "+string(kind), func() {
 			w.guided = true
 			_, _ = w.store.inner.Order(w.ctx, w.rollouts[0], rollout.Order{Kind: kind, By: "alice", Reason: "because", At: w.clock()})
@@ -235,7 +245,7 @@ func (w *world) unkind() {
 		})
 	}
 	for range w.faults.outages {
-		name, long := pick(w.rand, "read", "write", "alarms", "counts"), w.between(time.Second, 90*time.Second)
+		name, long := pick(w.rand, "read", "write", "alarms", "counts", "ask", "answer", "history"), w.between(time.Second, 90*time.Second)
 		w.later(at(), fmt.Sprintf("%s is out for %s", name, long), func() { w.outages[name] = w.now.Add(long) })
 	}
 	if w.chance(0.2) {
@@ -284,10 +294,12 @@ func (w *world) spawn() *actor {
 	ports := adapters{w: w, by: a}
 	a.c = controller.New(controller.Config{
 		Store:      flaky{w, a, w.store.inner},
-		Targets:    map[plan.Kind]controller.Target{plan.StateMachine: ports},
-		Publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: ports},
-		Counters:   map[plan.Kind]controller.Counter{plan.StateMachine: ports},
+		Targets:    map[plan.Kind]controller.Target{plan.StateMachine: ports, plan.Lambda: ports},
+		Publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: ports, plan.Lambda: ports},
+		Counters:   map[plan.Kind]controller.Counter{plan.StateMachine: ports, plan.Lambda: ports},
 		Monitor:    ports,
+		Hooks:      map[plan.HookKind]controller.Hook{plan.LambdaHook: ports},
+		Probers:    map[plan.Kind]controller.Hook{plan.StateMachine: ports, plan.Lambda: ports},
 		Clock:      simClock{w},
 		Owner:      a.name,
 		NewID:      func() string { w.ids++; return fmt.Sprintf("r-%d", w.ids) },
