@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -65,7 +66,7 @@ Exit code 0: measured, and with --check every goal was met. 1: a goal was missed
 	f := cmd.Flags()
 	f.StringVar(&o.suite, "suite", "headline", "`NAME` of the scenarios: headline, full (every fault at every rate) or null (good releases only)")
 	f.StringVar(&o.scenario, "scenario", "", "only scenarios with `TEXT` in their name")
-	f.StringSliceVar(&o.policies, "policy", nil, "only policies with one of the `TEXTS` in their name (default: all in headline, Crossfade's in full and null)")
+	f.StringArrayVar(&o.policies, "policy", nil, "only policies with `TEXT` in their name; may be repeated (default: all in headline, Crossfade's own in full and null)")
 	f.IntVarP(&o.reps, "replications", "n", 100, "how many rollouts of each policy in each scenario")
 	f.Uint64Var(&o.seed, "seed", 1, "of all draws")
 	f.IntVar(&o.parallel, "parallel", runtime.GOMAXPROCS(0), "how many rollouts at a time; the numbers are the same")
@@ -265,6 +266,8 @@ func (env *Env) measure(ctx context.Context, o suite.Options) ([]suite.Row, erro
 		env.say("%s rollouts, %d at a time", view.Count(total), o.Workers)
 	}
 	o.Progress = line.tell
+	ctx, stop := signal.NotifyContext(ctx, signals...)
+	defer stop()
 	rows, err := suite.Measure(ctx, o)
 	line.clear()
 	if errors.Is(err, context.Canceled) {

@@ -89,7 +89,7 @@ func TestTheHeadlineGoalsAreMet(t *testing.T) {
 			t.Errorf("there is a goal for %q, which is no scenario", name)
 		}
 	}
-	rows := measure(t, Options{Scenarios: Headline(), Policies: Crossfade(), Reps: 60, Seed: 11, Workers: 2})
+	rows := measure(t, Options{Scenarios: Headline(), Policies: Crossfade(), Reps: 40, Seed: 11, Workers: 2})
 	for _, missed := range goals.Check(rows, false) {
 		t.Error(missed)
 	}
@@ -191,5 +191,31 @@ func TestNamesAreUniqueBecauseDrawsHangOnThem(t *testing.T) {
 func BenchmarkHeadline(b *testing.B) {
 	for b.Loop() {
 		measure(b, Options{Scenarios: Headline(), Policies: Crossfade(), Reps: 1, Seed: 1, Workers: 2})
+	}
+}
+
+// TestAFewOfEveryScenarioKeepTheGate is a small sample of what the suites full and
+// null measure: enough to see when something broke, in seconds.
+func TestAFewOfEveryScenarioKeepTheGate(t *testing.T) {
+	const reps, seed = 5, 4
+	rows := measure(t, Options{Scenarios: Full(), Policies: Crossfade(), Reps: reps, Seed: seed, Workers: 2})
+	for _, total := range Totals(rows) {
+		if total.HarmRatio > 3.3 || total.Bad < 60 {
+			t.Errorf("seed %d, %s: %.2f times the limit over %d scenarios, want 3.3 at most over 60 at least", seed, total.Policy, total.HarmRatio, total.Bad)
+		}
+	}
+	good, back := 0, 0.0
+	for _, r := range rows {
+		if r.Scenario.Good() {
+			good += r.Reps
+			back += r.RolledBack * float64(r.Reps)
+		}
+		if r.Scenario.Rate == 0 && r.Finished > 0 {
+			t.Errorf("seed %d, %s: %.2f finished without traffic", seed, r.Policy, r.Finished)
+		}
+	}
+	// A share of alpha is 5 of 510; more than twice that has a chance of 1 %.
+	if most := 2 * DefaultGoals().Alpha * float64(good); back > most {
+		t.Errorf("seed %d: %.0f of %d good releases were taken back, want %.0f at most", seed, back, good, most)
 	}
 }

@@ -103,6 +103,11 @@ func (p *Policy) errors(s *State) evidence.Label {
 	return l
 }
 
+// overshoot is how many times what condemns, whatever the durations say, the bets on
+// failures go for at most. At 1 as many good releases would be taken back as may be,
+// and a measurement could not tell whether they are more.
+const overshoot = 3
+
 // widest is the largest change of the share within a block from which something is
 // ruled out: the old version's failures count at the smallest share only, so that a
 // second of an incident in which the share fell from nearly all to nothing would
@@ -115,8 +120,7 @@ const someEvidence = 1.05
 // learn takes in the blocks that became final.
 func (p *Policy) learn(s *State, now float64) {
 	errors := p.errors(s)
-	// What condemns whatever the durations say.
-	enough := (1 + 1e-12) / (p.Alpha * s.Probes * (1 - p.TimesWeight))
+	enough := overshoot / (p.Alpha * s.Probes * (1 - p.TimesWeight))
 	for _, b := range s.Intake.Take(s.Schedule) {
 		if s.ReleaseFrom > 0 && b.At >= s.ReleaseFrom && !s.Intake.Waiting(s.ReleaseFrom) {
 			s.Errors.Release(p.Release)

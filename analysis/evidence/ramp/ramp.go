@@ -123,10 +123,10 @@ func Default(smallest, delay, settle float64) Policy {
 	// is proven, which places the rest.
 	onset := evidence.Onset{AtStart: 0.9, PerSecond: 0.05 / 3600}
 	errors.Onset, times.Onset = onset, onset
-	errors.Bets = []evidence.Bet{{Ratio: 1.5, Prior: .1}, {Ratio: 2.5, Prior: .12}, {Ratio: 6, Prior: .14}, {Ratio: 20, Prior: .16}, {Ratio: 100, Prior: .2}, {Ratio: 1500, Prior: .28}}
+	errors.Bets = []evidence.Bet{{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .13}, {Ratio: 6, Prior: .15}, {Ratio: 20, Prior: .2}, {Ratio: 100, Prior: .2}, {Ratio: 1000, Prior: .2}}
 	return Policy{
 		Alpha: 0.01, Beta: 0.05,
-		Budget: 2, Opening: 1.2, Growth: 0.01, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.5, LeakShare: 0.0015,
+		Budget: 2, Opening: 1.3, Growth: 0.01, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.6, LeakShare: 0.0015,
 		Smallest: smallest, Top: 0.95,
 		Diagnosis: Bound{Rate: 5, Least: 0.02, Most: 0.1}, Compare: Bound{Rate: 25, Least: 0.1, Most: 0.25},
 		Pace:  []Pace{{0, .01}, {45, .03}, {52, .1}, {60, .25}, {145, .5}, {165, .95}},
