@@ -34,7 +34,7 @@ meant.`,
 }
 
 func (o historyOptions) run(ctx context.Context, env *Env, name string) error {
-	store, err := o.store.open(ctx, env)
+	store, err := o.store.openToRead(ctx, env)
 	if err != nil {
 		return err
 	}

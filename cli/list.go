@@ -36,7 +36,7 @@ func newList(env *Env) *cobra.Command {
 }
 
 func (o listOptions) run(ctx context.Context, env *Env) error {
-	store, err := o.store.open(ctx, env)
+	store, err := o.store.openToRead(ctx, env)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ such as orders:prod; without one the only open rollout is meant.`,
 }
 
 func (o statusOptions) run(ctx context.Context, env *Env, name string) error {
-	store, err := o.store.open(ctx, env)
+	store, err := o.store.openToRead(ctx, env)
 	if err != nil {
 		return err
 	}

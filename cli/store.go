@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -62,6 +64,25 @@ func (o storeOptions) open(ctx context.Context, env *Env) (*sqlitestore.Store, e
 		return nil, storeFailure(path, err)
 	}
 	return store, nil
+}
+
+// openToRead opens the store for a command that only shows something. Where it may
+// not be written, a copy is shown.
+func (o storeOptions) openToRead(ctx context.Context, env *Env) (*sqlitestore.Store, error) {
+	store, err := o.open(ctx, env)
+	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EROFS) {
+		return store, err
+	}
+	path, pathErr := o.file(env)
+	if pathErr != nil {
+		return nil, pathErr
+	}
+	copied, copyErr := sqlitestore.OpenCopy(ctx, path)
+	if copyErr != nil {
+		return nil, err // which says what is wrong with the place
+	}
+	env.say("%s cannot be written here; this is how it stands now", path)
+	return copied, nil
 }
 
 // shut closes what holds nothing that could be lost: each write to a store was

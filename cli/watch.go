@@ -72,7 +72,7 @@ const watchPoll = 250 * time.Millisecond
 func (o watchOptions) run(ctx context.Context, env *Env, name string) error {
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
-	store, err := o.store.open(ctx, env)
+	store, err := o.store.openToRead(ctx, env)
 	if err != nil {
 		return err
 	}

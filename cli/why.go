@@ -43,7 +43,7 @@ an alias such as orders:prod; without one the only open rollout is meant.`,
 }
 
 func (o whyOptions) run(ctx context.Context, env *Env, name string) error {
-	store, err := o.store.open(ctx, env)
+	store, err := o.store.openToRead(ctx, env)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ type Store struct {
 	// other here and only those of other processes wait in SQLite.
 	write *sql.DB
 	read  *sql.DB
+	// scratch is a directory to remove in the end; empty: none.
+	scratch string
 
 	mu    sync.Mutex
 	stmts map[stmtKey]*sql.Stmt
@@ -82,7 +84,11 @@ func open(ctx context.Context, path string, patience time.Duration, list []migra
 // Close closes the file. A store that is closed answers every call with an
 // error.
 func (s *Store) Close() error {
-	return errors.Join(s.read.Close(), s.write.Close())
+	err := errors.Join(s.read.Close(), s.write.Close())
+	if s.scratch != "" {
+		err = errors.Join(err, os.RemoveAll(s.scratch))
+	}
+	return err
 }
 
 // create makes the folder and an empty file that only the user may read: plans
