@@ -32,17 +32,16 @@ func (s *Service) putRule(ctx context.Context, in *eventsapi.PutRuleRequest) (*e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.rules[next.ARN]
-	switch {
-	case old == nil:
-		var err error
-		if next.Tags, err = withTags(ctx, nil, in.Tags); err != nil {
-			return nil, err
-		}
-	default: // tags of a rule that is there change only by TagResource
+	if old := s.rules[next.ARN]; old != nil {
+		// Tags of a rule that is there change only by TagResource.
 		next.Tags, next.Targets = old.Tags, old.Targets
 		if old.Schedule == next.Schedule && old.State == next.State {
 			next.Since = old.Since
+		}
+	} else {
+		var err error
+		if next.Tags, err = withTags(ctx, nil, in.Tags); err != nil {
+			return nil, err
 		}
 	}
 	if err := next.compile(now); err != nil {

@@ -103,12 +103,8 @@ func (s *Service) request(ctx context.Context, sub *subscription, d *delivery) b
 	// The connection can be used again only after the answer was read.
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, enough))
 	_ = answer.Body.Close()
-	switch {
-	case answer.StatusCode == http.StatusTooManyRequests:
-		return false
-	default: // what the endpoint refuses it would refuse again
-		return answer.StatusCode < http.StatusInternalServerError
-	}
+	// What the endpoint refuses it would refuse again.
+	return answer.StatusCode < http.StatusInternalServerError && answer.StatusCode != http.StatusTooManyRequests
 }
 
 func (s *Service) notification(sub *subscription, d *delivery) notification {

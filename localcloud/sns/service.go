@@ -176,11 +176,10 @@ func (s *Service) load() error {
 // Close ends the deliveries under way.
 func (s *Service) Close() { s.box.Close() }
 
-// Next, Run and Wake make the service a clock.Process: what has to be delivered is
-// delivered on goroutines of its own.
+// Next returns when a delivery is due.
 func (s *Service) Next() (time.Time, bool) { return s.box.Next() }
 
-// Run begins the deliveries that are due.
+// Run begins the deliveries that are due, on goroutines of their own.
 func (s *Service) Run(ctx context.Context, now time.Time) error { return s.box.Run(ctx, now) }
 
 // Wake is what [clock.Run] listens to.

@@ -240,8 +240,9 @@ func TestAFunctionGetsMessagesAtOnce(t *testing.T) {
 		Records []struct {
 			EventSource, EventSubscriptionArn string
 			Sns                               struct {
-				Type, MessageId, Message, TopicArn string
-				Subject                            *string
+				Type, Message, TopicArn string
+				ID                      string `json:"MessageId"`
+				Subject                 *string
 			}
 		}
 	}
@@ -249,7 +250,7 @@ func TestAFunctionGetsMessagesAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := event.Records[0]
-	if r.EventSource != "aws:sns" || r.EventSubscriptionArn != arn || r.Sns.MessageId != id || r.Sns.Message != "fire" || r.Sns.Subject != nil {
+	if r.EventSource != "aws:sns" || r.EventSubscriptionArn != arn || r.Sns.ID != id || r.Sns.Message != "fire" || r.Sns.Subject != nil {
 		t.Errorf("got %s", w.invoked[0])
 	}
 }
