@@ -26,8 +26,9 @@ const (
 	recordEpoch     = "sfn.epoch"     // how many services have used the journal
 )
 
-// The values of records are JSON. A member may be added; what a member means
-// does not change, so that an older directory can be read for good.
+// The values of records are JSON, but for the parts of histories. A member may be
+// added; what a member means does not change, so that an older directory can be
+// read for good.
 type (
 	placeRecord struct {
 		Partition string `json:"partition"`
@@ -111,6 +112,8 @@ type (
 		Pattern asl.Pattern    `json:"pattern"`
 	}
 
+	// A historyRecord is a part of a history in the form of older releases; see
+	// historyPart.
 	historyRecord struct {
 		Machine string                 `json:"machine"`
 		Name    string                 `json:"name"`
@@ -241,11 +244,11 @@ func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, er
 	}
 	records := []journal.Record{{Kind: recordExecution, Key: x.key(), Value: saved}}
 	if len(events) > 0 {
-		part, err := json.Marshal(historyRecord{Machine: x.machine.id, Name: x.name, Part: x.chunks, Events: events})
-		if err != nil {
-			return nil, fmt.Errorf("encode history of %s: %w", x.arn, err)
+		part := historyPart{machine: x.machine.id, name: x.name, part: x.chunks}
+		if part.events = x.history.packed; part.events == nil || part.events.count != len(events) {
+			part.events = packEvents(events)
 		}
-		records = append(records, journal.Record{Kind: recordHistory, Key: x.partKey(x.chunks), Value: part})
+		records = append(records, journal.Record{Kind: recordHistory, Key: x.partKey(x.chunks), Value: part.encode()})
 	}
 	return records, nil
 }

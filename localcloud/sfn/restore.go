@@ -21,7 +21,7 @@ type restoring struct {
 	current   map[string]string               // the current revision, by state machine
 	revisions map[string]map[string]*revision // by state machine and id
 	used      map[*revision]bool
-	parts     map[*execution][]historyRecord
+	parts     map[*execution][]historyPart
 	orphans   []journal.Record
 }
 
@@ -37,7 +37,7 @@ func (s *Service) restore() error {
 		current:   map[string]string{},
 		revisions: map[string]map[string]*revision{},
 		used:      map[*revision]bool{},
-		parts:     map[*execution][]historyRecord{},
+		parts:     map[*execution][]historyPart{},
 	}
 	for _, step := range []struct {
 		kind string
@@ -251,19 +251,19 @@ func (r *restoring) execution(key string, value []byte) error {
 }
 
 func (r *restoring) history(key string, value []byte) error {
-	var rec historyRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
+	part, err := decodePart(value)
+	if err != nil {
 		return err
 	}
-	m := r.machines[rec.Machine]
+	m := r.machines[part.machine]
 	if m == nil {
 		return r.orphan(recordHistory, key)
 	}
-	x := m.runs.named(rec.Name)
-	if x == nil || rec.Part >= x.chunks {
+	x := m.runs.named(part.name)
+	if x == nil || part.part >= x.chunks {
 		return r.orphan(recordHistory, key)
 	}
-	r.parts[x] = append(r.parts[x], rec)
+	r.parts[x] = append(r.parts[x], part)
 	return nil
 }
 
@@ -272,12 +272,12 @@ func (r *restoring) history(key string, value []byte) error {
 func (r *restoring) finish(string, []byte) error {
 	now := r.clock.Now()
 	for x, parts := range r.parts {
-		slices.SortFunc(parts, func(a, b historyRecord) int { return a.Part - b.Part })
+		slices.SortFunc(parts, func(a, b historyPart) int { return a.part - b.part })
 		if len(parts) != x.chunks {
 			return fmt.Errorf("execution %s has %d parts of its history, want %d", x.arn, len(parts), x.chunks)
 		}
 		for _, part := range parts {
-			x.history.append(part.Events)
+			x.history.append(part.events.unpack())
 		}
 		events := x.history.all()
 		if len(events) == 0 {

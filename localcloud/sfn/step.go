@@ -3,10 +3,12 @@ package sfn
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/asl"
 	"github.com/crossfade-dev/crossfade/asl/machine"
+	"github.com/crossfade-dev/crossfade/localcloud/journal"
 )
 
 // retryAfter is how long a step that could not be saved waits for the next try.
@@ -14,6 +16,9 @@ const retryAfter = time.Second
 
 // longWait is how long an execution has to wait before it is worth making small.
 const longWait = time.Minute
+
+// trimmedAtOnce is how many executions are forgotten in one commit.
+const trimmedAtOnce = 256
 
 // An unsaved step has happened in memory and is not in the journal. Nothing of
 // it is acted upon before it is.
@@ -120,6 +125,9 @@ func (x *execution) begun() bool { return x.history.len() > 0 }
 func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
 	u := x.unsaved
 	if s.journal != nil && x.machine.kind == asl.Standard {
+		if x.state.Status != machine.StatusRunning {
+			x.history.pack() // for the journal too, when this was the only step
+		}
 		records, err := x.records(u.events)
 		if err == nil {
 			err = s.journal.Commit(records...)
@@ -222,13 +230,17 @@ func (s *Service) lastEnded(m *stateMachine) {
 // trim forgets the executions that are too many or too old.
 func (s *Service) trim(m *stateMachine, now time.Time) {
 	defer m.runs.trimming.Store(false)
-	for _, x := range m.runs.trim(s.keep, now.Add(-s.keepFor)) {
-		if s.journal == nil {
-			continue
+	dropped := m.runs.trim(s.keep, now.Add(-s.keepFor))
+	if s.journal == nil {
+		return
+	}
+	for batch := range slices.Chunk(dropped, trimmedAtOnce) {
+		var records []journal.Record
+		for _, x := range batch {
+			x.mu.Lock()
+			records = append(records, x.forgotten()...)
+			x.mu.Unlock()
 		}
-		x.mu.Lock()
-		records := x.forgotten()
-		x.mu.Unlock()
 		// What cannot be deleted comes back with a restart and is trimmed again.
 		_ = s.journal.Commit(records...)
 	}

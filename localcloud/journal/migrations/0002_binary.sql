@@ -1,0 +1,2 @@
+-- Nothing of the tables changes. Values may be in forms that programs which read
+-- format 1 do not know, so those are kept out.
