@@ -205,18 +205,43 @@ func (s *Service) run(ctx context.Context, f *function, qualifier string, r Requ
 		m.throttled(started)
 		return run{version: name}, throttled(reason)
 	}
-	defer leave()
 	m.begin(started)
-	defer m.end()
-	response, err := s.runtime.Invoke(ctx, v.runs(started).version(), r)
-	if err != nil {
-		if _, ok := errors.AsType[*wire.Error](err); ok {
-			return run{version: name}, err
+	return s.toItsEnd(ctx, func() (run, error) {
+		defer leave()
+		defer m.end()
+		response, err := s.runtime.Invoke(s.ctx, v.runs(started).version(), r)
+		if err != nil {
+			if _, ok := errors.AsType[*wire.Error](err); ok {
+				return run{version: name}, err
+			}
+			return run{version: name}, lambdaapi.NewServiceException("The function could not be run: "+err.Error()).With("Type", "Service")
 		}
-		return run{version: name}, lambdaapi.NewServiceException("The function could not be run: "+err.Error()).With("Type", "Service")
+		m.finished(started, response.Duration, response.FunctionError != "")
+		return run{Response: response, version: name}, nil
+	})
+}
+
+// toItsEnd waits for an invocation, which goes on when nobody waits for it any
+// more: as on AWS, it ends by itself, by its time-out, or with the service.
+func (s *Service) toItsEnd(ctx context.Context, invoke func() (run, error)) (run, error) {
+	if ctx.Done() == nil {
+		return invoke()
 	}
-	m.finished(started, response.Duration, response.FunctionError != "")
-	return run{Response: response, version: name}, nil
+	type end struct {
+		run
+		err error
+	}
+	ended := make(chan end, 1)
+	s.running.Go(func() {
+		ran, err := invoke()
+		ended <- end{ran, err}
+	})
+	select {
+	case e := <-ended:
+		return e.run, e.err
+	case <-ctx.Done():
+		return run{}, lambdaapi.NewServiceException("Nobody waits for the function any more: "+context.Cause(ctx).Error()).With("Type", "Service")
+	}
 }
 
 // throttled is the answer to who is over a limit of concurrency.

@@ -213,3 +213,34 @@ func TestAnAnswerSaysThatItIsJSON(t *testing.T) {
 		}
 	}
 }
+
+func TestAFunctionGoesOnWhenNobodyWaitsForItAnyMore(t *testing.T) {
+	w := newWorld(t, nil)
+	began, finish := make(chan struct{}), make(chan struct{})
+	w.runtime.handlers["app.slow"] = func(ctx context.Context, v *lambda.FunctionVersion, r lambda.Request) (lambda.Response, error) {
+		close(began)
+		select {
+		case <-finish:
+			return echo(ctx, v, r)
+		case <-ctx.Done():
+			return lambda.Response{}, ctx.Err()
+		}
+	}
+	w.create("roast", func(in *awslambda.CreateFunctionInput) { in.Handler = aws.String("app.slow") })
+	ctx, leave := context.WithCancel(t.Context())
+	answered := make(chan error)
+	go func() {
+		_, err := w.service.Invoke(wire.WithCaller(ctx, wire.Caller{Account: account, Region: region}), lambda.Invocation{Function: "roast"})
+		answered <- err
+	}()
+	<-began
+	leave()
+	if err := <-answered; !wire.IsCode(err, "ServiceException") {
+		t.Errorf("who does not wait is answered %v", err)
+	}
+	close(finish)
+	w.service.Close() // waits for it
+	if sum, _ := w.metrics.sum("Invocations FunctionName=roast"); sum != 1 {
+		t.Errorf("%v invocations were counted, want the one that went on", sum)
+	}
+}

@@ -94,8 +94,9 @@ type Service struct {
 	spaces   sync.Map // of place to *space
 	timers   timers
 	calls    *calls.Pool
-	queued   atomic.Int64 // numbers events
-	urls     sync.Map     // of a function URL's id to *function
+	queued   atomic.Int64   // numbers events
+	running  sync.WaitGroup // invocations
+	urls     sync.Map       // of a function URL's id to *function
 }
 
 // New returns a service with what the journal holds. The error is the
@@ -143,11 +144,12 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Close ends the asynchronous invocations and waits until nothing runs any more.
+// Close ends all invocations and waits until nothing runs any more.
 // With a journal, the next service begins those again that had not ended.
 func (s *Service) Close() {
 	s.stop()
 	s.calls.Wait()
+	s.running.Wait()
 }
 
 // API returns the operations of the service.
