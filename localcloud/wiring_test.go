@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,7 +176,7 @@ func TestAnEntryThatFailsFailsTheTask(t *testing.T) {
 
 func TestWhatAFunctionCouldNotHandleReachesTopicsAndBuckets(t *testing.T) {
 	w := newWired(t)
-	messages := make(chan map[string]any, 10)
+	messages := make(chan map[string]any, 1000)
 	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		body := map[string]any{}
@@ -187,11 +188,13 @@ func TestWhatAFunctionCouldNotHandleReachesTopicsAndBuckets(t *testing.T) {
 	heard := func(n int) func() bool {
 		return func() bool {
 			select {
-			case m := <-messages:
-				got = append(got, m)
+			case m := <-messages: // on a busy machine some come twice
+				if !slices.ContainsFunc(got, func(o map[string]any) bool { return o["MessageId"] == m["MessageId"] }) {
+					got = append(got, m)
+				}
 			default:
 			}
-			return len(got) == n
+			return len(got) >= n
 		}
 	}
 	topics := sns.NewFromConfig(w.cloud.AWSConfig())
