@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -21,7 +22,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/spf13/cobra"
+
+	"github.com/crossfade-dev/crossfade/localcloud"
 )
 
 // awsOptions say which AWS is meant; what is empty comes from the environment
@@ -131,12 +136,13 @@ const reachPatience = 3 * time.Second
 
 // reach finds out, with one call and without a second try, what would make every
 // call fail: nobody listens, there is no network, or the credentials are refused.
-// Everything else is for the calls that matter to tell.
-func reach(ctx context.Context, cfg aws.Config) error {
+// Everything else is for the calls that matter to tell. It returns how many times
+// as fast the time of a local cloud passes, if that is another than the machine's.
+func reach(ctx context.Context, cfg aws.Config) (speed string, err error) {
 	limited, cancel := context.WithTimeout(ctx, reachPatience)
 	defer cancel()
 	client := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = aws.NopRetryer{} })
-	_, err := client.GetCallerIdentity(limited, &sts.GetCallerIdentityInput{})
+	out, err := client.GetCallerIdentity(limited, &sts.GetCallerIdentityInput{})
 	var api smithy.APIError
 	var unknown *net.DNSError
 	where := "AWS in " + cfg.Region
@@ -145,27 +151,36 @@ func reach(ctx context.Context, cfg aws.Config) error {
 	}
 	switch {
 	case err == nil:
-		return nil
+		return speedOf(out.ResultMetadata), nil
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return "", ctx.Err()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		next := []string{"is the address right? --endpoint-url, AWS_ENDPOINT_URL or the profile's endpoint_url says it"}
 		if cfg.BaseEndpoint != nil && isLoopback(where) {
 			next = []string{"crossfade local --listen " + strings.TrimPrefix(where, "http://") + " serves there", "to use AWS itself, unset AWS_ENDPOINT_URL"}
 		}
-		return &failure{code: ExitError, err: fmt.Errorf("nobody listens at %s", where), next: next}
+		return "", &failure{code: ExitError, err: fmt.Errorf("nobody listens at %s", where), next: next}
 	case errors.As(err, &unknown) && unknown.IsNotFound:
-		return &failure{code: ExitError, err: fmt.Errorf("%s cannot be reached: there is no address for %s", where, unknown.Name), next: []string{
+		return "", &failure{code: ExitError, err: fmt.Errorf("%s cannot be reached: there is no address for %s", where, unknown.Name), next: []string{
 			"is there a network? is the region right (--region)?",
 			"to try without AWS: crossfade local, then --endpoint-url http://127.0.0.1:4566",
 		}}
 	case errors.As(err, &api) && slices.Contains(refusedCredentials, api.ErrorCode()):
-		return &failure{code: ExitError, err: fmt.Errorf("AWS does not take the credentials: %s: %s", api.ErrorCode(), api.ErrorMessage()), next: []string{
+		return "", &failure{code: ExitError, err: fmt.Errorf("AWS does not take the credentials: %s: %s", api.ErrorCode(), api.ErrorMessage()), next: []string{
 			"aws sso login, or new keys in the environment or the profile",
 		}}
 	default:
-		return nil
+		return "", nil
 	}
+}
+
+// speedOf reads what the answer of a local cloud says about its time.
+func speedOf(answer middleware.Metadata) string {
+	raw, ok := awsmiddleware.GetRawResponse(answer).(*smithyhttp.Response)
+	if !ok {
+		return ""
+	}
+	return raw.Header.Get(localcloud.SpeedHeader)
 }
 
 // refusedCredentials are the codes that services answer to credentials that are

@@ -131,7 +131,7 @@ func (o importOptions) askStack(ctx context.Context, in *template.Inputs, parame
 	if err != nil {
 		return err
 	}
-	if err := reach(ctx, cfg); err != nil {
+	if _, err := reach(ctx, cfg); err != nil {
 		return err
 	}
 	client := cloudformation.NewFromConfig(cfg)

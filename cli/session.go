@@ -49,8 +49,12 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	if err != nil {
 		return nil, err
 	}
-	if err := reach(ctx, cfg); err != nil {
+	speed, err := reach(ctx, cfg)
+	if err != nil {
 		return nil, err
+	}
+	if speed != "" {
+		env.say("time passes %s times as fast in the cloud at %s, and not here: steps take as long as the plan says, and what was counted there is not seen", speed, aws.ToString(cfg.BaseEndpoint))
 	}
 	store, err := so.open(ctx, env)
 	if err != nil {
@@ -156,6 +160,18 @@ func (s *session) scene(rec controller.Record, events []rollout.Event) view.Scen
 		})
 	}
 	return sc
+}
+
+// nowOf is what time it is for a rollout: the machine's, or that of its last look
+// where a cloud carries it out whose time passes faster.
+func nowOf(env *Env, rec controller.Record) time.Time {
+	now := env.Clock.Now()
+	for _, t := range []time.Time{rec.Created, rec.Status.LookedAt, rec.Status.Ended} {
+		if t.After(now) {
+			now = t
+		}
+	}
+	return now
 }
 
 // sceneOf is what to show of a rollout that another process carries out.

@@ -89,7 +89,7 @@ func overdue(rec controller.Record, now time.Time) string {
 // statusLines are the screen of the live view without what is only of use
 // there.
 func statusLines(env *Env, rec controller.Record, events []rollout.Event) []string {
-	style, now := env.style(), env.Clock.Now()
+	style, now := env.style(), nowOf(env, rec)
 	width := env.width()
 	if width == 0 {
 		width = 80

@@ -110,7 +110,7 @@ func (o watchOptions) follow(ctx context.Context, env *Env, store controller.Sto
 			// before this command does not count.
 			reached = reached || !first && o.until == string(e.Phase)
 		}
-		sc := sceneOf(rec, events, env.Clock.Now())
+		sc := sceneOf(rec, events, nowOf(env, rec))
 		late := overdue(rec, sc.Now)
 		switch {
 		case late == "":

@@ -56,7 +56,7 @@ func (o whyOptions) run(ctx context.Context, env *Env, name string) error {
 	return env.print(o.out, r, func() []string {
 		var out []string
 		style := env.style()
-		for _, line := range whyLines(rec, env.Clock.Now()) {
+		for _, line := range whyLines(rec, nowOf(env, rec)) {
 			out = append(out, style.Text(line))
 		}
 		return out
