@@ -37,7 +37,7 @@ func newLocal(env *Env) *cobra.Command {
 		Use:     "local",
 		GroupID: groupTry,
 		Short:   "The embedded cloud as an AWS endpoint, until interrupted",
-		Long: `Serves Step Functions, Lambda, CloudFormation, CloudWatch, S3, IAM, Logs and STS on one address,
+		Long: `Serves Step Functions, Lambda, CloudFormation, CodeDeploy, CloudWatch, S3, IAM, Logs and STS on one address,
 wire-compatible with AWS,
 so that the AWS CLI, SDKs and crossfade itself work on this machine alone. State
 lives in memory, or in a directory with --data.
