@@ -117,11 +117,11 @@ func (r *replayer) alone(ctx context.Context, steps []Step) error {
 	return nil
 }
 
-// pass lets time pass in the cloud.
-func (r *replayer) pass(ctx context.Context, d time.Duration) error {
+// pass lets a second pass in the cloud.
+func (r *replayer) pass(ctx context.Context) error {
 	r.mu.Unlock()
 	defer r.mu.Lock()
-	return r.caller.Pass(ctx, d)
+	return r.caller.Pass(ctx, time.Second)
 }
 
 func stepName(s *Step) string {
@@ -195,13 +195,13 @@ func (r *replayer) call(ctx context.Context, s *Step) error {
 			difference = r.compare(s, answer)
 		}
 		if difference != "" && try < polls {
-			if err := r.pass(ctx, time.Second); err != nil {
+			if err := r.pass(ctx); err != nil {
 				return err
 			}
 			continue
 		}
 		if s.Retry && s.Expect == nil && try < polls && !r.checksHold(s, answer) {
-			if err := r.pass(ctx, time.Second); err != nil {
+			if err := r.pass(ctx); err != nil {
 				return err
 			}
 			continue

@@ -79,7 +79,7 @@ func (r *replayer) deleteStack(ctx context.Context, s *Step) error {
 func (r *replayer) pause(ctx context.Context) error {
 	sleeper, ok := r.caller.(Sleeper)
 	if !ok {
-		return r.pass(ctx, time.Second)
+		return r.pass(ctx)
 	}
 	r.mu.Unlock()
 	defer r.mu.Lock()

@@ -56,7 +56,7 @@ func (r *replayer) between(ctx context.Context, s *Step, look int) error {
 	sleeper, ok := r.caller.(Sleeper)
 	runs := slices.Contains(r.c.Services, "lambda") && (strings.HasPrefix(s.Wait, "execution_") && look < 20 || strings.HasPrefix(s.Wait, "provisioned_"))
 	if !ok || !runs {
-		return r.pass(ctx, time.Second)
+		return r.pass(ctx)
 	}
 	r.mu.Unlock()
 	defer r.mu.Lock()
