@@ -330,11 +330,11 @@ func (r *run) batches(f *frame, s *state, b *asl.ItemBatcher, input, items jsonv
 		if batch.Len() == 0 {
 			return
 		}
-		members := []jsonvalue.Member{{Key: "Items", Value: batch.Value()}}
+		var members []jsonvalue.Member
 		if shared.IsDefined() {
 			members = append(members, jsonvalue.Member{Key: "BatchInput", Value: shared})
 		}
-		all.Append(jsonvalue.ObjectOf(members...))
+		all.Append(jsonvalue.ObjectOf(append(members, jsonvalue.Member{Key: "Items", Value: batch.Value()})...))
 		bytes = 0
 	}
 	for v := range items.Elements() {
@@ -459,8 +459,9 @@ func (r *run) closeRun(f *frame, s *state, result document) *failure {
 	def := s.def.(*asl.Map)
 	m := r.mapRun(f.Group)
 	m.Status, m.StoppedAt = StatusSucceeded, r.now
-	r.emit(f, EventMapRunSucceeded, nil)
-	r.leaf(f, f.Last, EventMapStateSucceeded, nil)
+	// Leaving the state links to the run's start, as AWS has it since November 2024.
+	ended := r.leaf(f, f.Last, EventMapRunSucceeded, nil)
+	r.leaf(f, ended, EventMapStateSucceeded, nil)
 	return r.withResult(f, s, def.ResultSelector, def.ResultPath, result)
 }
 

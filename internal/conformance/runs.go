@@ -124,10 +124,14 @@ func (c *Comparison) Text(v any) (string, error) {
 
 // Value compares one recorded value and returns the first difference, or "".
 func (c *Comparison) Value(path string, want, got any) string {
+	return c.unifier().unify(path, "", want, got)
+}
+
+func (c *Comparison) unifier() *unifier {
 	if c.u == nil {
 		c.u = newUnifier(Case{Recorded: c.c.Recorded, Normalised: c.c.Normalised}, c.answers)
 	}
-	return c.u.unify(path, "", want, got)
+	return c.u
 }
 
 // History compares the events of a history. Where the recorder sorted the events of branches,
@@ -139,7 +143,7 @@ func (c *Comparison) History(want, got []any) string {
 		byID[member(g, "id")] = g
 	}
 	var sorted []any
-	for _, w := range want {
+	for _, w := range c.unifier().relinked(want) {
 		if _, ok := w.(map[string]any)["id"].([]any); ok {
 			sorted = append(sorted, w)
 			continue
