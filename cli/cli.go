@@ -79,7 +79,7 @@ New here? Type crossfade demo: it needs nothing and touches nothing.`,
 	root.AddCommand(
 		newDemo(env), newLocal(env), newSimulate(env),
 		newInit(env), newImport(env), newCheck(env), newPlan(env), newDeploy(env), newIAM(env),
-		newStatus(env), newWatch(env), newList(env), newWhy(env), newHistory(env),
+		newStatus(env), newWatch(env), newList(env), newWhy(env), newAnalyze(env), newHistory(env),
 		newPause(env), newResume(env), newSkip(env), newPromote(env), newApprove(env), newHook(env), newAbort(env),
 		newRollback(env), newAdopt(env), newVersions(env), newPrune(env),
 		newVersion(env), newExitCodes(env), newDemoFunction(env),
