@@ -37,15 +37,17 @@ func newLocal(env *Env) *cobra.Command {
 		Use:     "local",
 		GroupID: groupTry,
 		Short:   "The embedded cloud as an AWS endpoint, until interrupted",
-		Long: `Serves Step Functions, Lambda, CloudFormation, CodeDeploy, CloudWatch, S3, IAM, Logs and STS on one address,
-wire-compatible with AWS,
-so that the AWS CLI, SDKs and crossfade itself work on this machine alone. State
-lives in memory, or in a directory with --data.
+		Long: `Serves Step Functions, Lambda, CloudFormation, CodeDeploy, CloudWatch, S3, IAM,
+Logs and STS on one address, wire-compatible with AWS, so that the AWS CLI, SDKs
+and crossfade itself work on this machine alone. State lives in memory, or in a
+directory with --data. What CodeDeploy and templates roll out there is remembered
+with all other rollouts: list, why, pause and the rest work on it.
 
 Nobody is authenticated: whoever reaches the address may do anything there. It
 therefore listens on this machine only, unless --allow-remote says otherwise.`,
 		Example: `  crossfade local
-  crossfade local --listen 127.0.0.1:0 --data ./cloud`,
+  crossfade local --listen 127.0.0.1:0 --data ./cloud
+  crossfade local --speed 60                           # a minute there is a second here`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.speed < 1 || o.speed > localcloud.MaxSpeed {
