@@ -53,13 +53,26 @@ func (x *Execution) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON loads what MarshalJSON saved. It must be run with the program of the same
 // definition.
 func (x *Execution) UnmarshalJSON(text []byte) error {
-	var s saved
-	if err := json.Unmarshal(text, &s); err != nil {
-		return fmt.Errorf("load an execution: %w", err)
+	s, err := readSaved(text)
+	if err != nil {
+		return err
+	}
+	return x.load(s)
+}
+
+func readSaved(text []byte) (*saved, error) {
+	s := new(saved)
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("load an execution: %w", err)
 	}
 	if s.Version != savedVersion {
-		return fmt.Errorf("load an execution: it is of version %d, this program reads version %d", s.Version, savedVersion)
+		return nil, fmt.Errorf("load an execution: it is of version %d, this program reads version %d", s.Version, savedVersion)
 	}
+	return s, nil
+}
+
+// load makes the execution what was saved.
+func (x *Execution) load(s *saved) error {
 	*x = Execution{
 		Status: s.Status, Error: s.Error, Cause: s.Cause, EventCount: s.Events,
 		start: s.Start, input: s.Input, draws: s.Draws, deadline: s.Deadline, lastStep: s.LastStep,

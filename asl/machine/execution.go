@@ -138,6 +138,9 @@ type Result struct {
 	Wake time.Time
 	// Transitions counts the states that were entered or retried, AWS's unit of billing.
 	Transitions int
+	// Unkept counts the events of children of distributed Maps, which are in no history. The
+	// execution changed when there are any.
+	Unkept int
 }
 
 // An OpenTask is a task that the execution waits for.

@@ -209,10 +209,46 @@ func TestSavingAndLoadingBetweenAnyTwoStepsChangesNothing(t *testing.T) {
 		p := anyProgram(t)
 		start := anyStart(t)
 		kept, loaded := New(p, start), New(p, start)
+		var saver *Saver // of loaded, which was whole when it was made
+		var whole []byte
+		var later [][]byte
 		w := &fate{t: t, now: time.Unix(1_700_000_000, 0).UTC()}
 		var ev Event = Begin{}
 		for steps := 0; steps < 400; steps++ {
-			if rapid.Bool().Draw(t, "save") {
+			if saver != nil {
+				text, ok := saver.Changes(loaded)
+				if ok {
+					later = append(later, text)
+				} else {
+					saver = nil
+				}
+			}
+			if saver == nil && loaded.Status == StatusRunning {
+				text, err := json.Marshal(loaded)
+				if err != nil {
+					t.Fatal(err)
+				}
+				saver, whole, later = NewSaver(loaded), text, nil
+			}
+			if saver != nil && rapid.IntRange(0, 3).Draw(t, "load changes") == 0 {
+				again, err := Load(whole, later...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, _ := json.Marshal(again)
+				want, err := json.Marshal(loaded)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if string(got) != string(want) {
+					t.Fatalf("step %d: after %d changes there is\n%s\nwant\n%s", steps, len(later), got, want)
+				}
+				if rapid.Bool().Draw(t, "go on") {
+					loaded, saver = again, nil
+				}
+			}
+			if rapid.IntRange(0, 5).Draw(t, "save") == 0 {
+				saver = nil
 				text, err := json.Marshal(loaded)
 				if err != nil {
 					t.Fatal(err)

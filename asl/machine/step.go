@@ -329,6 +329,7 @@ func (r *run) leaf(f *frame, previous int64, t EventType, d *Details) int64 {
 func (r *run) record(f *frame, previous int64, t EventType, d *Details) int64 {
 	if len(r.x.mapRuns) > 0 {
 		if owner := f.owner(); owner != nil {
+			r.result.Unkept++
 			owner.Child.Events++
 			return owner.Child.Events
 		}

@@ -45,7 +45,8 @@ type execution struct {
 	tasks   map[machine.TaskID]*task
 	done    chan struct{} // closed at the end; nil until somebody waits
 
-	chunks   int      // parts of the history that are in the journal
+	chunks   int // parts of the history that are in the journal
+	kept     keptState
 	unsaved  *unsaved // a step that could not be saved yet
 	recovers bool     // restored while running, and not looked after yet
 	log      logQueue

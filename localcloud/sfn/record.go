@@ -23,6 +23,8 @@ const (
 	recordActivity  = "sfn.activity"  // ARN
 	recordExecution = "sfn.execution" // id/name
 	recordHistory   = "sfn.history"   // id/name/part
+	recordState     = "sfn.state"     // id/name: see keptState
+	recordChange    = "sfn.change"    // id/name/number
 	recordEpoch     = "sfn.epoch"     // how many services have used the journal
 )
 
@@ -102,8 +104,10 @@ type (
 		Parts         int            `json:"parts"`
 		Status        machine.Status `json:"status"`
 		// State is left out once the execution has succeeded, unless it had map
-		// runs: its input and output stand in its history.
-		State *machine.Execution `json:"state,omitempty"`
+		// runs: its input and output stand in its history. A large one that runs is
+		// a record of its own, with so many Changes after it.
+		State   *machine.Execution `json:"state,omitempty"`
+		Changes *int               `json:"changes,omitempty"`
 	}
 
 	parentRecord struct {
@@ -206,8 +210,8 @@ func (x *execution) key() string { return x.machine.id + "/" + x.name }
 func (x *execution) partKey(part int) string { return x.key() + "/" + strconv.Itoa(part) }
 
 // records returns what one step changed: the execution, and the events that
-// the step added. x.mu is held.
-func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, error) {
+// the step added; and how its state is kept once they are committed. x.mu is held.
+func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, keptState, error) {
 	r := executionRecord{
 		Machine:       x.machine.id,
 		Number:        x.number,
@@ -232,17 +236,25 @@ func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, er
 	if p := x.parent; p != nil {
 		r.Parent = &parentRecord{ARN: p.arn, Task: p.task, Pattern: p.pattern}
 	}
-	if r.Status != machine.StatusSucceeded || len(x.state.MapRuns()) > 0 {
-		r.State = x.state
-	}
 	if len(events) > 0 {
 		r.Parts++
 	}
+	state, records, kept, err := x.keepState()
+	if err != nil {
+		return nil, kept, fmt.Errorf("encode execution %s: %w", x.arn, err)
+	}
+	if kept.apart {
+		r.Changes = &kept.changes
+	}
 	saved, err := json.Marshal(r)
 	if err != nil {
-		return nil, fmt.Errorf("encode execution %s: %w", x.arn, err)
+		return nil, kept, fmt.Errorf("encode execution %s: %w", x.arn, err)
 	}
-	records := []journal.Record{{Kind: recordExecution, Key: x.key(), Value: saved}}
+	if state != nil { // spliced in, for Marshal would read it all again
+		saved = append(saved[:len(saved)-1], `,"state":`...)
+		saved = append(append(saved, state...), '}')
+	}
+	records = append(records, journal.Record{Kind: recordExecution, Key: x.key(), Value: saved})
 	if len(events) > 0 {
 		part := historyPart{machine: x.machine.id, name: x.name, part: x.chunks}
 		if part.events = x.history.packed; part.events == nil || part.events.count != len(events) {
@@ -250,7 +262,7 @@ func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, er
 		}
 		records = append(records, journal.Record{Kind: recordHistory, Key: x.partKey(x.chunks), Value: part.encode()})
 	}
-	return records, nil
+	return records, kept, nil
 }
 
 // forgotten returns the records that forget an execution. x.mu is held.
@@ -259,5 +271,5 @@ func (x *execution) forgotten() []journal.Record {
 	for part := range x.chunks {
 		records = append(records, journal.Record{Kind: recordHistory, Key: x.partKey(part), Delete: true})
 	}
-	return records
+	return append(records, x.kept.forgotten(x)...)
 }

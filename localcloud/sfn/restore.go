@@ -22,6 +22,7 @@ type restoring struct {
 	revisions map[string]map[string]*revision // by state machine and id
 	used      map[*revision]bool
 	parts     map[*execution][]historyPart
+	states    map[string]*restoredState // by the execution's key
 	orphans   []journal.Record
 }
 
@@ -38,6 +39,7 @@ func (s *Service) restore() error {
 		revisions: map[string]map[string]*revision{},
 		used:      map[*revision]bool{},
 		parts:     map[*execution][]historyPart{},
+		states:    map[string]*restoredState{},
 	}
 	for _, step := range []struct {
 		kind string
@@ -51,6 +53,9 @@ func (s *Service) restore() error {
 		{"", r.sortVersions},
 		{recordAlias, r.alias},
 		{recordExecution, r.execution},
+		{recordState, r.state},
+		{recordChange, r.change},
+		{"", r.loadStates},
 		{recordHistory, r.history},
 		{"", r.finish},
 	} {
@@ -244,6 +249,10 @@ func (r *restoring) execution(key string, value []byte) error {
 	}
 	x.status.Store(rec.Status)
 	x.ended.Store(rec.Stopped.UnixMilli())
+	if rec.Changes != nil {
+		x.kept = keptState{apart: true, changes: *rec.Changes}
+		r.states[key] = &restoredState{execution: x, changes: make([][]byte, *rec.Changes)}
+	}
 	r.parts[x] = nil
 	m.runs.last = max(m.runs.last, x.number)
 	m.runs.enter(x)

@@ -84,7 +84,7 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 		ev = machine.Stop{}
 	}
 	result := machine.Step(program, x.state, ev, now)
-	if !silent(ev) && len(result.History) == 0 && len(result.Effects) == 0 {
+	if !silent(ev) && len(result.History) == 0 && len(result.Effects) == 0 && result.Unkept == 0 {
 		// Nothing happened: an early tick, or an answer that nobody waits for.
 		s.wakeAt(x, result.Wake, now)
 		return after, nil
@@ -128,14 +128,16 @@ func (s *Service) settle(x *execution, now time.Time) ([]func(), error) {
 		if x.state.Status != machine.StatusRunning {
 			x.history.pack() // for the journal too, when this was the only step
 		}
-		records, err := x.records(u.events)
+		records, kept, err := x.records(u.events)
 		if err == nil {
 			err = s.journal.Commit(records...)
 		}
 		if err != nil {
+			x.kept.saver = nil // what it has seen is not on disk: next time all is saved
 			s.timers.set(x, now.Add(retryAfter))
 			return nil, err
 		}
+		x.kept = kept
 		if len(u.events) > 0 {
 			x.chunks++
 		}
