@@ -50,8 +50,8 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 	if changed {
 		if err := s.save(e); err != nil {
 			e.retry = now.Add(saveAgain)
-			e.hush() // nobody waits for the disk
 			s.schedule(e)
+			e.hush() // nobody waits for the disk
 			return err
 		}
 		e.retry = time.Time{}
@@ -62,10 +62,11 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 			s.calls.Submit(func() { s.call(e, c, now) })
 		}
 	}
+	// Who waited asks Next what comes next.
+	s.schedule(e)
 	if len(e.inFlight) == 0 {
 		e.hush()
 	}
-	s.schedule(e)
 	return nil
 }
 
