@@ -250,6 +250,33 @@ func cut(t *testing.T, text, id string) string {
 	return text[:from+1] + text[end:]
 }
 
+// The example of AWS's guide has two versions of one revision.
+func TestAStackWithTwoVersionsOfOneRevisionIsDeployedAtOnce(t *testing.T) {
+	c := newStackCloud(t, false)
+	both := template(t, "orders.yaml")
+	c.begin("orders", both)
+	c.is("orders", cfntypes.StackStatusCreateComplete)
+	if a, b := c.resource("orders", "VersionA"), c.resource("orders", "VersionB"); a != b {
+		t.Errorf("the versions are %s and %s, want one", a, b)
+	}
+	routing := c.machineRouting(c.resource("orders", "Prod"))
+	third := strings.NewReplacer("VersionB", "VersionC", "the second", "the third").Replace(both)
+	c.begin("orders", third, "Greeting=good night")
+	shares := c.follow("orders", routing, nil)
+	c.is("orders", cfntypes.StackStatusUpdateComplete)
+	if got, want := shares[len(shares)-1], "2=100"; !strings.HasPrefix(got, want) {
+		t.Errorf("the alias ended at %s, want %s", got, want)
+	}
+	if _, err := c.stacks.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("orders")}); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(time.Minute)
+	out, err := c.stacks.ListStacks(t.Context(), &cloudformation.ListStacksInput{})
+	if err != nil || out.StackSummaries[0].StackStatus != cfntypes.StackStatusDeleteComplete {
+		t.Errorf("the stack was not deleted: %v, %+v", err, out)
+	}
+}
+
 func TestAStackMovesAStateMachinesAliasInTheTemplatesSteps(t *testing.T) {
 	c := newStackCloud(t, false)
 	both := template(t, "orders.yaml")

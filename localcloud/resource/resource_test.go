@@ -392,8 +392,11 @@ func TestARevisionHasOneVersion(t *testing.T) {
 	m := w.create("AWS::StepFunctions::StateMachine", "Machine", machine)
 	properties := `{"StateMachineArn":"` + m.id + `"}`
 	w.create("AWS::StepFunctions::StateMachineVersion", "First", properties)
+	same := w.create("AWS::StepFunctions::StateMachineVersion", "Same", properties)
+	if want := m.id + ":1"; same.id != want {
+		t.Errorf("the second resource for one revision is %s, want %s", same.id, want)
+	}
 	second := &thing{kind: "AWS::StepFunctions::StateMachineVersion", name: "Second"}
-	w.fails(w.tryCreate(second, properties), "AlreadyExists", m.id+":1' already exists.")
 	w.update(m, strings.Replace(machine, "1,", "2,", 1))
 	if m.get("StateMachineRevisionId") == "INITIAL" {
 		t.Error("the revision is INITIAL after an update")
