@@ -74,12 +74,29 @@ func (w *world) open(journal cloudformation.Journal) {
 	})
 }
 
-// pass lets time pass.
+// pass lets time pass, and no faster than providers answer.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
-	if err := w.clock.Drive(w.t.Context(), w.clock.Now().Add(d), 0, w.service); err != nil {
-		w.t.Fatal(err)
+	until := w.clock.Now().Add(d)
+	for at := w.clock.Now(); !at.After(until); {
+		if err := w.clock.Drive(w.t.Context(), at, 0, w.service); err != nil {
+			w.t.Fatal(err)
+		}
+		w.service.Settle()
+		next, ok := w.service.Next()
+		if !ok {
+			break
+		}
+		at = later(next, w.clock.Now())
 	}
+	w.clock.Set(until)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (w *world) Handle(_ context.Context, r cloudformation.Request) (cloudformation.Progress, error) {
