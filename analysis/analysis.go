@@ -38,7 +38,13 @@ type Finding struct {
 	// Trouble is true for an Unknown that is not a lack of samples: something
 	// could not be read, or does not exist.
 	Trouble bool `json:"trouble,omitempty"`
+	// OnlyCondemns is true when nothing waits for the check: its Unknown holds
+	// nothing up.
+	OnlyCondemns bool `json:"onlyCondemns,omitempty"`
 }
+
+// Missing says whether a verdict is missing for want of this one.
+func (f Finding) Missing() bool { return f.Verdict == Unknown && !f.OnlyCondemns }
 
 // A Series are the datapoints of one statistic of one metric, oldest first.
 type Series struct {

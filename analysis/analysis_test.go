@@ -233,6 +233,9 @@ func TestOneBadFindingDecidesAndOneUnknownWaits(t *testing.T) {
 		{[]analysis.Finding{h, h}, analysis.Healthy},
 		{[]analysis.Finding{h, u}, analysis.Unknown},
 		{[]analysis.Finding{u, b, h}, analysis.Unhealthy},
+		{[]analysis.Finding{h, {Verdict: analysis.Unknown, OnlyCondemns: true}}, analysis.Healthy},
+		{[]analysis.Finding{u, {Verdict: analysis.Healthy, OnlyCondemns: true}}, analysis.Unknown},
+		{[]analysis.Finding{h, {Verdict: analysis.Unhealthy, OnlyCondemns: true}}, analysis.Unhealthy},
 	}
 	for _, tt := range tests {
 		if got := analysis.Combine(tt.findings); got != tt.want {

@@ -70,6 +70,9 @@ func (c compareCriterion) Rule() string {
 	if c.compare.Tolerance > 0 {
 		what += ", beyond " + share(c.compare.Tolerance) + " of the requests"
 	}
+	if c.compare.OnlyCondemns {
+		what += "; only proven harm counts, and nothing waits for it"
+	}
 	return what
 }
 

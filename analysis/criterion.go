@@ -69,11 +69,13 @@ func Judge(c plan.Check, e Evidence) Finding {
 	criterion := For(c)
 	f := criterion.Judge(e)
 	f.Check, f.Target, f.Rule = c.Name, e.Target, criterion.Rule()
+	f.OnlyCondemns = c.Compare != nil && c.Compare.OnlyCondemns
 	return f
 }
 
 // Combine returns what several findings come to: Unhealthy if one is, else
-// Unknown if one is, else Healthy. Without any there is nothing to wait for.
+// Unknown if one is that does not only condemn, else Healthy. Without any there is
+// nothing to wait for.
 func Combine(findings []Finding) Verdict {
 	verdict := Healthy
 	for _, f := range findings {
@@ -81,7 +83,9 @@ func Combine(findings []Finding) Verdict {
 		case Unhealthy:
 			return Unhealthy
 		case Unknown:
-			verdict = Unknown
+			if f.Missing() {
+				verdict = Unknown
+			}
 		case Healthy:
 		default:
 			panic("analysis: verdict " + string(f.Verdict))

@@ -84,6 +84,9 @@ func (o checkOptions) checkLive(ctx context.Context, env *Env, p plan.Plan, dir 
 	if len(pre.Problems) > 0 {
 		return refused(pre.Problems)
 	}
+	for _, w := range pre.Without {
+		env.say("%s", w.Text)
+	}
 	env.say("the account has everything that %s needs", view.Name(p))
 	return nil
 }

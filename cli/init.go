@@ -33,8 +33,9 @@ func newInit(env *Env) *cobra.Command {
 		GroupID: groupRelease,
 		Short:   "Write a plan file for an alias that exists, with sound default checks",
 		Long: `Looks at an alias, finds the CloudWatch alarms on its state machine or function, and
-writes a plan file with them, a limit on bad outcomes, and a canary of 10 % for five
-minutes, unless the flags say otherwise.`,
+writes a plan file with them, a limit on bad outcomes, comparisons of both versions'
+errors and durations, and a canary of 10 % for five minutes, unless the flags say
+otherwise.`,
 		Example: `  crossfade init --state-machine orders:prod
   crossfade init --offline --state-machine orders:prod --linear 20%/10m --file -`,
 		Args: args(),

@@ -113,6 +113,9 @@ func (f forecast) lines(style view.Style, now time.Time, width int) []string {
 	if f.Preflight == nil {
 		return out
 	}
+	for _, w := range f.Preflight.Without {
+		out = append(out, style.Text(w.Text))
+	}
 	for i, t := range f.Preflight.Targets {
 		if t.Alias != "" {
 			out = append(out, style.Text(changeOf(f.Plan.Targets[i], t)))

@@ -62,9 +62,9 @@ func (p *planFlags) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&p.probes, "probe", nil, `try the new version out before any traffic, as a `+"`FILE`"+` or as {"payload": …, "expect": …, "count": 20}; may be repeated`)
 	f.BoolVar(&s.AcceptQuarantined, "accept-quarantined", false, "release a version although an earlier rollout took it back")
 	f.StringVar(&s.MaxFailures, "max-failures", "", "largest `SHARE/SAMPLES` of bad outcomes of the new version: 5%/20 is 5 % of at least 20")
-	f.StringArrayVar(&s.Compare, "compare", nil, "compare `WHAT[/TOLERANCE]`, errors or duration, of both versions: errors/0.1%; may be repeated")
-	f.StringVar(&s.HoldBack, "hold-back", "", "`WEIGHT` that the old version keeps during the soak, to compare with (default 5% where versions are compared)")
-	f.BoolVar(&s.NoDefaultChecks, "no-default-checks", false, "no checks besides those that are given")
+	f.StringArrayVar(&s.Compare, "compare", nil, "compare `WHAT[/TOLERANCE]`, errors or duration, of both versions, and wait for a verdict: errors/0.1%; may be repeated")
+	f.StringVar(&s.HoldBack, "hold-back", "", "`WEIGHT` that the old version keeps during the soak, to compare with (default 5% with --compare)")
+	f.BoolVar(&s.NoDefaultChecks, "no-default-checks", false, "no checks besides those that are given: neither a limit of 5 % bad outcomes of at least 20 nor comparisons that only condemn")
 
 	f.StringVar(&s.Soak, "soak", "", "`TIME` for which the new version is watched with all the traffic (default "+plan.FormatDuration(plan.DefaultSoak)+")")
 	f.StringVar(&s.Deadline, "deadline", "", "`TIME` that the rollout may take (default: twice the steps and an hour)")

@@ -77,11 +77,11 @@ func (c *Controller) proveComparison(ctx context.Context, p plan.Plan, i int, r 
 	}
 	comparer := c.cfg.Comparers[p.Targets[i].Kind]
 	if comparer == nil {
-		return "nothing here reads what versions of the kind " + string(p.Targets[i].Kind) + " did, which the plan compares"
+		return "nothing here reads what versions of the kind " + string(p.Targets[i].Kind) + " did"
 	}
 	h := c.history(ctx, comparer, HistoryQuery{Target: p.Targets[i], Alias: r.Alias, Version: r.Now.Stable, Before: c.cfg.Clock.Now()})
 	if h.Problem != "" {
-		return "what version " + r.Now.Stable + " did cannot be read, which the plan compares: " + h.Problem
+		return "what version " + r.Now.Stable + " did cannot be read (" + h.Problem + ")"
 	}
 	return ""
 }

@@ -18,6 +18,9 @@ type Preflight struct {
 	Targets []Resolved `json:"targets"` // in the plan's order; zero where resolving was a problem
 	// Problems are the reasons not to start; none means that it may.
 	Problems []Problem `json:"problems,omitempty"`
+	// Without are the comparisons that nothing waits for and that cannot be
+	// made: the rollout goes without them.
+	Without []Problem `json:"without,omitempty"`
 }
 
 // Preflight proves everything that can be proven about a plan without changing
@@ -65,8 +68,14 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 		}
 	}
 	for i, r := range pre.Targets {
-		if why := c.proveComparison(ctx, p, i, r); why != "" {
-			problem(i, "", "%s: %s", p.Targets[i], why)
+		why := c.proveComparison(ctx, p, i, r)
+		switch {
+		case why == "":
+		case slices.ContainsFunc(p.Checks, func(check plan.Check) bool { return check.Compare.Binds() }):
+			problem(i, "", "%s: %s, which the plan compares", p.Targets[i], why)
+		default:
+			pre.Without = append(pre.Without, Problem{Target: i, Text: fmt.Sprintf(
+				"%s: its versions are not compared: %s; the other checks judge", p.Targets[i], why)})
 		}
 	}
 	pre.Problems = append(pre.Problems, c.proveChecks(ctx, p)...)
@@ -232,6 +241,9 @@ func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Recor
 	}
 	if len(targets) == 0 {
 		return Record{}, fmt.Errorf("%w: %s", ErrUnchanged, strings.Join(unchanged, "; "))
+	}
+	for _, w := range pre.Without {
+		events = append(events, rollout.Event{At: now, Kind: "without", Phase: rollout.Pending, Text: w.Text})
 	}
 	for _, u := range unchanged {
 		events = append(events, rollout.Event{At: now, Kind: "unchanged", Phase: rollout.Pending, Text: u})

@@ -2,6 +2,8 @@ package controller_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +84,38 @@ func TestARefusalListsEveryReason(t *testing.T) {
 	pre, err := w.controller(memstore.New(), "ann").Preflight(t.Context(), canary(t, "8", func(s *plan.Spec) { s.Alarms = []string{"x", "y"} }), nil)
 	if err != nil || len(pre.Problems) != 3 || pre.Problems[0].Target != 0 || pre.Problems[2].Check != "y" {
 		t.Errorf("got %+v, error %v; want the split and both alarms", pre.Problems, err)
+	}
+}
+
+func TestComparisonsThatNobodyAskedForAreDoneWithoutWhereNothingTells(t *testing.T) {
+	w, s := newWorld(), memstore.New()
+	c := w.controller(s, "ann") // which has nothing that compares
+	p := canary(t, "8", func(s *plan.Spec) { s.NoDefaultChecks = false })
+	p.Checks = slices.DeleteFunc(p.Checks, func(c plan.Check) bool { return c.Rate != nil }) // which wants traffic
+	pre, err := c.Preflight(t.Context(), p, nil)
+	const want = "orders:prod: its versions are not compared: nothing here reads what versions of the kind stateMachine did; the other checks judge"
+	if err != nil || len(pre.Problems) != 0 || len(pre.Without) != 1 || pre.Without[0].Text != want {
+		t.Errorf("preflight: got %+v, error %v; want no problem, and to be told %q", pre, err, want)
+	}
+	rec := start(t, c, p)
+	if list := events(t, s, rec.ID); len(list) != 2 || list[1].Kind != "without" || list[1].Text != want {
+		t.Errorf("events %+v, want the second one to say %q", list, want)
+	}
+	status := w.drive(t, c, rec.ID, 5*time.Minute)
+	wantPhase(t, status, rollout.Succeeded)
+	for _, f := range status.Findings {
+		if f.OnlyCondemns && (f.Verdict != analysis.Unknown || !strings.Contains(f.Why, "nothing here reads")) {
+			t.Errorf("%s is %s (%s), want Unknown with the reason", f.Check, f.Verdict, f.Why)
+		}
+	}
+	for _, spec := range []func(*plan.Spec){
+		func(s *plan.Spec) { s.Compare = []string{"errors"} },
+		func(s *plan.Spec) { s.Canary, s.Adaptive = "", plan.DefaultBudget },
+	} {
+		pre, err := c.Preflight(t.Context(), canary(t, "9", spec), nil)
+		if err != nil || !strings.Contains(fmt.Sprint(pre.Problems), "nothing here reads what versions of the kind stateMachine did, which the plan compares") {
+			t.Errorf("a plan that asks for a comparison: got %+v, error %v, want it refused", pre, err)
+		}
 	}
 }
 

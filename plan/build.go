@@ -73,14 +73,14 @@ func (d draft) finish() Plan {
 	d.checkTargets()
 	d.checkHooks()
 	d.finishSteps(&p)
-	if d.defaultChecks && p.Strategy.Adaptive == nil {
-		p.Checks = append(DefaultChecks(p.Targets), p.Checks...)
-	}
 	if p.Strategy.Adaptive != nil && !slices.ContainsFunc(p.Checks, func(c Check) bool { return c.Compare != nil }) {
 		// The evidence is what the strategy goes by.
 		p.Checks = append(p.Checks, defaultComparison(Errors), defaultComparison(Duration))
 	}
 	d.holdBackOld(&p)
+	if d.defaultChecks && p.Strategy.Adaptive == nil {
+		p.Checks = append(DefaultChecks(p), p.Checks...)
+	}
 	d.finishChecks(&p)
 	if p.Name == "" && len(p.Targets) > 0 {
 		p.Name = defaultName(p.Targets[0])
@@ -288,6 +288,9 @@ func (d draft) finishChecks(p *Plan) {
 				d.problem("checks", fmt.Sprintf("%s are compared twice", c.Compare.Of))
 			}
 			compared[c.Compare.Of] = true
+			if c.Compare.OnlyCondemns && p.Strategy.Adaptive != nil {
+				d.problem("checks", fmt.Sprintf("an adaptive strategy goes by the comparison of %s: leave onlyCondemns away", c.Compare.Of))
+			}
 			if c.Compare.Tolerance >= 0.3 {
 				d.problem("checks", fmt.Sprintf("a tolerance of %v%% would let nearly everything pass; it has to be below 30%%", c.Compare.Tolerance*100))
 			}

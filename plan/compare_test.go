@@ -120,3 +120,69 @@ func TestPlansThatCompareAreWrittenAsTheyAreRead(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlanThatListsNoChecksComparesWhereBothVersionsServe(t *testing.T) {
+	compared := func(p plan.Plan) (list []string) {
+		for _, c := range p.Checks {
+			if c.Compare != nil && c.Compare.OnlyCondemns {
+				list = append(list, string(c.Compare.Of))
+			}
+		}
+		return list
+	}
+	both := []string{"errors", "duration"}
+	for _, tt := range []struct {
+		name string
+		spec plan.Spec
+		want []string
+	}{
+		{"canary", plan.Spec{Canary: "10%/5m"}, both},
+		{"linear", plan.Spec{Linear: "20%/5m"}, both},
+		{"exponential", plan.Spec{Exponential: "1%x2/2m"}, both},
+		{"steps", plan.Spec{Steps: "5%/1m,50%/1m"}, both},
+		{"beside an alarm", plan.Spec{Canary: "10%/5m", Alarms: []string{"errors"}}, both},
+		{"all at once, with a share held back", plan.Spec{AllAtOnce: true, HoldBack: "5%"}, both},
+		{"all at once", plan.Spec{AllAtOnce: true}, nil},
+		{"a preset", plan.Spec{Preset: "Canary10Percent5Minutes"}, nil},
+		{"a limit of its own", plan.Spec{Canary: "10%/5m", MaxFailures: "1%"}, nil},
+		{"a comparison of its own", plan.Spec{Canary: "10%/5m", Compare: []string{"errors"}}, nil},
+		{"no default checks", plan.Spec{Canary: "10%/5m", NoDefaultChecks: true}, nil},
+		{"adaptive", plan.Spec{Adaptive: plan.DefaultBudget}, nil},
+	} {
+		tt.spec.Targets = []plan.Target{machine}
+		if diff := cmp.Diff(tt.want, compared(mustNew(t, tt.spec))); diff != "" {
+			t.Errorf("%s: comparisons that only condemn (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestTheDefaultComparisonsLeaveStepsAndTimesAsTheyAre(t *testing.T) {
+	p := mustNew(t, plan.Spec{Targets: []plan.Target{machine}, Canary: "10%/5m"})
+	if got := schedule(p); got != "10% 5m | 100% 0s" || p.HoldBack != 0 || p.Duration() != 10*time.Minute {
+		t.Errorf("got %s in %s, holding back %s", got, p.Duration(), p.HoldBack)
+	}
+	for _, found := range plan.Lint(p) {
+		if found.Code != "unqualified-starts" {
+			t.Errorf("lint says %v, want nothing about comparisons that nobody asked for", found)
+		}
+	}
+	back, err := plan.Parse("p.yaml", plan.Marshal(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p, back); diff != "" {
+		t.Errorf("written and read (-want +got):\n%s", diff)
+	}
+}
+
+func TestOnlyCondemnsGoesWithAComparisonThatIsNotTheStrategysOwn(t *testing.T) {
+	const head = "version: 1\ntargets:\n  - stateMachine: {name: orders, alias: prod}\nstrategy:\n"
+	for _, tt := range []struct{ rest, want string }{
+		{"  canary: {weight: 10%, for: 5m}\nchecks:\n  - alarm: a\n    onlyCondemns: true\n", "go with compare"},
+		{"  adaptive: {}\nchecks:\n  - compare: errors\n    onlyCondemns: true\n", "leave onlyCondemns away"},
+	} {
+		if _, err := plan.Parse("p.yaml", []byte(head+tt.rest)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("error %v, want one with %q", err, tt.want)
+		}
+	}
+}

@@ -40,6 +40,9 @@ const (
 	// than what nine of ten of the old version's stay below: the first ones of
 	// a new version often are, as its processes start.
 	DefaultSlowTolerance = 0.02
+	// DefaultUnaskedTolerance is the same where nobody asked to compare: what takes
+	// a little longer may be meant so, and is not taken back unasked.
+	DefaultUnaskedTolerance = 0.1
 	// DefaultHoldBack is the old version's share during the soak where versions
 	// are compared.
 	DefaultHoldBack Weight = 500
@@ -78,11 +81,11 @@ func DefaultAdaptive(targets []Target) Adaptive {
 }
 
 // defaultHoldBack is what the old version keeps during the soak of a plan that does
-// not say: something to compare with where versions are compared. A preset is what
-// its name says.
+// not say: something to compare with where a comparison has to be Healthy. A preset
+// is what its name says.
 func defaultHoldBack(p Plan) Weight {
 	steps := p.authored()
-	compares := slices.ContainsFunc(p.Checks, func(c Check) bool { return c.Compare != nil })
+	compares := slices.ContainsFunc(p.Checks, func(c Check) bool { return c.Compare.Binds() })
 	if !compares || p.Soak == 0 || p.Strategy.Preset != "" || p.Strategy.Adaptive != nil || len(steps) < 2 {
 		return 0
 	}
@@ -92,10 +95,26 @@ func defaultHoldBack(p Plan) Weight {
 	return DefaultHoldBack
 }
 
-// DefaultChecks returns the checks of a plan that lists none: too many executions
-// or invocations of the new version that ended badly.
-func DefaultChecks(targets []Target) []Check {
-	return []Check{{Name: "failures", Rate: defaultRate(targets)}}
+// DefaultChecks returns the checks of a plan that lists none, which has its steps
+// already: too many executions or invocations of the new version that ended badly,
+// and, as long as both versions serve, more of them or slower ones than with the
+// old version. The comparisons only condemn, so that the plan needs no more traffic
+// and takes no longer than its steps say. A preset is judged as its name says, and
+// has none.
+func DefaultChecks(p Plan) []Check {
+	checks := []Check{{Name: "failures", Rate: defaultRate(p.Targets)}}
+	if p.Strategy.Preset != "" || len(p.Steps) == 0 || p.Steps[0].Weight >= Full {
+		return checks
+	}
+	for _, of := range []Compared{Errors, Duration} {
+		c := defaultComparison(of)
+		c.Compare.OnlyCondemns = true
+		if of == Duration {
+			c.Compare.Tolerance = DefaultUnaskedTolerance
+		}
+		checks = append(checks, c)
+	}
+	return checks
 }
 
 func defaultComparison(of Compared) Check {

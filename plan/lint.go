@@ -78,8 +78,8 @@ func lintChecks(p Plan, say sayFunc) {
 	samples, compares := false, false
 	for i, c := range p.Checks {
 		path := fmt.Sprintf("checks[%d]", i)
-		samples = samples || c.Rate != nil || c.Compare != nil
-		compares = compares || c.Compare != nil
+		samples = samples || c.Rate != nil || c.Compare.Binds()
+		compares = compares || c.Compare.Binds()
 		if c.Compare != nil && p.Steps[0].Weight == Full {
 			say(Error, "nothing-to-compare", path, "%q compares both versions, but all of the traffic moves at once: hold some back (holdBack: 5%%) or choose another strategy", c.Name)
 		}

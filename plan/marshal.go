@@ -240,6 +240,9 @@ func checkNode(c Check) *yaml.Node {
 		if c.Compare.Weight != usual.Weight {
 			add(m, "weight", plainNode(formatFloat(c.Compare.Weight)))
 		}
+		if c.Compare.OnlyCondemns {
+			add(m, "onlyCondemns", plainNode("true"))
+		}
 	}
 	return m
 }

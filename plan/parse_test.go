@@ -65,15 +65,19 @@ func TestAFullPlanFileIsReadAsItIsWritten(t *testing.T) {
 func TestABareAliasGetsSoundDefaults(t *testing.T) {
 	got := parseFile(t, "short.yaml")
 	want := plan.Plan{
-		Name:        "orders-v2",
-		Targets:     []plan.Target{{Kind: plan.StateMachine, Name: "Orders_v2", Alias: "prod"}},
-		Strategy:    plan.Strategy{Name: "canary", Weight: 1000, Every: 5 * time.Minute},
-		Steps:       []plan.Step{{Weight: 1000, For: 5 * time.Minute}, {Weight: plan.Full}},
-		Soak:        plan.DefaultSoak,
-		Deadline:    time.Hour + 10*time.Minute,
-		Look:        plan.DefaultLook,
-		Settle:      plan.DefaultSettle,
-		Checks:      []plan.Check{{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut", "aborted"}, Max: 0.05, MinSamples: 20}}},
+		Name:     "orders-v2",
+		Targets:  []plan.Target{{Kind: plan.StateMachine, Name: "Orders_v2", Alias: "prod"}},
+		Strategy: plan.Strategy{Name: "canary", Weight: 1000, Every: 5 * time.Minute},
+		Steps:    []plan.Step{{Weight: 1000, For: 5 * time.Minute}, {Weight: plan.Full}},
+		Soak:     plan.DefaultSoak,
+		Deadline: time.Hour + 10*time.Minute,
+		Look:     plan.DefaultLook,
+		Settle:   plan.DefaultSettle,
+		Checks: []plan.Check{
+			{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut", "aborted"}, Max: 0.05, MinSamples: 20}},
+			{Name: "errors", Compare: &plan.Comparison{Of: plan.Errors, Weight: 0.7, OnlyCondemns: true}},
+			{Name: "durations", Compare: &plan.Comparison{Of: plan.Duration, Tolerance: 0.1, Weight: 0.3, OnlyCondemns: true}},
+		},
 		OnUnhealthy: plan.RollBack, OnUnknown: plan.Hold, UnknownFor: plan.DefaultUnknownFor, OnDrift: plan.HoldOnDrift,
 		Keep:  plan.DefaultKeep,
 		Alpha: plan.DefaultAlpha, MinRequests: plan.DefaultMinRequests, OnSharedIncident: plan.Hold,
@@ -111,7 +115,7 @@ func TestAMistakeIsReportedWithItsPlaceAndTheWayOut(t *testing.T) {
 		{"adaptive smallest", head + "strategy:\n  adaptive: {smallest: 0.5%}\nholdBack: 5%\n", []string{
 			"p.yaml:5: strategy.adaptive.smallest: 0.5% is not a whole percent", "p.yaml:6: holdBack: an adaptive strategy has top instead"}},
 		{"compared twice", head + canary + "checks:\n  - compare: errors\n  - compare: errors\n    tolerance: 1%\n", []string{"p.yaml:6: checks: errors are compared twice"}},
-		{"tolerance alone", head + canary + "checks:\n  - alarm: a\n    tolerance: 1%\n", []string{"p.yaml:7: checks[0]: tolerance and weight go with compare"}},
+		{"tolerance alone", head + canary + "checks:\n  - alarm: a\n    tolerance: 1%\n", []string{"p.yaml:7: checks[0]: tolerance, weight and onlyCondemns go with compare"}},
 		{"tolerates everything", head + canary + "checks:\n  - compare: duration\n    tolerance: 40%\n", []string{"p.yaml:6: checks: a tolerance of 40% would let nearly everything pass"}},
 		{"held back too much", head + canary + "holdBack: 60%\n", []string{"p.yaml:6: holdBack: 60% is not below 50%"}},
 		{"held back without a soak", head + "strategy:\n  canary: {weight: 10%, for: 5m}\n  soak: 0s\nholdBack: 5%\n", []string{"p.yaml:7: holdBack: the old version is held back during the soak, and there is none"}},

@@ -183,7 +183,14 @@ type Comparison struct {
 	Tolerance float64 `json:"tolerance"`
 	// Weight is the part that it has in the evidence of all comparisons.
 	Weight float64 `json:"weight"`
+	// OnlyCondemns says that nothing waits for it: proven harm takes the new
+	// version back, and whatever else it says, or cannot say, holds nothing up.
+	OnlyCondemns bool `json:"onlyCondemns,omitempty"`
 }
+
+// Binds says whether a check compares versions and a rollout waits for it; false
+// where nothing is compared.
+func (c *Comparison) Binds() bool { return c != nil && !c.OnlyCondemns }
 
 // A Lenience is what an alarm may be besides OK without holding a rollout up.
 type Lenience string

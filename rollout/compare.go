@@ -39,6 +39,8 @@ func (d *decider) compare() {
 		if t.Comparison == nil {
 			if h := seen.History; h != nil {
 				d.noHistory = h.Problem
+			} else if f := seen.Feed; f != nil {
+				d.noHistory = f.Problem
 			}
 			continue
 		}

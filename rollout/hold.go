@@ -115,7 +115,7 @@ func (d *decider) whyUnknown() string {
 		return d.trouble
 	}
 	for _, f := range d.s.Findings {
-		if f.Verdict == analysis.Unknown {
+		if f.Missing() {
 			return f.Why
 		}
 	}

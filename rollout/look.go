@@ -136,7 +136,7 @@ func (d *decider) findTrouble() string {
 		}
 	}
 	for _, f := range d.s.Findings {
-		if f.Trouble {
+		if f.Trouble && f.Missing() {
 			return f.Why
 		}
 	}

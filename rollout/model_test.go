@@ -42,6 +42,7 @@ type modelAlias struct {
 	perSecond         float64 // requests
 	badOld, badNew    float64
 	countsProblem     string
+	feedProblem       string // of what is compared, besides countsProblem
 	canaryN, canaryX  float64
 	stableN, stableX  float64
 	notCounted        bool

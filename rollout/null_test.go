@@ -70,6 +70,7 @@ func TestAReleaseThatIsNoWorseIsTakenBackWithAChanceOfAlphaAtMost(t *testing.T) 
 		{"adaptive", plan.Spec{Adaptive: plan.DefaultBudget}, 0.05},
 		{"adaptive, nothing fails", plan.Spec{Adaptive: plan.DefaultBudget}, 0},
 		{"canary", plan.Spec{Canary: "10%/3m", Compare: []string{"errors", "duration"}, Soak: "1m"}, 0.05},
+		{"default checks", plan.Spec{Canary: "10%/3m", Soak: "1m"}, 0.002}, // with which the limit condemns hardly ever
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,6 +30,7 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //	alarm errors                      a check; accept errors; it is OK, unless
 //	fires errors                      it fires since long, gone-alarm or alarm-quiet
 //	compare errors                    or duration; hold-back 5%; on-shared-incident rollback
+//	default-checks                    those of a plan that lists none
 //	traffic 10 0.1% 5%                requests a second, bad share of the old and new version
 //	at 2m alarm errors ALARM          or OK, INSUFFICIENT_DATA, missing, unreadable REASON
 //	at 2m flicker errors              it fired and recovered since the last look
@@ -48,6 +49,7 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //	at 2m tried orders:prod ERROR     that is done; without ERROR it was good
 //	at 2m forget                      who was asked forgets all questions
 //	at 2m recount orders:prod         outcomes are counted from here
+//	at 2m counts orders:prod REASON   counting fails; feed: only of what is compared
 //	until 2h                          stop at the latest
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -226,6 +228,8 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 			}
 		case "compare":
 			spec.Compare = append(spec.Compare, rest)
+		case "default-checks":
+			spec.NoDefaultChecks = false
 		case "hold-back":
 			spec.HoldBack = rest
 		case "on-shared-incident":
@@ -351,6 +355,8 @@ func (m *model) happen(line string) (away time.Duration, err error) {
 		a.canaryN, a.canaryX, a.stableN, a.stableX = 0, 0, 0, 0
 	case "counts":
 		alias().countsProblem = reason
+	case "feed":
+		alias().feedProblem = reason
 	case "tried":
 		trials := []analysis.Trial{{Output: `{"ok":true}`, Took: time.Second}, {Output: `{"ok":true}`, Took: 2 * time.Second}}
 		if reason != "" {

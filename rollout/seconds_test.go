@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -108,7 +109,7 @@ func (m *model) observe(seen *rollout.SeenTarget, a *modelAlias, t rollout.Targe
 	if c == nil {
 		return
 	}
-	f := &analysis.Feed{From: c.Wanted(), Problem: a.countsProblem}
+	f := &analysis.Feed{From: c.Wanted(), Problem: cmp.Or(a.countsProblem, a.feedProblem)}
 	seen.Feed = f
 	if f.Problem != "" {
 		return

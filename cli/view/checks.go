@@ -77,10 +77,15 @@ func Rule(c plan.Check) string {
 		return fmt.Sprintf("GET answers %d", c.HTTP.Expect)
 	case c.Probe != nil:
 		return analysis.For(c).Rule()
-	case c.Compare != nil && c.Compare.Tolerance > 0:
-		return string(c.Compare.Of) + " ≤ old + " + Share(c.Compare.Tolerance)
 	case c.Compare != nil:
-		return string(c.Compare.Of) + " ≤ old"
+		rule := string(c.Compare.Of) + " ≤ old"
+		if c.Compare.Tolerance > 0 {
+			rule += " + " + Share(c.Compare.Tolerance)
+		}
+		if c.Compare.OnlyCondemns {
+			rule += ", only condemns"
+		}
+		return rule
 	default:
 		return "-"
 	}
