@@ -37,6 +37,8 @@ var addedLater = map[string]time.Time{
 	"RedriveStatus":           time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
 	"RedriveStatusReason":     time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
 	"redriveCount":            time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
+	"redriveStatus":           time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
+	"redriveStatusReason":     time.Date(2023, 11, 15, 0, 0, 0, 0, time.UTC),
 }
 
 type replacement struct{ value, token string }
