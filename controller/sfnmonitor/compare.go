@@ -83,7 +83,23 @@ func (m *Monitor) History(ctx context.Context, q controller.HistoryQuery) (analy
 		}
 	}
 	s := analysis.Source{Width: time.Second, Name: "the list of executions"}
-	return course.History(list, s, m.lag, from, q.Before), nil
+	h := course.History(list, s, m.lag, from, q.Before)
+	raise(h.Thresholds)
+	return h, nil
+}
+
+// shortest is the shortest duration that one execution can be told slow by, in
+// seconds. The times of executions are whole milliseconds: a local cloud's, which
+// can take none at all, would be twice as slow after one of them.
+const shortest = 0.01
+
+// raise lifts thresholds to shortest, and keeps them rising.
+func raise(thresholds []float64) {
+	least := shortest
+	for i, t := range thresholds {
+		thresholds[i] = max(t, least)
+		least = thresholds[i] + 0.001
+	}
 }
 
 // Stretches counts the executions that began in each stretch, from the same lists
