@@ -52,7 +52,9 @@ func (d *decider) compare() {
 			c.Relearn(*h, d.now)
 		}
 		d.follow(i)
-		if seen.Feed != nil || seen.History == nil { // a history alone is how it begins
+		// A history alone is how it begins. Counts of an alias that cannot be read
+		// wait until it is known which weight they were at.
+		if d.sights[i] != unread && (seen.Feed != nil || seen.History == nil) {
 			c.Take(seen.Feed, errors, durations)
 		}
 		c.Look(d.policies[i], d.now)
@@ -61,25 +63,44 @@ func (d *decider) compare() {
 
 // follow tells the comparison which share of the traffic may be in force: what was
 // asked for counts from when it is seen, and what somebody else did from the last
-// look that did not show it.
+// look that may not have shown it. When nobody looked for long, anything may have
+// been in force meanwhile.
 func (d *decider) follow(i int) {
 	t := d.s.Targets[i]
-	c := t.Comparison
+	c, policy := t.Comparison, d.policies[i]
+	now := c.Seconds(d.now)
+	since := c.Seconds(d.seenBefore[i].Add(-d.p.Settle)) // that look may have had an older answer
+	if orders := c.State.Schedule.Orders; len(orders) > 0 {
+		since = max(since, orders[len(orders)-1].At)
+	}
+	since = min(max(since, 0), now)
+	if before := d.seenBefore[i]; !before.IsZero() && d.now.Sub(before) > d.maxGap() {
+		c.State.Ask(policy, since, unknownShare)
+		since = now
+	}
 	switch d.sights[i] {
 	case atWish:
+		if share := shareOf(t.share(t.Wish)); share != c.State.Share {
+			c.State.Ask(policy, since, share) // it was put back
+			c.State.Schedule.Delay(now)
+		}
 	case drifted, gone:
-		share := 1.0 // a third version: nothing can be compared
+		share := unknownShare
 		if d.sights[i] == drifted && t.ours(t.Seen) {
 			share = shareOf(t.share(t.Seen))
 		}
-		c.State.Ask(d.policies[i], c.State.LookedAt, share)
-		c.State.Schedule.Delay(c.Seconds(d.now))
+		c.State.Ask(policy, since, share)
+		c.State.Schedule.Delay(now)
 	case unread, pending, stale:
-		c.State.Schedule.Delay(c.Seconds(d.now))
+		c.State.Schedule.Delay(now)
 	default:
 		panic("rollout: sight")
 	}
 }
+
+// unknownShare is one at which nothing can be compared: of a third version, or of
+// a time in which nobody looked.
+const unknownShare = 1.0
 
 // noteShares tells the comparisons what is asked for from now on.
 func (d *decider) noteShares() {

@@ -72,6 +72,8 @@ type decider struct {
 	now time.Time
 
 	sights []sight // of each target
+	// seenBefore is when each target was last read before this look.
+	seenBefore []time.Time
 	// noHistory says why what an old version did before cannot be read.
 	noHistory string
 	policies  []ramp.Policy // by which each target's versions are compared

@@ -24,8 +24,10 @@ const (
 // see takes in what the aliases do.
 func (d *decider) see() {
 	d.sights = make([]sight, len(d.s.Targets))
+	d.seenBefore = make([]time.Time, len(d.s.Targets))
 	for i := range d.s.Targets {
 		t, seen := &d.s.Targets[i], d.seen(i)
+		d.seenBefore[i] = t.SeenAt
 		switch {
 		case seen.Gone:
 			d.sights[i] = gone

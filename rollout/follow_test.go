@@ -1,0 +1,81 @@
+package rollout_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+// TestWhatSomebodyElseDidIsNotBlamedOnTheNewVersion lets both versions fail alike
+// while somebody gives the new one more traffic than was asked for. Compared at the
+// weight that was asked for, its failures would be far too many.
+func TestWhatSomebodyElseDidIsNotBlamedOnTheNewVersion(t *testing.T) {
+	tenPercent := rollout.Routing{Stable: "41", Canary: "42", Weight: 1000}
+	edited := rollout.Routing{Stable: "41", Canary: "42", Weight: 7500}
+	for _, tt := range []struct {
+		name    string
+		disturb func(m *model, a *modelAlias, live func(time.Duration))
+	}{
+		{"nobody looks, and it is still there", func(m *model, a *modelAlias, _ func(time.Duration)) {
+			a.write(m.now, edited)
+			m.pass(4 * time.Minute)
+		}},
+		{"nobody looks, and it is put back", func(m *model, a *modelAlias, _ func(time.Duration)) {
+			a.write(m.now, edited)
+			m.pass(4 * time.Minute)
+			a.write(m.now, tenPercent)
+		}},
+		{"the alias cannot be read", func(m *model, a *modelAlias, live func(time.Duration)) {
+			a.write(m.now, edited)
+			a.unreadable = "Throttling"
+			live(30 * time.Second)
+			a.unreadable = ""
+		}},
+		{"it is put back between two looks", func(m *model, a *modelAlias, live func(time.Duration)) {
+			a.write(m.now, edited)
+			live(20 * time.Second)
+			m.pass(9 * time.Second)
+			a.write(m.now, tenPercent)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := plan.New(plan.Spec{
+				Targets: []plan.Target{{Kind: plan.Lambda, Name: "checkout", Alias: "live"}},
+				Canary:  "10%/30m", Compare: []string{"errors", "duration"}, Look: "10s", Settle: "5s", UnknownFor: "10m",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := rollout.Routing{Stable: "41"}
+			a := &modelAlias{name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r, perSecond: 40, badOld: 0.2, badNew: 0.2}
+			a.seconds.chance = rand.New(rand.NewPCG(1, 2))
+			m := &model{now: epoch, plan: p, alarms: map[string]analysis.AlarmState{}, aliases: []*modelAlias{a}}
+			m.status = m.begin()
+			live := func(long time.Duration) {
+				for end := m.now.Add(long); m.now.Before(end) && !m.status.Phase.Ended(); {
+					d := rollout.Decide(p, m.status, m.world(), m.clock())
+					for _, x := range d.Actions {
+						if shift, ok := x.(rollout.Shift); ok {
+							m.act(shift)
+						}
+					}
+					m.status = d.Status
+					m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+				}
+			}
+			live(90 * time.Second)
+			tt.disturb(m, a, live)
+			live(time.Minute)
+			if c := m.status.Targets[0].Comparison; c.Proof != "" || c.Decision.Evidence > 20 {
+				t.Errorf("evidence of harm %.3g to 1, proof %q, for a version that fails as often as the old one", c.Decision.Evidence, c.Proof)
+			}
+			if m.status.Phase == rollout.RolledBack || m.status.Back != "" {
+				t.Errorf("it was taken back: %s", m.status.Why)
+			}
+		})
+	}
+}
