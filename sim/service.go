@@ -32,6 +32,7 @@ type service struct {
 	ended     map[string]float64 // outcomes so far, by version
 	failed    map[string]float64
 	counted   time.Time
+	traffic   *traffic // nil where nobody compares
 }
 
 type version struct {
@@ -76,6 +77,11 @@ func (s *service) read() rollout.Routing {
 	if s.w.faults.lag > 0 {
 		at = at.Add(-s.w.between(0, s.w.faults.lag))
 	}
+	return s.at(at)
+}
+
+// at returns what was written last at a time.
+func (s *service) at(at time.Time) rollout.Routing {
 	for _, w := range slices.Backward(s.writes) {
 		if !w.at.After(at) {
 			return w.routing

@@ -35,10 +35,27 @@ type Result struct {
 	Phases []rollout.Phase
 	// Refused is why the rollout was not started, if it was not.
 	Refused string
-	Looks   int           // looks of all controllers
-	Crashes int           // of controllers
-	Took    time.Duration // virtual time from the start to the last end
-	Story   string
+	Looks   int // looks of all controllers
+	Crashes int // of controllers
+	// Compared are the rollouts that compared versions, in the order of their
+	// starts.
+	Compared []Compared
+	Took     time.Duration // virtual time from the start to the last end
+	Story    string
+}
+
+// Compared is what became of a comparison.
+type Compared struct {
+	// Alpha is the chance, at most, that the plan allows to proofs of harm where
+	// there is none.
+	Alpha float64
+	// NoWorse is true when no new version was worse than the old one.
+	NoWorse bool
+	// Alone is true when nothing else could end the rollout early: no alarm, no
+	// hook, no probe, no limit, no order.
+	Alone bool
+	// Proven is true when harm was proven.
+	Proven bool
 }
 
 // Run runs one world.
@@ -53,7 +70,7 @@ func Run(o Options) Result {
 	}
 	return Result{
 		Seed: o.Seed, Broken: w.broken, Phases: phases, Refused: w.refused,
-		Looks: w.looks, Crashes: w.crashes, Took: w.now.Sub(epoch), Story: w.story.String(),
+		Looks: w.looks, Crashes: w.crashes, Took: w.now.Sub(epoch), Story: w.story.String(), Compared: w.compared,
 	}
 }
 
@@ -101,8 +118,9 @@ type profile struct {
 	orders      int           // how often a person orders something
 	alarms      int           // how often the alarm changes
 	clockJumps  int
-	controllers int // how many run at once
-	outages     int // how often an adapter fails for a while
+	controllers int     // how many run at once
+	outages     int     // how often an adapter fails for a while
+	partial     float64 // an answer about stretches leaves some away
 }
 
 func drawProfile(r *rand.Rand) profile {
@@ -146,6 +164,9 @@ func drawProfile(r *rand.Rand) profile {
 	}
 	if some(0.2) {
 		f.outages = 1 + r.IntN(2)
+	}
+	if some(0.3) {
+		f.partial = pick(r, 0.1, 0.6)
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"flag"
+	"math"
 	"os"
 	"strconv"
 	"testing"
@@ -35,10 +36,12 @@ func TestThePromisesHoldInAnyWorld(t *testing.T) {
 		return
 	}
 	ends := map[rollout.Phase]int{}
+	var compared []sim.Compared
 	looks, crashes, refused, bad := 0, 0, 0, 0
 	for i := range uint64(*worlds) {
 		r := sim.Run(sim.Options{Seed: *first + i})
 		looks, crashes = looks+r.Looks, crashes+r.Crashes
+		compared = append(compared, r.Compared...)
 		if r.Refused != "" {
 			refused++
 		}
@@ -57,6 +60,7 @@ func TestThePromisesHoldInAnyWorld(t *testing.T) {
 		}
 	}
 	t.Logf("%d worlds: %v, %d not started; %d looks, %d crashes", *worlds, ends, refused, looks, crashes)
+	watchCompared(t, compared)
 	if *worlds >= 10_000 {
 		for _, p := range []rollout.Phase{rollout.Succeeded, rollout.RolledBack, rollout.Failed, rollout.Aborted} {
 			if ends[p] < *worlds/100 {
@@ -64,6 +68,57 @@ func TestThePromisesHoldInAnyWorld(t *testing.T) {
 			}
 		}
 	}
+}
+
+// watchCompared is S9, over all worlds: of the releases that are no worse, no more
+// are condemned by the comparison than chance explains at their alpha.
+func watchCompared(t *testing.T, compared []sim.Compared) {
+	type counts struct{ all, proven int }
+	null, alone := map[float64]counts{}, map[float64]counts{}
+	worse := counts{}
+	add := func(c *counts, proven bool) {
+		c.all++
+		if proven {
+			c.proven++
+		}
+	}
+	for _, c := range compared {
+		if !c.NoWorse {
+			add(&worse, c.Proven)
+			continue
+		}
+		for _, class := range []map[float64]counts{null, alone} {
+			n := class[c.Alpha]
+			add(&n, c.Proven)
+			class[c.Alpha] = n
+			if !c.Alone {
+				break
+			}
+		}
+	}
+	t.Logf("compared: no worse, by alpha, all and proven worse %v, with nothing else to condemn them %v; worse %v", null, alone, worse)
+	for _, class := range []map[float64]counts{null, alone} {
+		for alpha, n := range class {
+			if p := orMore(n.all, n.proven, alpha); p < 1e-4 {
+				t.Errorf("S9: of %d releases that are no worse %d were proven worse, which has a chance of %.2g at an alpha of %v", n.all, n.proven, p, alpha)
+			}
+		}
+	}
+	if worse.all > 200 && worse.proven < worse.all/10 {
+		t.Errorf("of %d releases that are worse only %d were proven so: the worlds tell too little", worse.all, worse.proven)
+	}
+}
+
+// orMore is the chance that k or more of n happen, each with a chance p.
+func orMore(n, k int, p float64) float64 {
+	above := 0.0
+	for i := k; i <= n; i++ {
+		a, _ := math.Lgamma(float64(n + 1))
+		b, _ := math.Lgamma(float64(i + 1))
+		c, _ := math.Lgamma(float64(n - i + 1))
+		above += math.Exp(a - b - c + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
+	}
+	return above
 }
 
 // TestASeedIsAWorld runs worlds twice.

@@ -57,18 +57,21 @@ func (w *world) watchRequest(by *actor, alias string, to rollout.Routing) {
 	if share > 0 && w.firstAt.IsZero() {
 		w.firstAt = w.now
 	}
-	w.watchSchedule(rec.Plan, share)
+	w.watchSchedule(rec, share)
 }
 
 // watchSchedule compares a weight with the earliest time at which the plan
 // allows it, where nobody ordered otherwise and no clock was set.
-func (w *world) watchSchedule(p plan.Plan, share plan.Weight) {
+func (w *world) watchSchedule(rec controller.Record, share plan.Weight) {
 	if w.guided || w.jumped || share == 0 || w.firstAt.IsZero() {
 		return
 	}
 	passed := w.now.Sub(w.firstAt)
+	if rec.Plan.Strategy.Adaptive != nil { // it watches from its start
+		passed = w.now.Sub(rec.Status.Started)
+	}
 	allowed := plan.Weight(0)
-	for _, row := range plan.Table(p, w.firstAt) {
+	for _, row := range plan.Table(rec.Plan, w.firstAt) {
 		if row.After <= passed {
 			allowed = row.Weight
 		}
@@ -136,6 +139,39 @@ func (w *world) watchSave(by *actor, before, after controller.Record, events []r
 	if a.Step > b.Step && b.Step >= 0 && a.Phase == rollout.Progressing {
 		w.watchAdvance(by, after, b, a, events)
 	}
+	if after.Plan.Strategy.Adaptive != nil && a.Step == 0 && b.Step == 0 && a.Back == "" {
+		w.watchClimb(by, after, b, a, events)
+	}
+}
+
+// watchClimb looks at the weights of an adaptive rollout. Without good news about
+// everything there is no more than it takes to learn something, and without an
+// answer nothing at all.
+func (w *world) watchClimb(by *actor, rec controller.Record, b, a rollout.Status, events []rollout.Event) {
+	if a.Promoted || b.Skipped || a.Orders > b.Orders || told(events, "drift") {
+		return
+	}
+	for i, t := range a.Targets {
+		weight, before := t.Wish.Weight, b.Targets[i].Wish.Weight
+		if weight <= before {
+			continue
+		}
+		if weight > rec.Plan.Strategy.Adaptive.Top {
+			w.breaks("S1", "%s wants %s of %s, above the top", by.name, weight, t.Alias)
+		}
+		untold := b.Targets[i].Comparison != nil && by.untold[t.Alias] // before, only the history is asked for
+		if by.alarmsProblem || untold || t.Comparison == nil {
+			w.breaks("S3", "%s wants %s of %s, after %s, knowing nothing (alarms unread: %t, not told: %t)", by.name, weight, t.Alias, before, by.alarmsProblem, untold)
+		}
+		if by.alarms["errors"].State != "OK" && weight > rec.Plan.Strategy.Adaptive.Smallest {
+			w.breaks("S3", "%s wants %s of %s, after %s, with the alarm %+v", by.name, weight, t.Alias, before, by.alarms["errors"])
+		}
+	}
+}
+
+// told says whether there is an event of a kind.
+func told(events []rollout.Event, kind string) bool {
+	return slices.ContainsFunc(events, func(e rollout.Event) bool { return e.Kind == kind })
 }
 
 // watchAdvance looks at a step forward: what was last answered about the alarm
@@ -144,12 +180,56 @@ func (w *world) watchAdvance(by *actor, rec controller.Record, b, a rollout.Stat
 	if a.Promoted || b.Skipped || a.Orders > b.Orders {
 		return
 	}
-	if slices.ContainsFunc(events, func(e rollout.Event) bool { return e.Kind == "drift" }) {
+	if told(events, "drift") {
 		return
 	}
 	w.watchStep(by, rec, b, a)
+	w.watchKnown(by, rec, a)
 	if by.alarmsProblem || by.alarms["errors"].State != "OK" {
 		w.breaks("S3", "%s went from step %d to %d with the alarm %+v (unreadable: %t)", by.name, b.Step, a.Step, by.alarms["errors"], by.alarmsProblem)
+	}
+}
+
+// watchKnown looks at whether a step forward of a rollout that compares was one
+// after requests of the new version, of which the last answer told.
+func (w *world) watchKnown(by *actor, rec controller.Record, a rollout.Status) {
+	if !slices.ContainsFunc(rec.Plan.Checks, func(c plan.Check) bool { return c.Compare.Binds() }) {
+		return
+	}
+	for _, t := range a.Targets {
+		if t.Stable == t.Canary {
+			continue
+		}
+		s, err := w.find(t.Alias)
+		if err != nil {
+			continue
+		}
+		if n := s.traffic.served(t.Canary); n < rec.Plan.MinRequests {
+			w.breaks("S3", "%s goes to step %d, and %s of %s had %d requests", by.name, a.Step, t.Canary, s.name, n)
+		}
+		if by.untold[t.Alias] {
+			w.breaks("S3", "%s goes to step %d, and was not told what %s did", by.name, a.Step, s.name)
+		}
+	}
+}
+
+// noteCompared notes what a comparison came to.
+func (w *world) noteCompared(rec controller.Record) {
+	c := Compared{Alpha: rec.Plan.Alpha, NoWorse: true, Alone: w.alone && rec.Plan.OnSharedIncident == plan.Hold}
+	moving := false
+	for _, t := range rec.Status.Targets {
+		if t.Stable == t.Canary || t.Comparison == nil {
+			continue
+		}
+		moving = true
+		traffic := w.services[slices.IndexFunc(w.services, func(s *service) bool { return s.arn == t.Alias })].traffic
+		if traffic.of(t.Canary).worse(traffic.of(t.Stable)) {
+			c.NoWorse = false
+		}
+		c.Proven = c.Proven || t.Comparison.Proof != "" && !t.Comparison.Shared
+	}
+	if moving && !w.jumped { // a wrong clock looks for requests at the wrong times
+		w.compared = append(w.compared, c)
 	}
 }
 
@@ -199,6 +279,7 @@ func (w *world) watchEnd() {
 			w.breaks("S5", "%s is not stored: %v", id, err)
 			continue
 		}
+		w.noteCompared(rec)
 		if !rec.Status.Phase.Ended() {
 			w.breaks("S7", "%s has not ended: %s", id, rollout.Sentence(rec.Plan, rec.Status, w.clock()))
 			continue

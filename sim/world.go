@@ -47,6 +47,8 @@ type world struct {
 	jumped   bool          // the clock was set
 	setBack  time.Duration // by how much it was set back in all
 	guided   bool          // a person ordered or edited something
+	alone    bool          // nothing but a comparison condemns
+	compared []Compared
 	firstAt  time.Time
 
 	keepStory bool
@@ -70,6 +72,7 @@ type actor struct {
 	asked         map[string]*asked              // by the question's key
 	alarms        map[string]analysis.AlarmState // as last answered
 	alarmsProblem bool
+	untold        map[string]bool // aliases of which the last question for stretches had no answer
 }
 
 // crashed is what a controller dies of.
@@ -105,6 +108,11 @@ func newWorld(o Options) *world {
 		w.services = append(w.services, w.drawService(i))
 	}
 	w.plan = w.drawPlan()
+	if errors, durations := analysis.Compares(w.plan); errors || durations {
+		for i, s := range w.services {
+			s.traffic = w.drawTraffic(s, o.Seed<<4+uint64(i))
+		}
+	}
 	return w
 }
 
@@ -142,18 +150,29 @@ func (w *world) drawPlan() plan.Plan {
 		OnDrift:     pick(w.rand, "", "", "adopt", "overwrite"),
 		Alarms:      []string{"errors"},
 	}
-	if w.chance(0.5) {
+	switch {
+	case w.chance(0.5):
 		s.NoDefaultChecks = true
+	case w.chance(0.9): // the others compare by default
+		s.MaxFailures = "5%/20"
 	}
-	switch w.rand.IntN(5) {
-	case 0:
+	compares := w.chance(0.12)
+	if compares {
+		s.MaxFailures = ""
+		s.Compare = pick(w.rand, []string{"errors"}, []string{"duration"}, []string{"errors", "duration"}, []string{"errors", "duration"})
+		s.Deadline = pick(w.rand, "6m", "12m")
+	}
+	switch strategy := w.rand.IntN(5); {
+	case strategy == 0:
 		s.Canary = "10%/30s"
-	case 1:
+	case strategy == 1:
 		s.Linear = "25%/20s"
-	case 2:
+	case strategy == 2:
 		s.Exponential = "5%x4/15s"
-	case 3:
+	case strategy == 3:
 		s.Steps = "5%/10s,20%,50%/15s/approve"
+	case compares: // everything at once leaves nothing to compare with
+		s.Adaptive, s.Look = plan.DefaultBudget, pick(w.rand, "1s", "3s", "10s")
 	default:
 		s.AllAtOnce = true
 	}
@@ -168,11 +187,19 @@ func (w *world) drawPlan() plan.Plan {
 	if err != nil {
 		panic("sim: " + err.Error())
 	}
+	if errors, durations := analysis.Compares(p); errors || durations {
+		p.Alpha, p.OnSharedIncident = pick(w.rand, plan.DefaultAlpha, 0.1), pick(w.rand, plan.Hold, plan.Hold, plan.RollBack)
+	}
+	if a := p.Strategy.Adaptive; a != nil { // the same in less time
+		a.Pace, a.Patience, a.Watch, a.AtTop = 40*time.Second, 2*time.Minute, pick(w.rand, 2*time.Minute, 5*time.Minute), 30*time.Second
+		p.Steps[0].For = a.Watch
+	}
 	return p
 }
 
 // run lets the world live.
 func (w *world) run() {
+	w.now = epoch.Add(w.between(0, 59*time.Second))
 	first := w.spawn()
 	if w.chance(0.1) {
 		w.faults = drawProfile(w.rand) // from the very start
@@ -192,6 +219,7 @@ func (w *world) run() {
 	}
 	w.faults = drawProfile(w.rand)
 	w.slowest = w.faults.slow
+	w.alone = w.faults.alarms == 0 && w.faults.orders == 0 && w.plan.Hooks == plan.Hooks{} && !slices.ContainsFunc(w.plan.Checks, func(c plan.Check) bool { return c.Probe != nil || c.Rate != nil })
 	w.unkind()
 	for range w.faults.controllers - 1 {
 		w.spawn()
@@ -245,7 +273,7 @@ func (w *world) unkind() {
 		})
 	}
 	for range w.faults.outages {
-		name, long := pick(w.rand, "read", "write", "alarms", "counts", "ask", "answer", "history"), w.between(time.Second, 90*time.Second)
+		name, long := pick(w.rand, "read", "write", "alarms", "counts", "ask", "answer", "history", "past", "stretches"), w.between(time.Second, 90*time.Second)
 		w.later(at(), fmt.Sprintf("%s is out for %s", name, long), func() { w.outages[name] = w.now.Add(long) })
 	}
 	if w.chance(0.2) {
@@ -298,6 +326,7 @@ func (w *world) spawn() *actor {
 		Publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: ports, plan.Lambda: ports},
 		Counters:   map[plan.Kind]controller.Counter{plan.StateMachine: ports, plan.Lambda: ports},
 		Monitor:    ports,
+		Comparers:  map[plan.Kind]controller.Comparer{plan.StateMachine: ports, plan.Lambda: ports},
 		Hooks:      map[plan.HookKind]controller.Hook{plan.LambdaHook: ports},
 		Probers:    map[plan.Kind]controller.Hook{plan.StateMachine: ports, plan.Lambda: ports},
 		Clock:      simClock{w},
