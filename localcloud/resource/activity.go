@@ -11,13 +11,7 @@ func activity() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		id := c.arn("states", "activity:"+c.named(k))
 		_, err := c.sfn.DescribeActivity(ctx, &sfn.DescribeActivityInput{ActivityArn: &id})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(id)
+		return unlessGone(err, c.exists(id))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		in := &sfn.CreateActivityInput{}

@@ -16,13 +16,7 @@ func application() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.deploy.GetApplication(ctx, &codedeploy.GetApplicationInput{ApplicationName: &name})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(name)
+		return unlessGone(err, c.exists(name))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		in := &codedeploy.CreateApplicationInput{}

@@ -23,13 +23,7 @@ func bucket() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.buckets.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(name)
+		return unlessGone(err, c.exists(name))
 	}
 	check := func(c *call) error {
 		properties := c.Properties

@@ -11,13 +11,7 @@ func deploymentConfig() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.deploy.GetDeploymentConfig(ctx, &codedeploy.GetDeploymentConfigInput{DeploymentConfigName: &name})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(name)
+		return unlessGone(err, c.exists(name))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		in := &codedeploy.CreateDeploymentConfigInput{}

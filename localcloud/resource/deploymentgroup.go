@@ -13,13 +13,7 @@ func deploymentGroup() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.deploy.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{ApplicationName: application(c), DeploymentGroupName: &name})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(name)
+		return unlessGone(err, c.exists(name))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		in := &codedeploy.CreateDeploymentGroupInput{}

@@ -40,6 +40,19 @@ func (c *call) exists(identifier string) error {
 	}
 }
 
+// unlessGone is what looking for something that is to be made came to: nothing where it
+// is gone, there where it was found, and err where that could not be told.
+func unlessGone(err, there error) error {
+	switch {
+	case isGone(err):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return there
+	}
+}
+
 // failure returns an error as the events of a stack show it.
 func (c *call) failure(err error) error {
 	f := &cloudformation.Failure{}

@@ -20,13 +20,7 @@ func function() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(name)
+		return unlessGone(err, c.exists(name))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		name := c.named(k)

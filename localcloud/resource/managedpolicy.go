@@ -21,13 +21,7 @@ func managedPolicy() kind {
 	}
 	k.absent = func(ctx context.Context, c *call) error {
 		_, err := c.iam.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: new(policyARN(c))})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(policyARN(c))
+		return unlessGone(err, c.exists(policyARN(c)))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		in := &iam.CreatePolicyInput{}

@@ -341,6 +341,16 @@ func textOf(properties jsonvalue.Value, property string) string {
 	return scalar(v)
 }
 
+// textsOf returns a property of each element of a list that is a property.
+func textsOf(properties jsonvalue.Value, list, property string) []string {
+	elements, _ := properties.Get(list)
+	var texts []string
+	for e := range elements.Elements() {
+		texts = append(texts, textOf(e, property))
+	}
+	return texts
+}
+
 // changed says whether an update changes one of the properties.
 func (c *call) changed(properties ...string) bool {
 	for _, p := range properties {

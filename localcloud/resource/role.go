@@ -16,13 +16,7 @@ func role() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(name)
+		return unlessGone(err, c.exists(name))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		in := &iam.CreateRoleInput{}
@@ -134,12 +128,7 @@ func (c *call) dropPolicies(ctx context.Context, before, now jsonvalue.Value) er
 
 // policyNames returns the names of the policies that stand in a role.
 func policyNames(properties jsonvalue.Value) []string {
-	inline, _ := properties.Get("Policies")
-	var names []string
-	for p := range inline.Elements() {
-		names = append(names, textOf(p, "PolicyName"))
-	}
-	return names
+	return textsOf(properties, "Policies", "PolicyName")
 }
 
 func roleTag(key, value *string) types.Tag { return types.Tag{Key: key, Value: value} }

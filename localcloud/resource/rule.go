@@ -40,13 +40,7 @@ func rule() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.events.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name, EventBusName: bus(c)})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(name)
+		return unlessGone(err, c.exists(name))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		name := c.named(k)
@@ -89,14 +83,7 @@ func rule() kind {
 }
 
 // targetIDs returns the ids of the targets that stand in a rule.
-func targetIDs(properties jsonvalue.Value) []string {
-	targets, _ := properties.Get("Targets")
-	var ids []string
-	for t := range targets.Elements() {
-		ids = append(ids, textOf(t, "Id"))
-	}
-	return ids
-}
+func targetIDs(properties jsonvalue.Value) []string { return textsOf(properties, "Targets", "Id") }
 
 func (c *call) ruleARN() *string { return new(c.arn("events", "rule/"+c.id)) }
 

@@ -24,13 +24,7 @@ func stateMachine() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.sfn.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: new(c.arn("states", "stateMachine:"+name))})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return &cloudformation.Failure{Code: codeAlreadyExists, Message: "State machine already exists"}
+		return unlessGone(err, &cloudformation.Failure{Code: codeAlreadyExists, Message: "State machine already exists"})
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		name := c.named(k)

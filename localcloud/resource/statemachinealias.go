@@ -25,13 +25,7 @@ func stateMachineAlias() kind {
 			return err
 		}
 		_, err = c.sfn.DescribeStateMachineAlias(ctx, &sfn.DescribeStateMachineAliasInput{StateMachineAliasArn: &alias})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(alias)
+		return unlessGone(err, c.exists(alias))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		alias, err := c.aliasARN(k)

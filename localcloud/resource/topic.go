@@ -28,13 +28,7 @@ func topic() kind {
 	k.absent = func(ctx context.Context, c *call) error {
 		id := c.arn("sns", name(c))
 		_, err := c.sns.GetTopicAttributes(ctx, &sns.GetTopicAttributesInput{TopicArn: &id})
-		switch {
-		case isGone(err):
-			return nil
-		case err != nil:
-			return err
-		}
-		return c.exists(id)
+		return unlessGone(err, c.exists(id))
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		in := &sns.CreateTopicInput{Name: new(name(c)), Attributes: attributesOf(c.Properties, topicSettings), Tags: tagList(c.tags(), topicTag)}
