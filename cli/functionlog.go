@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/crossfade-dev/crossfade/cli/view"
 	"github.com/crossfade-dev/crossfade/internal/clock"
@@ -54,17 +53,7 @@ func (l *functionLog) print(group, entry string) {
 }
 
 // run tells what was printed, once a second until ctx ends.
-func (l *functionLog) run(ctx context.Context, c clock.Clock) {
-	for {
-		select {
-		case <-ctx.Done():
-			l.tell()
-			return
-		case <-c.After(time.Second):
-			l.tell()
-		}
-	}
-}
+func (l *functionLog) run(ctx context.Context, c clock.Clock) { everySecond(ctx, c, l.tell) }
 
 func (l *functionLog) tell() {
 	l.mu.Lock()

@@ -58,14 +58,17 @@ func (l *requestLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // run tells what was noted, once a second until ctx ends.
-func (l *requestLog) run(ctx context.Context, c clock.Clock) {
+func (l *requestLog) run(ctx context.Context, c clock.Clock) { everySecond(ctx, c, l.tell) }
+
+// everySecond tells once a second, and a last time when ctx ends.
+func everySecond(ctx context.Context, c clock.Clock, tell func()) {
 	for {
 		select {
 		case <-ctx.Done():
-			l.tell()
+			tell()
 			return
 		case <-c.After(time.Second):
-			l.tell()
+			tell()
 		}
 	}
 }
