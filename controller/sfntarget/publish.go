@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -53,7 +54,7 @@ func (t *Target) Resolve(ctx context.Context, target plan.Target, files controll
 		if err != nil {
 			return controller.Resolved{}, err
 		}
-		r.Upload = !sameJSON([]byte(deref(now.Definition)), text)
+		r.Upload = !sameJSON([]byte(aws.ToString(now.Definition)), text)
 	}
 	r.Now, err = t.Routing(ctx, r.Alias)
 	switch {
@@ -71,7 +72,7 @@ func (t *Target) describe(ctx context.Context, machine string) (*sfn.DescribeSta
 }
 
 func revision(id *string) string {
-	if deref(id) == "" {
+	if aws.ToString(id) == "" {
 		return initialRevision
 	}
 	return *id
@@ -136,7 +137,7 @@ func (t *Target) Publish(ctx context.Context, r controller.Resolved, files contr
 		}
 		return controller.Published{}, err
 	}
-	version, err := number(deref(out.StateMachineVersionArn))
+	version, err := number(aws.ToString(out.StateMachineVersionArn))
 	if err != nil {
 		return controller.Published{}, fmt.Errorf("PublishStateMachineVersion: %w", err)
 	}
@@ -177,5 +178,5 @@ func (t *Target) newest(ctx context.Context, machine string) (string, error) {
 	if len(out.StateMachineVersions) == 0 {
 		return "", nil
 	}
-	return number(deref(out.StateMachineVersions[0].StateMachineVersionArn))
+	return number(aws.ToString(out.StateMachineVersions[0].StateMachineVersionArn))
 }

@@ -44,7 +44,7 @@ func (t *Target) entries(ctx context.Context, alias string) ([]types.RoutingConf
 func routing(alias string, entries []types.RoutingConfigurationListItem) (rollout.Routing, error) {
 	var r rollout.Routing
 	for _, e := range entries {
-		n, err := number(deref(e.StateMachineVersionArn))
+		n, err := number(aws.ToString(e.StateMachineVersionArn))
 		if err != nil {
 			return r, fmt.Errorf("routing of %s: %w", alias, err)
 		}

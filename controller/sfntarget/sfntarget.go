@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -91,11 +92,11 @@ func (t *Target) caller(ctx context.Context) (arn.ARN, error) {
 	if err != nil {
 		return arn.ARN{}, awserr.Wrap("GetCallerIdentity", err)
 	}
-	id, err := arn.Parse(deref(out.Arn))
+	id, err := arn.Parse(aws.ToString(out.Arn))
 	if err != nil {
 		return arn.ARN{}, fmt.Errorf("GetCallerIdentity: %w", err)
 	}
-	id.Account = deref(out.Account)
+	id.Account = aws.ToString(out.Account)
 	t.identity = id
 	return id, nil
 }
@@ -133,11 +134,4 @@ func older(a, b string) bool {
 		return len(a) < len(b)
 	}
 	return a < b
-}
-
-func deref[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -31,13 +32,13 @@ func (t *Target) Versions(ctx context.Context, alias string) ([]controller.Versi
 			return nil, awserr.Wrap("ListStateMachineVersions", err)
 		}
 		for _, v := range out.StateMachineVersions {
-			n, err := number(deref(v.StateMachineVersionArn))
+			n, err := number(aws.ToString(v.StateMachineVersionArn))
 			if err != nil {
 				return nil, err
 			}
-			versions = append(versions, controller.Version{Number: n, Created: deref(v.CreationDate)})
+			versions = append(versions, controller.Version{Number: n, Created: aws.ToTime(v.CreationDate)})
 		}
-		if in.NextToken = out.NextToken; deref(in.NextToken) == "" {
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
 			break
 		}
 	}
@@ -62,7 +63,7 @@ func (t *Target) refer(ctx context.Context, machine arn.ARN, versions []controll
 			return awserr.Wrap("ListStateMachineAliases", err)
 		}
 		for _, a := range out.StateMachineAliases {
-			alias := deref(a.StateMachineAliasArn)
+			alias := aws.ToString(a.StateMachineAliasArn)
 			entries, err := t.entries(ctx, alias)
 			if errors.Is(err, controller.ErrNotFound) {
 				continue // deleted in between
@@ -75,7 +76,7 @@ func (t *Target) refer(ctx context.Context, machine arn.ARN, versions []controll
 				return err
 			}
 			for _, e := range entries {
-				n, err := number(deref(e.StateMachineVersionArn))
+				n, err := number(aws.ToString(e.StateMachineVersionArn))
 				if err != nil {
 					return err
 				}
@@ -84,7 +85,7 @@ func (t *Target) refer(ctx context.Context, machine arn.ARN, versions []controll
 				}
 			}
 		}
-		if in.NextToken = out.NextToken; deref(in.NextToken) == "" {
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
 			return nil
 		}
 	}
@@ -139,11 +140,11 @@ func (t *Target) InUse(ctx context.Context, alias, version string) (controller.U
 				return "", awserr.Wrap("ListExecutions", err)
 			}
 			for _, e := range out.Executions {
-				if deref(e.StopDate).After(oldest) {
+				if aws.ToTime(e.StopDate).After(oldest) {
 					return controller.Redrivable, nil
 				}
 			}
-			if in.NextToken = out.NextToken; deref(in.NextToken) == "" {
+			if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
 				break
 			}
 			if page == pages {

@@ -373,20 +373,20 @@ func (f *forecast) outputs(b *template.Bound) string {
 // shown is a change as the API shows it.
 func (c change) shown(values bool) cloudformationapi.Change {
 	r := &cloudformationapi.ResourceChange{
-		Action: new(c.Action), LogicalResourceId: new(c.ID), PhysicalResourceId: optional(c.PhysicalID), ResourceType: new(c.Type),
-		Replacement: optional(c.Replacement), PolicyAction: optional(c.PolicyAction), Scope: present(c.Scope), Details: []cloudformationapi.ResourceChangeDetail{},
+		Action: new(c.Action), LogicalResourceId: new(c.ID), PhysicalResourceId: wire.Optional(c.PhysicalID), ResourceType: new(c.Type),
+		Replacement: wire.Optional(c.Replacement), PolicyAction: wire.Optional(c.PolicyAction), Scope: wire.Shown(c.Scope), Details: []cloudformationapi.ResourceChangeDetail{},
 	}
 	if c.Action == cloudformationapi.ChangeActionAdd {
 		r.PolicyAction = nil
 	}
 	for _, d := range c.Details {
-		target := &cloudformationapi.ResourceTargetDefinition{Attribute: new(d.Attribute), Name: optional(d.Name), RequiresRecreation: optional(d.Recreation)}
+		target := &cloudformationapi.ResourceTargetDefinition{Attribute: new(d.Attribute), Name: wire.Optional(d.Name), RequiresRecreation: wire.Optional(d.Recreation)}
 		if values && d.Name != "" {
 			target.Path = new("/Properties/" + d.Name)
-			target.BeforeValue, target.AfterValue, target.AttributeChangeType = optional(d.Before), optional(d.After), optional(d.Kind)
+			target.BeforeValue, target.AfterValue, target.AttributeChangeType = wire.Optional(d.Before), wire.Optional(d.After), wire.Optional(d.Kind)
 		}
 		r.Details = append(r.Details, cloudformationapi.ResourceChangeDetail{
-			Target: target, Evaluation: new(d.Evaluation), ChangeSource: new(d.Source), CausingEntity: optional(d.Causing),
+			Target: target, Evaluation: new(d.Evaluation), ChangeSource: new(d.Source), CausingEntity: wire.Optional(d.Causing),
 		})
 	}
 	if values {

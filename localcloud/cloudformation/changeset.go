@@ -36,7 +36,7 @@ type changeSet struct {
 func (s *Service) createChangeSet(ctx context.Context, in *cloudformationapi.CreateChangeSetInput) (*cloudformationapi.CreateChangeSetOutput, error) {
 	c := wire.CallerFrom(ctx)
 	creates := false
-	switch value(in.ChangeSetType) {
+	switch wire.Value(in.ChangeSetType) {
 	case cloudformationapi.ChangeSetTypeImport:
 		return nil, wire.NewValidationError("The local cloud does not import resources into stacks: use the change set type CREATE or UPDATE.")
 	case cloudformationapi.ChangeSetTypeCreate:
@@ -65,7 +65,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformationapi.Cre
 	}
 	set := &changeSet{
 		ID: c.ARN("cloudformation", "changeSet/"+in.ChangeSetName+"/"+s.newID()), Name: in.ChangeSetName,
-		Description: value(in.Description), Created: s.now(), Creates: creates, OnFailure: value(in.OnStackFailure), Nested: value(in.IncludeNestedStacks),
+		Description: wire.Value(in.Description), Created: s.now(), Creates: creates, OnFailure: wire.Value(in.OnStackFailure), Nested: wire.Value(in.IncludeNestedStacks),
 		Status: cloudformationapi.ChangeSetStatusCreateComplete, ExecutionStatus: cloudformationapi.ExecutionStatusAvailable, Deployment: d,
 	}
 	switch changes, err := s.changes(e, d); {
@@ -132,7 +132,7 @@ func (s *Service) findChangeSet(ctx context.Context, nameOrID string, stackName 
 	c := wire.CallerFrom(ctx)
 	candidates := s.all(c)
 	if !strings.HasPrefix(nameOrID, "arn:") {
-		if value(stackName) == "" {
+		if wire.Value(stackName) == "" {
 			return nil, nil, wire.NewValidationError("StackName must be specified if ChangeSetName is not specified as an ARN.")
 		}
 		e, err := s.findBracketed(ctx, *stackName)
@@ -169,14 +169,14 @@ func (s *Service) describeChangeSet(ctx context.Context, in *cloudformationapi.D
 	}
 	d := set.Deployment
 	out := &cloudformationapi.DescribeChangeSetOutput{
-		ChangeSetName: &set.Name, ChangeSetId: &set.ID, StackId: &e.id, StackName: &e.name, Description: optional(set.Description),
+		ChangeSetName: &set.Name, ChangeSetId: &set.ID, StackId: &e.id, StackName: &e.name, Description: wire.Optional(set.Description),
 		Parameters: d.shownParameters(), CreationTime: &set.Created, ExecutionStatus: new(set.ExecutionStatus), Status: new(set.Status),
-		StatusReason: optional(set.StatusReason), NotificationARNs: present(d.NotificationARNs), RollbackConfiguration: d.Triggers.shown(),
+		StatusReason: wire.Optional(set.StatusReason), NotificationARNs: wire.Shown(d.NotificationARNs), RollbackConfiguration: d.Triggers.shown(),
 		Capabilities: d.Capabilities, Tags: d.shownTags(), Changes: []cloudformationapi.Change{}, NextToken: next,
-		IncludeNestedStacks: new(set.Nested), OnStackFailure: optional(set.OnFailure),
+		IncludeNestedStacks: new(set.Nested), OnStackFailure: wire.Optional(set.OnFailure),
 	}
 	for _, c := range part {
-		out.Changes = append(out.Changes, c.shown(value(in.IncludePropertyValues)))
+		out.Changes = append(out.Changes, c.shown(wire.Value(in.IncludePropertyValues)))
 	}
 	return out, nil
 }
@@ -196,7 +196,7 @@ func (s *Service) listChangeSets(ctx context.Context, in *cloudformationapi.List
 	for _, c := range part {
 		out.Summaries = append(out.Summaries, cloudformationapi.ChangeSetSummary{
 			StackId: &e.id, StackName: &e.name, ChangeSetId: new(c.ID), ChangeSetName: new(c.Name), ExecutionStatus: new(c.ExecutionStatus),
-			Status: new(c.Status), StatusReason: optional(c.StatusReason), CreationTime: new(c.Created), Description: optional(c.Description),
+			Status: new(c.Status), StatusReason: wire.Optional(c.StatusReason), CreationTime: new(c.Created), Description: wire.Optional(c.Description),
 			IncludeNestedStacks: new(c.Nested),
 		})
 	}
@@ -273,9 +273,9 @@ func (s *Service) execute(e *entity, set *changeSet, in *cloudformationapi.Execu
 	e.begin(&d)
 	e.changeSet, e.updated = set.ID, s.now()
 	options := stack.Options{
-		KeepFailed:   value(in.DisableRollback) || set.OnFailure == cloudformationapi.OnStackFailureDoNothing,
+		KeepFailed:   wire.Value(in.DisableRollback) || set.OnFailure == cloudformationapi.OnStackFailureDoNothing,
 		DeleteFailed: set.OnFailure == cloudformationapi.OnStackFailureDelete,
-		DropNew:      value(in.RetainExceptOnCreate),
+		DropNew:      wire.Value(in.RetainExceptOnCreate),
 		Monitor:      d.Triggers.monitoring(),
 	}
 	e.disabled = options.KeepFailed

@@ -96,9 +96,9 @@ type source struct {
 // prepare makes the deployment that a request asks for. before is what the stack
 // was made of until now; nil for a new stack. The error is a *wire.Error.
 func (s *Service) prepare(ctx context.Context, e *entity, from source, before *deployment) (*deployment, error) {
-	d := &deployment{Capabilities: from.capabilities, NotificationARNs: from.notifications, RoleARN: value(from.role)}
+	d := &deployment{Capabilities: from.capabilities, NotificationARNs: from.notifications, RoleARN: wire.Value(from.role)}
 	var err error
-	if d.Template, err = s.text(ctx, from.body, from.url, value(from.previous), before); err != nil {
+	if d.Template, err = s.text(ctx, from.body, from.url, wire.Value(from.previous), before); err != nil {
 		return nil, err
 	}
 	parsed, err := template.Parse(d.Template)
@@ -248,9 +248,9 @@ func wireMessage(err error) string {
 func values(t *template.Template, given []cloudformationapi.Parameter, before *deployment) (map[string]string, error) {
 	out := map[string]string{}
 	for _, p := range given {
-		key := value(p.ParameterKey)
-		if !value(p.UsePreviousValue) {
-			out[key] = value(p.ParameterValue)
+		key := wire.Value(p.ParameterKey)
+		if !wire.Value(p.UsePreviousValue) {
+			out[key] = wire.Value(p.ParameterValue)
 			continue
 		}
 		if before == nil || !hasParameter(before.parsed, key) {
@@ -283,7 +283,7 @@ func hasParameter(t *template.Template, name string) bool {
 func (d *deployment) shownParameters() []cloudformationapi.Parameter {
 	var out []cloudformationapi.Parameter
 	for _, v := range d.bound.ParameterValues() {
-		out = append(out, cloudformationapi.Parameter{ParameterKey: new(v.Name), ParameterValue: new(v.Value), ResolvedValue: optional(v.Resolved)})
+		out = append(out, cloudformationapi.Parameter{ParameterKey: new(v.Name), ParameterValue: new(v.Value), ResolvedValue: wire.Optional(v.Resolved)})
 	}
 	return out
 }

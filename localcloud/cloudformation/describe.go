@@ -48,25 +48,25 @@ func (e *entity) describe() cloudformationapi.Stack {
 	defer e.mu.Unlock()
 	out := cloudformationapi.Stack{
 		StackId: &e.id, StackName: e.name, CreationTime: e.created, LastUpdatedTime: optionalTime(e.updated), DeletionTime: optionalTime(e.deleted),
-		StackStatus: string(e.state.Status), StackStatusReason: optional(e.state.Reason), ChangeSetId: optional(e.changeSet),
+		StackStatus: string(e.state.Status), StackStatusReason: wire.Optional(e.state.Reason), ChangeSetId: wire.Optional(e.changeSet),
 		DisableRollback: new(e.disabled), NotificationARNs: []string{}, Tags: []cloudformationapi.Tag{},
 		RollbackConfiguration: &cloudformationapi.RollbackConfiguration{},
 		DriftInformation:      &cloudformationapi.StackDriftInformation{StackDriftStatus: notChecked},
-		ParentId:              optional(e.parent), RootId: optional(e.root), TimeoutInMinutes: optional(e.timeout),
+		ParentId:              wire.Optional(e.parent), RootId: wire.Optional(e.root), TimeoutInMinutes: wire.Optional(e.timeout),
 	}
 	if e.lives() {
 		out.EnableTerminationProtection = new(e.protected)
 	}
 	if d := e.shown(); d != nil {
-		out.Description = optional(d.bound.Description)
+		out.Description = wire.Optional(d.bound.Description)
 		out.Parameters, out.Tags = d.shownParameters(), d.shownTags()
-		out.Capabilities, out.NotificationARNs = d.Capabilities, present(d.NotificationARNs)
-		out.RoleARN = optional(d.RoleARN)
+		out.Capabilities, out.NotificationARNs = d.Capabilities, wire.Shown(d.NotificationARNs)
+		out.RoleARN = wire.Optional(d.RoleARN)
 		out.RollbackConfiguration = d.Triggers.shown()
 	}
 	for _, o := range e.state.Outputs {
 		out.Outputs = append(out.Outputs, cloudformationapi.Output{
-			OutputKey: new(o.Key), OutputValue: new(o.Value), Description: optional(o.Description), ExportName: optional(o.Export),
+			OutputKey: new(o.Key), OutputValue: new(o.Value), Description: wire.Optional(o.Description), ExportName: wire.Optional(o.Export),
 		})
 	}
 	return out
@@ -86,11 +86,11 @@ func (s *Service) listStacks(ctx context.Context, in *cloudformationapi.ListStac
 		e.mu.Lock()
 		sum := cloudformationapi.StackSummary{
 			StackId: &e.id, StackName: e.name, CreationTime: e.created, LastUpdatedTime: optionalTime(e.updated), DeletionTime: optionalTime(e.deleted),
-			StackStatus: string(e.state.Status), StackStatusReason: optional(e.state.Reason), ParentId: optional(e.parent), RootId: optional(e.root),
+			StackStatus: string(e.state.Status), StackStatusReason: wire.Optional(e.state.Reason), ParentId: wire.Optional(e.parent), RootId: wire.Optional(e.root),
 			DriftInformation: &cloudformationapi.StackDriftInformationSummary{StackDriftStatus: notChecked},
 		}
 		if d := e.shown(); d != nil {
-			sum.TemplateDescription = optional(d.bound.Description)
+			sum.TemplateDescription = wire.Optional(d.bound.Description)
 		}
 		e.mu.Unlock()
 		if len(in.StackStatusFilter) == 0 || slices.Contains(in.StackStatusFilter, sum.StackStatus) {
@@ -127,7 +127,7 @@ func (e *entity) show(ev event) cloudformationapi.StackEvent {
 	out := cloudformationapi.StackEvent{
 		StackId: e.id, StackName: e.name, EventId: ev.EventID, Timestamp: ev.Time,
 		LogicalResourceId: new(ev.ID), PhysicalResourceId: new(ev.PhysicalID), ResourceType: new(ev.Type),
-		ResourceStatus: new(ev.Status), ResourceStatusReason: optional(ev.Reason),
+		ResourceStatus: new(ev.Status), ResourceStatusReason: wire.Optional(ev.Reason),
 	}
 	if ev.ID == "" {
 		out.LogicalResourceId, out.PhysicalResourceId, out.ResourceType = &e.name, &e.id, new(stackType)
@@ -168,8 +168,8 @@ func (s *Service) describeStackResource(ctx context.Context, in *cloudformationa
 		return nil, wire.NewValidationError("Resource " + in.LogicalResourceId + " does not exist for stack " + e.name)
 	}
 	return &cloudformationapi.DescribeStackResourceOutput{StackResourceDetail: &cloudformationapi.StackResourceDetail{
-		StackName: &e.name, StackId: &e.id, LogicalResourceId: r.ID, PhysicalResourceId: optional(r.PhysicalID()), ResourceType: r.Type,
-		LastUpdatedTimestamp: r.Changed, ResourceStatus: r.Status, ResourceStatusReason: optional(r.Reason), Metadata: new(e.metadata(r.ID)),
+		StackName: &e.name, StackId: &e.id, LogicalResourceId: r.ID, PhysicalResourceId: wire.Optional(r.PhysicalID()), ResourceType: r.Type,
+		LastUpdatedTimestamp: r.Changed, ResourceStatus: r.Status, ResourceStatusReason: wire.Optional(r.Reason), Metadata: new(e.metadata(r.ID)),
 		DriftInformation: &cloudformationapi.StackResourceDriftInformation{StackResourceDriftStatus: notChecked},
 	}}, nil
 }
@@ -208,8 +208,8 @@ func (s *Service) describeStackResources(ctx context.Context, in *cloudformation
 			continue
 		}
 		out.StackResources = append(out.StackResources, cloudformationapi.StackResource{
-			StackName: &e.name, StackId: &e.id, LogicalResourceId: r.ID, PhysicalResourceId: optional(r.PhysicalID()), ResourceType: r.Type,
-			Timestamp: r.Changed, ResourceStatus: r.Status, ResourceStatusReason: optional(r.Reason),
+			StackName: &e.name, StackId: &e.id, LogicalResourceId: r.ID, PhysicalResourceId: wire.Optional(r.PhysicalID()), ResourceType: r.Type,
+			Timestamp: r.Changed, ResourceStatus: r.Status, ResourceStatusReason: wire.Optional(r.Reason),
 			DriftInformation: &cloudformationapi.StackResourceDriftInformation{StackResourceDriftStatus: notChecked},
 		})
 	}
@@ -246,8 +246,8 @@ func (s *Service) listStackResources(ctx context.Context, in *cloudformationapi.
 	out := &cloudformationapi.ListStackResourcesOutput{StackResourceSummaries: []cloudformationapi.StackResourceSummary{}, NextToken: next}
 	for _, r := range part {
 		out.StackResourceSummaries = append(out.StackResourceSummaries, cloudformationapi.StackResourceSummary{
-			LogicalResourceId: r.ID, PhysicalResourceId: optional(r.PhysicalID()), ResourceType: r.Type,
-			LastUpdatedTimestamp: r.Changed, ResourceStatus: r.Status, ResourceStatusReason: optional(r.Reason),
+			LogicalResourceId: r.ID, PhysicalResourceId: wire.Optional(r.PhysicalID()), ResourceType: r.Type,
+			LastUpdatedTimestamp: r.Changed, ResourceStatus: r.Status, ResourceStatusReason: wire.Optional(r.Reason),
 			DriftInformation: &cloudformationapi.StackResourceDriftInformationSummary{StackResourceDriftStatus: notChecked},
 		})
 	}
@@ -265,7 +265,7 @@ func (s *Service) getTemplate(ctx context.Context, in *cloudformationapi.GetTemp
 		defer e.mu.Unlock()
 		d = set.Deployment
 	} else {
-		e, err := s.find(ctx, value(in.StackName))
+		e, err := s.find(ctx, wire.Value(in.StackName))
 		if err != nil {
 			return nil, err
 		}
@@ -279,7 +279,7 @@ func (s *Service) getTemplate(ctx context.Context, in *cloudformationapi.GetTemp
 	}
 	out.StagesAvailable = []string{cloudformationapi.TemplateStageOriginal, cloudformationapi.TemplateStageProcessed}
 	*out.TemplateBody = d.Template
-	if value(in.TemplateStage) == cloudformationapi.TemplateStageProcessed && d.bound != nil && strings.Join(d.parsed.Transforms, "") != "" {
+	if wire.Value(in.TemplateStage) == cloudformationapi.TemplateStageProcessed && d.bound != nil && strings.Join(d.parsed.Transforms, "") != "" {
 		*out.TemplateBody = d.processed()
 	}
 	return out, nil

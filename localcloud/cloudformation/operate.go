@@ -25,12 +25,12 @@ func (s *Service) createStack(ctx context.Context, in *cloudformationapi.CreateS
 // not within another.
 func (s *Service) newStack(ctx context.Context, in *cloudformationapi.CreateStackInput, parent, root string) (*entity, error) {
 	c := wire.CallerFrom(ctx)
-	if in.OnFailure != nil && value(in.DisableRollback) {
+	if in.OnFailure != nil && wire.Value(in.DisableRollback) {
 		return nil, wire.NewValidationError("You can specify either DisableRollback or OnFailure but not both.")
 	}
 	now := s.now()
 	e := s.newEntity(c, in.StackName, now)
-	e.protected, e.parent, e.root = value(in.EnableTerminationProtection), parent, root
+	e.protected, e.parent, e.root = wire.Value(in.EnableTerminationProtection), parent, root
 	d, err := s.prepare(ctx, e, source{
 		body: in.TemplateBody, url: in.TemplateURL, parameters: in.Parameters, tags: in.Tags, tagsGiven: true, capabilities: in.Capabilities,
 		notifications: in.NotificationARNs, role: in.RoleARN, triggers: in.RollbackConfiguration,
@@ -39,10 +39,10 @@ func (s *Service) newStack(ctx context.Context, in *cloudformationapi.CreateStac
 		return nil, err
 	}
 	options := stack.Options{
-		KeepFailed:   value(in.DisableRollback) || value(in.OnFailure) == cloudformationapi.OnFailureDoNothing,
-		DeleteFailed: value(in.OnFailure) == cloudformationapi.OnFailureDelete,
-		DropNew:      value(in.RetainExceptOnCreate),
-		Timeout:      time.Duration(value(in.TimeoutInMinutes)) * time.Minute,
+		KeepFailed:   wire.Value(in.DisableRollback) || wire.Value(in.OnFailure) == cloudformationapi.OnFailureDoNothing,
+		DeleteFailed: wire.Value(in.OnFailure) == cloudformationapi.OnFailureDelete,
+		DropNew:      wire.Value(in.RetainExceptOnCreate),
+		Timeout:      time.Duration(wire.Value(in.TimeoutInMinutes)) * time.Minute,
 		Monitor:      d.Triggers.monitoring(),
 	}
 	if err := s.register(e); err != nil {
@@ -50,7 +50,7 @@ func (s *Service) newStack(ctx context.Context, in *cloudformationapi.CreateStac
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.disabled, e.timeout = options.KeepFailed, value(in.TimeoutInMinutes)
+	e.disabled, e.timeout = options.KeepFailed, wire.Value(in.TimeoutInMinutes)
 	e.begin(d)
 	if err := s.step(e, stack.Create{Options: options}); err != nil {
 		s.unregister(e)
@@ -112,11 +112,11 @@ func (s *Service) beginUpdate(ctx context.Context, e *entity, in *cloudformation
 	if !changes.any {
 		return wire.NewValidationError("No updates are to be performed.")
 	}
-	e.disabled = value(in.DisableRollback)
+	e.disabled = wire.Value(in.DisableRollback)
 	e.begin(d)
 	e.updated = s.now()
 	return s.step(e, stack.Update{Options: stack.Options{
-		KeepFailed: e.disabled, DropNew: value(in.RetainExceptOnCreate), Monitor: d.Triggers.monitoring(),
+		KeepFailed: e.disabled, DropNew: wire.Value(in.RetainExceptOnCreate), Monitor: d.Triggers.monitoring(),
 	}})
 }
 
@@ -233,7 +233,7 @@ func (s *Service) rollbackStack(ctx context.Context, in *cloudformationapi.Rollb
 		defer e.mu.Unlock()
 		return nil, wire.NewValidationError(fmt.Sprintf("Stack:%s is in %s state and can not be rolled back.", e.id, e.state.Status))
 	}
-	err = s.step(e, stack.Rollback{DropNew: value(in.RetainExceptOnCreate)})
+	err = s.step(e, stack.Rollback{DropNew: wire.Value(in.RetainExceptOnCreate)})
 	e.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -207,29 +207,3 @@ func page[T any](list []T, token *string, size int) (part []T, next *string, err
 	}
 	return list[from:to], next, nil
 }
-
-// optional returns a pointer to v, or nil when v is its type's zero.
-func optional[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
-// value returns what p points to, or its type's zero.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-// present makes an absent list an empty one, for answers that show it.
-func present[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}

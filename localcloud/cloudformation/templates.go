@@ -18,10 +18,10 @@ func (s *Service) validateTemplate(ctx context.Context, in *cloudformationapi.Va
 		return nil, err
 	}
 	out := &cloudformationapi.ValidateTemplateOutput{
-		Parameters: []cloudformationapi.TemplateParameter{}, Description: optional(t.Description), DeclaredTransforms: t.Transforms,
+		Parameters: []cloudformationapi.TemplateParameter{}, Description: wire.Optional(t.Description), DeclaredTransforms: t.Transforms,
 	}
 	for _, p := range t.Parameters {
-		shown := cloudformationapi.TemplateParameter{ParameterKey: new(p.Name), NoEcho: new(p.NoEcho), Description: optional(p.Description)}
+		shown := cloudformationapi.TemplateParameter{ParameterKey: new(p.Name), NoEcho: new(p.NoEcho), Description: wire.Optional(p.Description)}
 		if p.HasDefault {
 			shown.DefaultValue = new(p.Default)
 		}
@@ -74,12 +74,12 @@ func (s *Service) getTemplateSummary(ctx context.Context, in *cloudformationapi.
 		}
 	}
 	out := &cloudformationapi.GetTemplateSummaryOutput{
-		Parameters: []cloudformationapi.ParameterDeclaration{}, Description: optional(t.Description), ResourceTypes: t.ResourceTypes(),
-		Version: optional(t.Version), DeclaredTransforms: t.Transforms,
+		Parameters: []cloudformationapi.ParameterDeclaration{}, Description: wire.Optional(t.Description), ResourceTypes: t.ResourceTypes(),
+		Version: wire.Optional(t.Version), DeclaredTransforms: t.Transforms,
 	}
 	for _, p := range t.Parameters {
 		shown := cloudformationapi.ParameterDeclaration{
-			ParameterKey: new(p.Name), ParameterType: new(p.Type), NoEcho: new(p.NoEcho), Description: optional(p.Description),
+			ParameterKey: new(p.Name), ParameterType: new(p.Type), NoEcho: new(p.NoEcho), Description: wire.Optional(p.Description),
 			ParameterConstraints: &cloudformationapi.ParameterConstraints{AllowedValues: p.AllowedValues},
 		}
 		if p.HasDefault {

@@ -33,7 +33,7 @@ type trigger struct {
 //
 // Source: recorded error texts.
 func triggersOf(in *cloudformationapi.RollbackConfiguration) (*rollbackConfiguration, error) {
-	out := &rollbackConfiguration{Minutes: value(in.MonitoringTimeInMinutes), timed: in.MonitoringTimeInMinutes != nil}
+	out := &rollbackConfiguration{Minutes: wire.Value(in.MonitoringTimeInMinutes), timed: in.MonitoringTimeInMinutes != nil}
 	for _, t := range in.RollbackTriggers {
 		if t.Type != "AWS::CloudWatch::Alarm" && t.Type != "AWS::CloudWatch::CompositeAlarm" {
 			return nil, wire.NewValidationError("Rollback Trigger Type not supported")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch/alarm"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -128,7 +129,7 @@ func (s *Service) recordAction(r *region, o *outgoing, failure error, now time.T
 	}{"Succeeded", o.changed.UnixMilli(), o.target, nil}
 	summary := "Successfully executed action " + o.target
 	if failure != nil {
-		data.State, data.Error = "Failed", optional(failure.Error())
+		data.State, data.Error = "Failed", wire.Optional(failure.Error())
 		summary = "Failed to execute action " + o.target
 	}
 	const longest = 255

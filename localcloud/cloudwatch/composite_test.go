@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -150,8 +151,8 @@ func TestASuppressorKeepsActionsBack(t *testing.T) {
 	w.wantState("out", "ALARM")
 	w.wantSent("")
 	shown := must(w.s.describeAlarms(w.ctx, &cloudwatchapi.DescribeAlarmsInput{AlarmTypes: []string{"CompositeAlarm"}}))(t).CompositeAlarms[0]
-	if value(shown.ActionsSuppressedBy) != "Alarm" || value(shown.ActionsSuppressedReason) == "" {
-		t.Errorf("suppressed by %v: %v", value(shown.ActionsSuppressedBy), value(shown.ActionsSuppressedReason))
+	if wire.Value(shown.ActionsSuppressedBy) != "Alarm" || wire.Value(shown.ActionsSuppressedReason) == "" {
+		t.Errorf("suppressed by %v: %v", wire.Value(shown.ActionsSuppressedBy), wire.Value(shown.ActionsSuppressedReason))
 	}
 	w.set("quiet", "OK")
 	w.pass(59 * time.Second)

@@ -59,7 +59,7 @@ func (e *entry) compileComposite() error {
 	switch {
 	case in.ActionsSuppressor == nil && !none, in.ActionsSuppressor != nil && !waits:
 		return invalid("ActionsSuppressor, ActionsSuppressorWaitPeriod and ActionsSuppressorExtensionPeriod must be specified together.")
-	case value(in.ActionsSuppressorWaitPeriod) < 0 || value(in.ActionsSuppressorExtensionPeriod) < 0:
+	case wire.Value(in.ActionsSuppressorWaitPeriod) < 0 || wire.Value(in.ActionsSuppressorExtensionPeriod) < 0:
 		return invalid("ActionsSuppressorWaitPeriod and ActionsSuppressorExtensionPeriod must not be negative.")
 	}
 	return nil

@@ -104,7 +104,7 @@ func (s *Service) getDashboard(ctx context.Context, in *cloudwatchapi.GetDashboa
 		if d == nil {
 			return noDashboard(in.DashboardName)
 		}
-		out.DashboardArn, out.DashboardName, out.DashboardBody = optional(d.arn()), &d.Name, &d.Body
+		out.DashboardArn, out.DashboardName, out.DashboardBody = wire.Optional(d.arn()), &d.Name, &d.Body
 		return nil
 	})
 	return out, err
@@ -121,7 +121,7 @@ func (s *Service) listDashboards(ctx context.Context, in *cloudwatchapi.ListDash
 	err := s.look(ctx, func(r *region, _ time.Time) error {
 		all := s.home(r.owner).dashboards
 		for _, name := range slices.Sorted(maps.Keys(all)) {
-			if name <= after || !strings.HasPrefix(name, value(in.DashboardNamePrefix)) {
+			if name <= after || !strings.HasPrefix(name, wire.Value(in.DashboardNamePrefix)) {
 				continue
 			}
 			if n := len(out.DashboardEntries); n == dashboardsPerPage {
@@ -131,7 +131,7 @@ func (s *Service) listDashboards(ctx context.Context, in *cloudwatchapi.ListDash
 			d := all[name]
 			size := int64(len(d.Body))
 			out.DashboardEntries = append(out.DashboardEntries, cloudwatchapi.DashboardEntry{
-				DashboardName: &d.Name, DashboardArn: optional(d.arn()), LastModified: &d.Modified, Size: &size,
+				DashboardName: &d.Name, DashboardArn: wire.Optional(d.arn()), LastModified: &d.Modified, Size: &size,
 			})
 		}
 		return nil

@@ -99,7 +99,7 @@ func (r *region) candidates(in *cloudwatchapi.DescribeAlarmsInput) []*entry {
 		named(in.AlarmNames)
 	default:
 		for _, e := range r.alarms {
-			if strings.HasPrefix(e.name(), value(in.AlarmNamePrefix)) {
+			if strings.HasPrefix(e.name(), wire.Value(in.AlarmNamePrefix)) {
 				set[e] = true
 			}
 		}
@@ -144,11 +144,11 @@ func wanted(in *cloudwatchapi.DescribeAlarmsInput, e *entry) bool {
 func describeMetric(e *entry, brief bool) cloudwatchapi.MetricAlarm {
 	in := e.Metric
 	out := cloudwatchapi.MetricAlarm{
-		AlarmName:             optional(e.name()),
-		AlarmArn:              optional(e.arn()),
-		StateValue:            optional(string(e.State.Value)),
+		AlarmName:             wire.Optional(e.name()),
+		AlarmArn:              wire.Optional(e.arn()),
+		StateValue:            wire.Optional(string(e.State.Value)),
 		StateReason:           &e.State.Reason,
-		StateReasonData:       optional(e.State.Data),
+		StateReasonData:       wire.Optional(e.State.Data),
 		StateUpdatedTimestamp: &e.State.Updated,
 	}
 	if brief {
@@ -164,7 +164,7 @@ func describeMetric(e *entry, brief bool) cloudwatchapi.MetricAlarm {
 	out.Namespace = in.Namespace
 	out.Statistic = in.Statistic
 	out.ExtendedStatistic = in.ExtendedStatistic
-	out.Dimensions = present(in.Dimensions)
+	out.Dimensions = wire.Shown(in.Dimensions)
 	out.Period = in.Period
 	out.Unit = in.Unit
 	out.EvaluationPeriods = in.EvaluationPeriods
@@ -201,13 +201,13 @@ func clone[T any](p *T) *T {
 // what an answer about relations does not tell, nameOnly all but its name.
 func describeComposite(e *entry, brief, nameOnly bool) cloudwatchapi.CompositeAlarm {
 	in := e.Composite
-	out := cloudwatchapi.CompositeAlarm{AlarmName: optional(e.name()), AlarmArn: optional(e.arn())}
+	out := cloudwatchapi.CompositeAlarm{AlarmName: wire.Optional(e.name()), AlarmArn: wire.Optional(e.arn())}
 	if nameOnly {
 		return out
 	}
-	out.StateValue = optional(string(e.State.Value))
+	out.StateValue = wire.Optional(string(e.State.Value))
 	out.StateReason = clone(&e.State.Reason)
-	out.StateReasonData = optional(e.State.Data)
+	out.StateReasonData = wire.Optional(e.State.Data)
 	out.StateUpdatedTimestamp = clone(&e.State.Updated)
 	if brief {
 		return out
@@ -222,8 +222,8 @@ func describeComposite(e *entry, brief, nameOnly bool) cloudwatchapi.CompositeAl
 	out.ActionsSuppressor = in.ActionsSuppressor
 	out.ActionsSuppressorWaitPeriod = in.ActionsSuppressorWaitPeriod
 	out.ActionsSuppressorExtensionPeriod = in.ActionsSuppressorExtensionPeriod
-	out.ActionsSuppressedBy = optional(e.Suppressed.By)
-	out.ActionsSuppressedReason = optional(e.Suppressed.Reason)
+	out.ActionsSuppressedBy = wire.Optional(e.Suppressed.By)
+	out.ActionsSuppressedReason = wire.Optional(e.Suppressed.Reason)
 	return out
 }
 
@@ -242,12 +242,12 @@ func (s *Service) describeAlarmsForMetric(ctx context.Context, in *cloudwatchapi
 }
 
 func watches(m *cloudwatchapi.PutMetricAlarmInput, in *cloudwatchapi.DescribeAlarmsForMetricInput) bool {
-	return value(m.MetricName) == in.MetricName && value(m.Namespace) == in.Namespace &&
+	return wire.Value(m.MetricName) == in.MetricName && wire.Value(m.Namespace) == in.Namespace &&
 		sameSet(m.Dimensions, in.Dimensions) &&
-		(in.Statistic == nil || value(m.Statistic) == *in.Statistic) &&
-		(in.ExtendedStatistic == nil || value(m.ExtendedStatistic) == *in.ExtendedStatistic) &&
-		(in.Period == nil || value(m.Period) == *in.Period) &&
-		(in.Unit == nil || value(m.Unit) == *in.Unit)
+		(in.Statistic == nil || wire.Value(m.Statistic) == *in.Statistic) &&
+		(in.ExtendedStatistic == nil || wire.Value(m.ExtendedStatistic) == *in.ExtendedStatistic) &&
+		(in.Period == nil || wire.Value(m.Period) == *in.Period) &&
+		(in.Unit == nil || wire.Value(m.Unit) == *in.Unit)
 }
 
 // sameSet says whether two lists of dimensions name the same metric.

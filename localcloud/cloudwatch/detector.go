@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -23,24 +24,24 @@ func (s *Service) putAnomalyDetector(ctx context.Context, in *cloudwatchapi.PutA
 	if single == nil && in.MetricMathAnomalyDetector == nil {
 		single = &cloudwatchapi.SingleMetricAnomalyDetector{Namespace: in.Namespace, MetricName: in.MetricName, Dimensions: in.Dimensions, Stat: in.Stat}
 	}
-	if single != nil && (value(single.Namespace) == "" || value(single.MetricName) == "" || value(single.Stat) == "") {
+	if single != nil && (wire.Value(single.Namespace) == "" || wire.Value(single.MetricName) == "" || wire.Value(single.Stat) == "") {
 		return nil, cloudwatchapi.NewMissingRequiredParameterException("The parameters Namespace, MetricName and Stat are required.")
 	}
 	return nil, s.change(ctx, func(r *region, _ time.Time) error {
 		d := &cloudwatchapi.AnomalyDetector{
 			Configuration:             &cloudwatchapi.AnomalyDetectorConfiguration{ExcludedTimeRanges: []cloudwatchapi.Range{}},
-			StateValue:                optional(cloudwatchapi.AnomalyDetectorStateValuePendingTraining),
+			StateValue:                wire.Optional(cloudwatchapi.AnomalyDetectorStateValuePendingTraining),
 			MetricCharacteristics:     in.MetricCharacteristics,
 			MetricMathAnomalyDetector: in.MetricMathAnomalyDetector,
 		}
 		if in.Configuration != nil {
-			d.Configuration.ExcludedTimeRanges = present(in.Configuration.ExcludedTimeRanges)
+			d.Configuration.ExcludedTimeRanges = wire.Shown(in.Configuration.ExcludedTimeRanges)
 			d.Configuration.MetricTimezone = in.Configuration.MetricTimezone
 		}
 		if single != nil {
 			own := *single
 			own.AccountId = cmp.Or(own.AccountId, &r.owner.Account)
-			own.Dimensions = present(own.Dimensions)
+			own.Dimensions = wire.Shown(own.Dimensions)
 			d.SingleMetricAnomalyDetector = &own
 			d.Namespace, d.MetricName, d.Dimensions, d.Stat = own.Namespace, own.MetricName, own.Dimensions, own.Stat
 		}
@@ -71,7 +72,7 @@ func detectorKey(d *cloudwatchapi.AnomalyDetector) string {
 		dimensions := slices.SortedFunc(slices.Values(single.Dimensions), func(a, b cloudwatchapi.Dimension) int {
 			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
 		})
-		return mustJSON([]any{value(single.Namespace), value(single.MetricName), value(single.Stat), dimensions})
+		return mustJSON([]any{wire.Value(single.Namespace), wire.Value(single.MetricName), wire.Value(single.Stat), dimensions})
 	}
 	return mustJSON(d.MetricMathAnomalyDetector)
 }
@@ -108,8 +109,8 @@ func (s *Service) describeAnomalyDetectors(ctx context.Context, in *cloudwatchap
 				kind = cloudwatchapi.AnomalyDetectorTypeSingleMetric
 			}
 			if !slices.Contains(types, kind) ||
-				in.Namespace != nil && value(d.Namespace) != *in.Namespace ||
-				in.MetricName != nil && value(d.MetricName) != *in.MetricName ||
+				in.Namespace != nil && wire.Value(d.Namespace) != *in.Namespace ||
+				in.MetricName != nil && wire.Value(d.MetricName) != *in.MetricName ||
 				len(in.Dimensions) > 0 && !sameSet(d.Dimensions, in.Dimensions) {
 				continue
 			}

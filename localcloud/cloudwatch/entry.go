@@ -7,6 +7,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch/alarm"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -54,7 +55,7 @@ func (e *entry) suppressor() string {
 	if !e.composite() {
 		return ""
 	}
-	return alarmName(value(e.Composite.ActionsSuppressor))
+	return alarmName(wire.Value(e.Composite.ActionsSuppressor))
 }
 
 func (e *entry) kind() string {
@@ -88,10 +89,10 @@ func (e *entry) actions(v alarm.Value) []string {
 
 func (e *entry) allActions() (ok, fires, insufficient []string) {
 	if c := e.Composite; c != nil {
-		return present(c.OKActions), present(c.AlarmActions), present(c.InsufficientDataActions)
+		return wire.Shown(c.OKActions), wire.Shown(c.AlarmActions), wire.Shown(c.InsufficientDataActions)
 	}
 	m := e.Metric
-	return present(m.OKActions), present(m.AlarmActions), present(m.InsufficientDataActions)
+	return wire.Shown(m.OKActions), wire.Shown(m.AlarmActions), wire.Shown(m.InsufficientDataActions)
 }
 
 // key is the alarm's key in the journal.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch/alarm"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -122,7 +123,7 @@ func (s *Service) describeAlarmHistory(ctx context.Context, in *cloudwatchapi.De
 	if len(types) == 0 {
 		types = []string{cloudwatchapi.AlarmTypeMetricAlarm}
 	}
-	ascending := value(in.ScanBy) == cloudwatchapi.ScanByTimestampAscending
+	ascending := wire.Value(in.ScanBy) == cloudwatchapi.ScanByTimestampAscending
 	var after int64
 	if in.NextToken != nil {
 		if err := decodeToken(*in.NextToken, &after); err != nil {

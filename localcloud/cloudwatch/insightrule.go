@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -57,7 +58,7 @@ func (s *Service) putInsightRule(ctx context.Context, in *cloudwatchapi.PutInsig
 	if state != ruleEnabled && state != ruleDisabled {
 		return nil, invalidValue("The value %s for parameter RuleState is invalid. It must be %s or %s.", state, ruleEnabled, ruleDisabled)
 	}
-	managed, transformed := false, value(in.ApplyOnTransformedLogs)
+	managed, transformed := false, wire.Value(in.ApplyOnTransformedLogs)
 	return nil, s.change(ctx, func(r *region, _ time.Time) error {
 		rule := &insightRule{
 			Owner: r.owner,
@@ -66,7 +67,7 @@ func (s *Service) putInsightRule(ctx context.Context, in *cloudwatchapi.PutInsig
 				Schema:      fmt.Sprintf("%s/%s", definition.Schema.Name, definition.Schema.Version),
 				ManagedRule: &managed, ApplyOnTransformedLogs: &transformed,
 			},
-			Labels: present(definition.Contribution.Keys),
+			Labels: wire.Shown(definition.Contribution.Keys),
 			Tags:   mergeTags(nil, in.Tags),
 		}
 		if old := r.rules[in.RuleName]; old != nil {
@@ -117,8 +118,8 @@ func (s *Service) eachRule(ctx context.Context, names []string, f func(r *region
 			rule := r.rules[name]
 			if rule == nil {
 				failures = append(failures, cloudwatchapi.PartialFailure{
-					FailureResource: &name, ExceptionType: optional("ResourceNotFoundException"), FailureCode: optional("404"),
-					FailureDescription: optional("The insight rule does not exist."),
+					FailureResource: &name, ExceptionType: wire.Optional("ResourceNotFoundException"), FailureCode: wire.Optional("404"),
+					FailureDescription: wire.Optional("The insight rule does not exist."),
 				})
 				continue
 			}
@@ -165,7 +166,7 @@ func (s *Service) getInsightRuleReport(ctx context.Context, in *cloudwatchapi.Ge
 	}
 	zero := 0.0
 	out := &cloudwatchapi.GetInsightRuleReportOutput{
-		AggregationStatistic: optional("SampleCount"), AggregateValue: &zero, ApproximateUniqueCount: new(int64),
+		AggregationStatistic: wire.Optional("SampleCount"), AggregateValue: &zero, ApproximateUniqueCount: new(int64),
 		Contributors: []cloudwatchapi.InsightRuleContributor{}, MetricDatapoints: []cloudwatchapi.InsightRuleMetricDatapoint{},
 	}
 	err := s.look(ctx, func(r *region, _ time.Time) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch/alarm"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -127,17 +128,17 @@ func trigger(e *entry) *snsTrigger {
 	in := e.Metric
 	t := &snsTrigger{
 		Unit:                             in.Unit,
-		Period:                           int64(value(in.Period)),
+		Period:                           int64(wire.Value(in.Period)),
 		EvaluationPeriods:                *in.EvaluationPeriods,
 		DatapointsToAlarm:                in.DatapointsToAlarm,
 		ComparisonOperator:               *in.ComparisonOperator,
 		Threshold:                        in.Threshold,
-		TreatMissingData:                 value(in.TreatMissingData),
-		EvaluateLowSampleCountPercentile: value(in.EvaluateLowSampleCountPercentile),
+		TreatMissingData:                 wire.Value(in.TreatMissingData),
+		EvaluateLowSampleCountPercentile: wire.Value(in.EvaluateLowSampleCountPercentile),
 	}
 	if len(in.Metrics) == 0 {
-		t.MetricName, t.Namespace = value(in.MetricName), value(in.Namespace)
-		t.StatisticType, t.Statistic = "Statistic", snsStatistics[value(in.Statistic)]
+		t.MetricName, t.Namespace = wire.Value(in.MetricName), wire.Value(in.Namespace)
+		t.StatisticType, t.Statistic = "Statistic", snsStatistics[wire.Value(in.Statistic)]
 		if in.ExtendedStatistic != nil {
 			t.StatisticType, t.ExtendedStatistic = "ExtendedStatistic", *in.ExtendedStatistic
 		}
@@ -150,8 +151,8 @@ func trigger(e *entry) *snsTrigger {
 		if stat := q.MetricStat; stat != nil {
 			m.MetricStat = &snsMetricStat{Period: stat.Period, Stat: stat.Stat, Unit: stat.Unit}
 			m.MetricStat.Metric.Dimensions = snsDimensions(stat.Metric.Dimensions)
-			m.MetricStat.Metric.MetricName = value(stat.Metric.MetricName)
-			m.MetricStat.Metric.Namespace = value(stat.Metric.Namespace)
+			m.MetricStat.Metric.MetricName = wire.Value(stat.Metric.MetricName)
+			m.MetricStat.Metric.Namespace = wire.Value(stat.Metric.Namespace)
 		}
 		t.Metrics = append(t.Metrics, m)
 	}
@@ -216,7 +217,7 @@ func dataOf(e *entry, before alarm.State) alarmData {
 	d.Configuration.Description = e.description()
 	if c := e.Composite; c != nil {
 		d.Configuration.AlarmRule = c.AlarmRule
-		d.Configuration.ActionsSuppressor = value(c.ActionsSuppressor)
+		d.Configuration.ActionsSuppressor = wire.Value(c.ActionsSuppressor)
 		d.Configuration.ActionsSuppressorWaitPeriod = c.ActionsSuppressorWaitPeriod
 		d.Configuration.ActionsSuppressorExtensionPeriod = c.ActionsSuppressorExtensionPeriod
 		return d
@@ -225,7 +226,7 @@ func dataOf(e *entry, before alarm.State) alarmData {
 	if len(in.Metrics) == 0 {
 		stat := &cloudwatchapi.MetricStat{
 			Metric: &cloudwatchapi.Metric{Namespace: in.Namespace, MetricName: in.MetricName, Dimensions: in.Dimensions},
-			Period: *in.Period, Stat: value(in.Statistic) + value(in.ExtendedStatistic), Unit: in.Unit,
+			Period: *in.Period, Stat: wire.Value(in.Statistic) + wire.Value(in.ExtendedStatistic), Unit: in.Unit,
 		}
 		d.Configuration.Metrics = []eventMetric{{ID: metricID(e), MetricStat: eventStat(stat), ReturnData: true}}
 		return d
@@ -242,8 +243,8 @@ func dataOf(e *entry, before alarm.State) alarmData {
 
 func eventStat(stat *cloudwatchapi.MetricStat) *eventMetricStat {
 	out := &eventMetricStat{Period: stat.Period, Stat: stat.Stat, Unit: stat.Unit}
-	out.Metric.Namespace = value(stat.Metric.Namespace)
-	out.Metric.Name = value(stat.Metric.MetricName)
+	out.Metric.Namespace = wire.Value(stat.Metric.Namespace)
+	out.Metric.Name = wire.Value(stat.Metric.MetricName)
 	out.Metric.Dimensions = map[string]string{}
 	for _, d := range stat.Metric.Dimensions {
 		out.Metric.Dimensions[d.Name] = d.Value

@@ -137,7 +137,7 @@ func (e *entry) compileMetric() error {
 			MetricStat: &cloudwatchapi.MetricStat{
 				Metric: &cloudwatchapi.Metric{Namespace: in.Namespace, MetricName: in.MetricName, Dimensions: in.Dimensions},
 				Period: *in.Period,
-				Stat:   value(in.Statistic) + value(in.ExtendedStatistic),
+				Stat:   wire.Value(in.Statistic) + wire.Value(in.ExtendedStatistic),
 				Unit:   in.Unit,
 			},
 		}}
@@ -167,14 +167,14 @@ func (e *entry) compileMetric() error {
 	config := alarm.Config{
 		Period:            time.Duration(source.period(watched)) * time.Second,
 		EvaluationPeriods: int(*in.EvaluationPeriods),
-		DatapointsToAlarm: int(value(in.DatapointsToAlarm)),
+		DatapointsToAlarm: int(wire.Value(in.DatapointsToAlarm)),
 		Comparison:        alarm.Comparison(*in.ComparisonOperator),
 		Threshold:         *in.Threshold,
-		Missing:           alarm.Missing(value(in.TreatMissingData)),
-		Statistic:         value(in.Statistic) + value(in.ExtendedStatistic),
-		Unit:              value(in.Unit),
+		Missing:           alarm.Missing(wire.Value(in.TreatMissingData)),
+		Statistic:         wire.Value(in.Statistic) + wire.Value(in.ExtendedStatistic),
+		Unit:              wire.Value(in.Unit),
 	}
-	if p, ok := watched.statistic.Percentile(); ok && value(in.EvaluateLowSampleCountPercentile) == "ignore" {
+	if p, ok := watched.statistic.Percentile(); ok && wire.Value(in.EvaluateLowSampleCountPercentile) == "ignore" {
 		config.MinSamples = alarm.LowSamples(p)
 	}
 	if err := config.Check(); err != nil {
@@ -216,7 +216,7 @@ func (s *Service) datapoints(e *entry, from, to time.Time) []alarm.Datapoint {
 func (s *Service) plainDatapoints(e *entry, from, to time.Time) []alarm.Datapoint {
 	q := &e.source.queries[0]
 	periods, err := s.store.Read(e.Owner.scope(), metrics.Query{
-		Metric: q.metric, Unit: value(q.query.MetricStat.Unit),
+		Metric: q.metric, Unit: wire.Value(q.query.MetricStat.Unit),
 		From: from, To: to, Period: e.config.Period, Values: q.statistic.Extended(),
 	})
 	if err != nil || len(periods) == 0 {

@@ -91,8 +91,8 @@ func appendDatum(data []metrics.Datum, d *cloudwatchapi.MetricDatum, path string
 	base := metrics.Datum{
 		Name:           d.MetricName,
 		Dimensions:     dimensionsOf(d.Dimensions),
-		Unit:           value(d.Unit),
-		HighResolution: value(d.StorageResolution) == highResolution,
+		Unit:           wire.Value(d.Unit),
+		HighResolution: wire.Value(d.StorageResolution) == highResolution,
 	}
 	if d.Timestamp != nil {
 		base.Time = meant(*d.Timestamp)

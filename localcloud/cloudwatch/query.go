@@ -11,6 +11,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch/metricmath"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch/metrics"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -82,7 +83,7 @@ func compileQuery(in *cloudwatchapi.MetricDataQuery, path string) (planned, erro
 		return q, nil
 	}
 	stat := in.MetricStat
-	if stat.Metric == nil || value(stat.Metric.MetricName) == "" || value(stat.Metric.Namespace) == "" {
+	if stat.Metric == nil || wire.Value(stat.Metric.MetricName) == "" || wire.Value(stat.Metric.Namespace) == "" {
 		return q, invalid("The parameters %s.MetricStat.Metric.Namespace and MetricName are required.", path)
 	}
 	if !isPeriod(stat.Period) {
@@ -216,14 +217,14 @@ func (r *run) read(q *planned) (*metricmath.Series, []float64, error) {
 		from = align(from, period)
 	}
 	periods, err := r.store.Read(r.scope, metrics.Query{
-		Metric: q.metric, Unit: value(q.query.MetricStat.Unit),
+		Metric: q.metric, Unit: wire.Value(q.query.MetricStat.Unit),
 		From: time.Unix(from, 0), To: time.Unix(r.to, 0), Period: time.Duration(period) * time.Second,
 		Values: q.statistic.Extended(),
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	out := &metricmath.Series{ID: q.query.Id, Label: value(q.query.Label), Period: period}
+	out := &metricmath.Series{ID: q.query.Id, Label: wire.Value(q.query.Label), Period: period}
 	counts := make([]float64, 0, len(periods))
 	for i := range periods {
 		if v, ok := q.statistic.Of(&periods[i]); ok {
@@ -323,7 +324,7 @@ func (s *Service) getMetricData(ctx context.Context, in *cloudwatchapi.GetMetric
 		return nil, err
 	}
 	for i := range results {
-		if value(in.ScanBy) != cloudwatchapi.ScanByTimestampAscending {
+		if wire.Value(in.ScanBy) != cloudwatchapi.ScanByTimestampAscending {
 			slices.Reverse(results[i].Timestamps)
 			slices.Reverse(results[i].Values)
 		}
@@ -354,7 +355,7 @@ func cut(results []cloudwatchapi.MetricDataResult, skip, most int) ([]cloudwatch
 		from, to := max(skip-first, 0), min(end-first, len(r.Values))
 		r.Timestamps, r.Values = r.Timestamps[from:to], r.Values[from:to]
 		if first+to < last {
-			r.StatusCode = optional(cloudwatchapi.StatusCodePartialData)
+			r.StatusCode = wire.Optional(cloudwatchapi.StatusCodePartialData)
 		}
 		out = append(out, r)
 	}
@@ -379,11 +380,11 @@ func (r *run) results() ([]cloudwatchapi.MetricDataResult, error) {
 		}
 		switch v := v.(type) {
 		case *metricmath.Series:
-			out = append(out, r.result(q, v, cmp.Or(value(q.query.Label), labels[i])))
+			out = append(out, r.result(q, v, cmp.Or(wire.Value(q.query.Label), labels[i])))
 		case metricmath.Array:
 			for _, series := range v {
 				label := cmp.Or(series.Label, series.ID)
-				if own := value(q.query.Label); own != "" {
+				if own := wire.Value(q.query.Label); own != "" {
 					label = own + " " + label
 				}
 				out = append(out, r.result(q, series, label))
@@ -398,10 +399,10 @@ func (r *run) results() ([]cloudwatchapi.MetricDataResult, error) {
 func (r *run) result(q *planned, s *metricmath.Series, label string) cloudwatchapi.MetricDataResult {
 	out := cloudwatchapi.MetricDataResult{
 		Id:         &q.query.Id,
-		Label:      optional(expandLabel(label, q, s)),
+		Label:      wire.Optional(expandLabel(label, q, s)),
 		Timestamps: make([]time.Time, len(s.Times)),
-		Values:     slices.Clone(present(s.Values)),
-		StatusCode: optional(cloudwatchapi.StatusCodeComplete),
+		Values:     slices.Clone(wire.Shown(s.Values)),
+		StatusCode: wire.Optional(cloudwatchapi.StatusCodeComplete),
 	}
 	for i, t := range s.Times {
 		out.Timestamps[i] = time.Unix(t, 0).UTC()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudwatchapi"
 )
 
@@ -38,7 +39,7 @@ func (w *world) ask(queries ...cloudwatchapi.MetricDataQuery) []string {
 	}))(w)
 	var lines []string
 	for _, r := range out.MetricDataResults {
-		line := *r.Id + " " + value(r.Label) + ":"
+		line := *r.Id + " " + wire.Value(r.Label) + ":"
 		for i, at := range r.Timestamps {
 			line += fmt.Sprintf(" %s=%.4g", at.Format("15:04"), r.Values[i])
 		}

@@ -46,7 +46,7 @@ func (s *Service) setAlarmState(ctx context.Context, in *cloudwatchapi.SetAlarmS
 			// The first look at a new alarm may still be due; it must not undo the order.
 			s.schedule(e, e.config.Next(now))
 		}
-		next := alarm.State{Value: alarm.Value(in.StateValue), Reason: in.StateReason, Data: value(in.StateReasonData)}
+		next := alarm.State{Value: alarm.Value(in.StateValue), Reason: in.StateReason, Data: wire.Value(in.StateReasonData)}
 		if next.Value != e.State.Value {
 			s.enter(r, e, next, now)
 			return nil

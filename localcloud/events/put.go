@@ -43,7 +43,7 @@ const maxEntries = 256 << 10
 func (s *Service) putEvents(ctx context.Context, in *eventsapi.PutEventsRequest) (*eventsapi.PutEventsResponse, error) {
 	size := 0
 	for _, e := range in.Entries {
-		size += len(text(e.Source)) + len(text(e.DetailType)) + len(text(e.Detail))
+		size += len(wire.Value(e.Source)) + len(wire.Value(e.DetailType)) + len(wire.Value(e.Detail))
 		for _, r := range e.Resources {
 			size += len(r)
 		}
@@ -88,7 +88,7 @@ func refused(ctx context.Context, e eventsapi.PutEventsRequestEntry) (code, mess
 		name  string
 		value *string
 	}{{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail}} {
-		if text(m.value) == "" {
+		if wire.Value(m.value) == "" {
 			return "InvalidArgument", "Parameter " + m.name + " is not valid. Reason: " + m.name + " is a required argument."
 		}
 	}
@@ -99,7 +99,7 @@ func refused(ctx context.Context, e eventsapi.PutEventsRequestEntry) (code, mess
 		return "NotAuthorizedForSourceException", "Not authorized for the source."
 	}
 	if err := checkBus(ctx, e.EventBusName); err != nil {
-		return "ResourceNotFoundException", "Event bus " + lastPart(text(e.EventBusName)) + " does not exist."
+		return "ResourceNotFoundException", "Event bus " + lastPart(wire.Value(e.EventBusName)) + " does not exist."
 	}
 	return "", ""
 }

@@ -21,7 +21,7 @@ func (s *Service) putRule(ctx context.Context, in *eventsapi.PutRuleRequest) (*e
 	now := s.clock.Now().UTC()
 	next := &rule{
 		ARN: c.ARN("events", "rule/"+in.Name), Name: in.Name, Account: c.Account, Region: c.Region, Partition: c.Partition,
-		Pattern: text(in.EventPattern), Schedule: text(in.ScheduleExpression), State: eventsapi.RuleStateEnabled,
+		Pattern: wire.Value(in.EventPattern), Schedule: wire.Value(in.ScheduleExpression), State: eventsapi.RuleStateEnabled,
 		Description: in.Description, Role: in.RoleArn, Since: now,
 	}
 	if in.State != nil {
@@ -48,13 +48,6 @@ func (s *Service) putRule(ctx context.Context, in *eventsapi.PutRuleRequest) (*e
 		return nil, err
 	}
 	return &eventsapi.PutRuleResponse{RuleArn: &next.ARN}, s.keep(next)
-}
-
-func text(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
 }
 
 // ruleAt finds a rule by its name. s.mu is held.
@@ -135,16 +128,9 @@ func (s *Service) describeRule(ctx context.Context, in *eventsapi.DescribeRuleRe
 		return nil, err
 	}
 	return &eventsapi.DescribeRuleResponse{
-		Name: &r.Name, Arn: &r.ARN, EventPattern: optional(r.Pattern), ScheduleExpression: optional(r.Schedule), State: &r.State,
+		Name: &r.Name, Arn: &r.ARN, EventPattern: wire.Optional(r.Pattern), ScheduleExpression: wire.Optional(r.Schedule), State: &r.State,
 		Description: r.Description, RoleArn: r.Role, EventBusName: new(busName), CreatedBy: &r.Account,
 	}, nil
-}
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // rulesOf returns the rules of the caller by name. s.mu is held.
@@ -165,13 +151,13 @@ func (s *Service) listRules(ctx context.Context, in *eventsapi.ListRulesRequest)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rules := s.rulesOf(ctx, func(r *rule) bool { return strings.HasPrefix(r.Name, text(in.NamePrefix)) })
+	rules := s.rulesOf(ctx, func(r *rule) bool { return strings.HasPrefix(r.Name, wire.Value(in.NamePrefix)) })
 	names, next := paged(slices.Collect(maps.Keys(rules)), in.NextToken, in.Limit)
 	out := &eventsapi.ListRulesResponse{Rules: []eventsapi.Rule{}, NextToken: next}
 	for _, name := range names {
 		r := rules[name]
 		out.Rules = append(out.Rules, eventsapi.Rule{
-			Name: &r.Name, Arn: &r.ARN, EventPattern: optional(r.Pattern), ScheduleExpression: optional(r.Schedule), State: &r.State,
+			Name: &r.Name, Arn: &r.ARN, EventPattern: wire.Optional(r.Pattern), ScheduleExpression: wire.Optional(r.Schedule), State: &r.State,
 			Description: r.Description, RoleArn: r.Role, EventBusName: new(busName),
 		})
 	}
@@ -206,7 +192,7 @@ func (s *Service) describeEventBus(ctx context.Context, in *eventsapi.DescribeEv
 
 func (s *Service) listEventBuses(ctx context.Context, in *eventsapi.ListEventBusesRequest) (*eventsapi.ListEventBusesResponse, error) {
 	out := &eventsapi.ListEventBusesResponse{EventBuses: []eventsapi.EventBus{}}
-	if strings.HasPrefix(busName, text(in.NamePrefix)) {
+	if strings.HasPrefix(busName, wire.Value(in.NamePrefix)) {
 		name, arn := bus(ctx)
 		out.EventBuses = append(out.EventBuses, eventsapi.EventBus{Name: name, Arn: arn})
 	}

@@ -21,7 +21,7 @@ func (s *Service) createAlias(ctx context.Context, in *lambdaapi.CreateAliasRequ
 	if err != nil {
 		return nil, err
 	}
-	a := &alias{name: in.Name, version: in.FunctionVersion, description: orElse(in.Description, "")}
+	a := &alias{name: in.Name, version: in.FunctionVersion, description: wire.Value(in.Description)}
 	err = s.change(f, func(c *control) (*control, error) {
 		if err := c.route(f, a, in.RoutingConfig); err != nil {
 			return nil, err
@@ -134,8 +134,8 @@ func (s *Service) updateAlias(ctx context.Context, in *lambdaapi.UpdateAliasRequ
 			return nil, errStale
 		}
 		a = *old
-		a.version = orElse(in.FunctionVersion, a.version)
-		a.description = orElse(in.Description, a.description)
+		a.version = wire.ValueOr(in.FunctionVersion, a.version)
+		a.description = wire.ValueOr(in.Description, a.description)
 		if err := c.route(f, &a, in.RoutingConfig); err != nil {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ func (g *signing) describe() *lambdaapi.CodeSigningConfig {
 	return &lambdaapi.CodeSigningConfig{
 		CodeSigningConfigId:  g.ID,
 		CodeSigningConfigArn: g.arn(),
-		Description:          nonEmpty(g.Description),
+		Description:          wire.Optional(g.Description),
 		AllowedPublishers:    &lambdaapi.AllowedPublishers{SigningProfileVersionArns: g.Publishers},
 		CodeSigningPolicies:  &lambdaapi.CodeSigningPolicies{UntrustedArtifactOnDeployment: &g.Policy},
 		LastModified:         g.Modified.UTC().Format(timeLayout),
@@ -76,14 +76,14 @@ func (s *Service) createCodeSigningConfig(ctx context.Context, in *lambdaapi.Cre
 	g := &signing{
 		ID:          fmt.Sprintf("csc-%016x%x", a, b>>60),
 		Place:       placeRecordOf(sp.place),
-		Description: orElse(in.Description, ""),
+		Description: wire.Value(in.Description),
 		Publishers:  in.AllowedPublishers.SigningProfileVersionArns,
 		Policy:      lambdaapi.CodeSigningPolicyWarn,
 		Modified:    s.now(),
 		Number:      s.queued.Add(1),
 	}
 	if in.CodeSigningPolicies != nil {
-		g.Policy = orElse(in.CodeSigningPolicies.UntrustedArtifactOnDeployment, g.Policy)
+		g.Policy = wire.ValueOr(in.CodeSigningPolicies.UntrustedArtifactOnDeployment, g.Policy)
 	}
 	if err := s.keep(sp, g); err != nil {
 		return nil, err
@@ -97,13 +97,13 @@ func (s *Service) updateCodeSigningConfig(ctx context.Context, in *lambdaapi.Upd
 		return nil, err
 	}
 	g := *old
-	g.Description = orElse(in.Description, g.Description)
+	g.Description = wire.ValueOr(in.Description, g.Description)
 	g.Modified = s.now()
 	if in.AllowedPublishers != nil {
 		g.Publishers = in.AllowedPublishers.SigningProfileVersionArns
 	}
 	if in.CodeSigningPolicies != nil {
-		g.Policy = orElse(in.CodeSigningPolicies.UntrustedArtifactOnDeployment, g.Policy)
+		g.Policy = wire.ValueOr(in.CodeSigningPolicies.UntrustedArtifactOnDeployment, g.Policy)
 	}
 	if err := s.keep(sp, &g); err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (sp *space) reserved(without *function) int {
 			continue
 		}
 		c := f.control.Load()
-		sum += orElse(c.reserved, 0)
+		sum += wire.Value(c.reserved)
 		if c.reserved == nil {
 			sum += c.provisionedTotal("")
 		}

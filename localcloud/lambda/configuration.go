@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
 
@@ -106,8 +107,8 @@ func readLogging(old logging, in *lambdaapi.LoggingConfig) logging {
 	if old.Format != lambdaapi.LogFormatJson {
 		return old // plain text has no levels
 	}
-	old.Application = orElse(in.ApplicationLogLevel, orElse(nonEmpty(old.Application), lambdaapi.ApplicationLogLevelInfo))
-	old.System = orElse(in.SystemLogLevel, orElse(nonEmpty(old.System), lambdaapi.SystemLogLevelInfo))
+	old.Application = wire.ValueOr(in.ApplicationLogLevel, wire.ValueOr(wire.Optional(old.Application), lambdaapi.ApplicationLogLevelInfo))
+	old.System = wire.ValueOr(in.SystemLogLevel, wire.ValueOr(wire.Optional(old.System), lambdaapi.SystemLogLevelInfo))
 	return old
 }
 
@@ -164,7 +165,7 @@ func (s *Service) apply(p place, old *version, in configuring) (settings, []*Arc
 		return fail(absent("container images"))
 	case len(in.fileSystems) > 0:
 		return fail(absent("file systems"))
-	case in.snapStart != nil && orElse(in.snapStart.ApplyOn, lambdaapi.SnapStartApplyOnNone) != lambdaapi.SnapStartApplyOnNone:
+	case in.snapStart != nil && wire.ValueOr(in.snapStart.ApplyOn, lambdaapi.SnapStartApplyOnNone) != lambdaapi.SnapStartApplyOnNone:
 		return fail(absent("SnapStart"))
 	case in.capacity != nil:
 		return fail(absent("capacity providers"))
@@ -209,15 +210,15 @@ func (s *Service) apply(p place, old *version, in configuring) (settings, []*Arc
 		}
 		next.Layers, layers = refs, found
 	}
-	next.Role = orElse(in.role, next.Role)
-	next.Handler = orElse(in.handler, next.Handler)
-	next.Description = orElse(in.description, next.Description)
-	next.KMSKeyARN = orElse(in.kmsKey, next.KMSKeyARN)
+	next.Role = wire.ValueOr(in.role, next.Role)
+	next.Handler = wire.ValueOr(in.handler, next.Handler)
+	next.Description = wire.ValueOr(in.description, next.Description)
+	next.KMSKeyARN = wire.ValueOr(in.kmsKey, next.KMSKeyARN)
 	if in.deadLetter != nil {
-		next.DeadLetter = orElse(in.deadLetter.TargetArn, "")
+		next.DeadLetter = wire.Value(in.deadLetter.TargetArn)
 	}
 	if in.tracing != nil {
-		next.Tracing = orElse(in.tracing.Mode, next.Tracing)
+		next.Tracing = wire.ValueOr(in.tracing.Mode, next.Tracing)
 	}
 	if in.storage != nil {
 		next.EphemeralMB = int(in.storage.Size)
@@ -268,13 +269,13 @@ func (f *function) describe(v *version, arn string, now time.Time, listed bool) 
 		},
 		LoggingConfig: &lambdaapi.LoggingConfig{
 			LogFormat:           &v.Logging.Format,
-			ApplicationLogLevel: nonEmpty(v.Logging.Application),
-			SystemLogLevel:      nonEmpty(v.Logging.System),
+			ApplicationLogLevel: wire.Optional(v.Logging.Application),
+			SystemLogLevel:      wire.Optional(v.Logging.System),
 			LogGroup:            &v.Logging.Group,
 		},
-		Runtime:   nonEmpty(v.Runtime),
-		Handler:   nonEmpty(v.Handler),
-		KMSKeyArn: nonEmpty(v.KMSKeyARN),
+		Runtime:   wire.Optional(v.Runtime),
+		Handler:   wire.Optional(v.Handler),
+		KMSKeyArn: wire.Optional(v.KMSKeyARN),
 	}
 	if v.description != nil {
 		out.Description = v.description
@@ -324,18 +325,3 @@ func (p place) runtimeARN(runtime string) string {
 }
 
 func versionKey(number int) string { return fmt.Sprintf("%012d", number) }
-
-func orElse[T any](p *T, otherwise T) T {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
-
-// nonEmpty returns nil for the empty text, which answers leave out.
-func nonEmpty(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}

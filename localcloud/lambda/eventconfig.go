@@ -31,7 +31,7 @@ func eventKey(qualifier string) string {
 	return qualifier
 }
 
-func (e *eventConfig) retries() int { return orElse(e.Retries, defaultRetries) }
+func (e *eventConfig) retries() int { return wire.ValueOr(e.Retries, defaultRetries) }
 
 func (e *eventConfig) age() time.Duration {
 	if e.AgeSeconds == nil {
@@ -67,10 +67,10 @@ func (s *Service) checkDestinations(f *function, in *lambdaapi.DestinationConfig
 		return "", "", nil
 	}
 	if in.OnSuccess != nil {
-		success = orElse(in.OnSuccess.Destination, "")
+		success = wire.Value(in.OnSuccess.Destination)
 	}
 	if in.OnFailure != nil {
-		failure = orElse(in.OnFailure.Destination, "")
+		failure = wire.Value(in.OnFailure.Destination)
 	}
 	for _, to := range []string{failure, success} {
 		if to == "" {
@@ -120,7 +120,7 @@ func (s *Service) updateFunctionEventInvokeConfig(ctx context.Context, in *lambd
 	}
 	return s.configureEvents(ctx, in.FunctionName, in.Qualifier, func(f *function, old *eventConfig) (*eventConfig, error) {
 		if old == nil {
-			return nil, errNoEventConfig(qualified(f.arn, eventKey(orElse(in.Qualifier, ""))))
+			return nil, errNoEventConfig(qualified(f.arn, eventKey(wire.Value(in.Qualifier))))
 		}
 		return s.eventsOf(f, old, in.MaximumRetryAttempts, in.MaximumEventAgeInSeconds, in.DestinationConfig)
 	})
@@ -179,8 +179,8 @@ func (e *eventConfig) describe(arn string) *lambdaapi.FunctionEventInvokeConfig 
 		LastModified: &e.Modified,
 		FunctionArn:  &arn,
 		DestinationConfig: &lambdaapi.DestinationConfig{
-			OnSuccess: &lambdaapi.OnSuccess{Destination: nonEmpty(e.Success)},
-			OnFailure: &lambdaapi.OnFailure{Destination: nonEmpty(e.Failure)},
+			OnSuccess: &lambdaapi.OnSuccess{Destination: wire.Optional(e.Success)},
+			OnFailure: &lambdaapi.OnFailure{Destination: wire.Optional(e.Failure)},
 		},
 	}
 	if e.Retries != nil {

@@ -50,9 +50,9 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 	first.stamp(s.now(), s.settle)
 	f := sp.newFunction(s.random.uuid(), r.name)
 	first.run = s.runnable(f, first)
-	c := &control{latest: first, tags: in.Tags, signing: orElse(in.CodeSigningConfigArn, "")}
+	c := &control{latest: first, tags: in.Tags, signing: wire.Value(in.CodeSigningConfigArn)}
 	shown := first
-	if orElse(in.Publish, false) {
+	if wire.Value(in.Publish) {
 		v := *first
 		v.number = 1
 		v.revision, v.settled = s.random.uuid(), s.random.uuid()
@@ -88,7 +88,7 @@ func (sp *space) newFunction(id, name string) *function {
 
 // firstVersion returns $LATEST of a new function, with its code beside it.
 func (s *Service) firstVersion(ctx context.Context, r reference, in *lambdaapi.CreateFunctionRequest) (*version, []byte, error) {
-	if orElse(in.PackageType, lambdaapi.PackageTypeZip) != lambdaapi.PackageTypeZip || in.Code.ImageUri != nil {
+	if wire.ValueOr(in.PackageType, lambdaapi.PackageTypeZip) != lambdaapi.PackageTypeZip || in.Code.ImageUri != nil {
 		return nil, nil, absent("container images")
 	}
 	switch {
@@ -97,7 +97,7 @@ func (s *Service) firstVersion(ctx context.Context, r reference, in *lambdaapi.C
 	case in.PublishTo != nil || in.TenancyConfig != nil:
 		return nil, nil, absent("managed instances and tenants")
 	}
-	if err := s.checkSignature(ctx, orElse(in.CodeSigningConfigArn, "")); err != nil {
+	if err := s.checkSignature(ctx, wire.Value(in.CodeSigningConfigArn)); err != nil {
 		return nil, nil, err
 	}
 	code, err := s.source(ctx, in.Code.ZipFile, in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion)
@@ -143,7 +143,7 @@ func (s *Service) firstVersion(ctx context.Context, r reference, in *lambdaapi.C
 func (s *Service) source(ctx context.Context, zip []byte, bucket, key, version *string) ([]byte, error) {
 	switch {
 	case bucket != nil:
-		code, err := s.fetch(ctx, *bucket, orElse(key, ""), orElse(version, ""))
+		code, err := s.fetch(ctx, *bucket, wire.Value(key), wire.Value(version))
 		if e, ok := errors.AsType[*wire.Error](err); ok {
 			return nil, invalid("Error occurred while GetObject. S3 Error Code: " + e.Code + ". S3 Error Message: " + e.Message)
 		}
@@ -234,7 +234,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 	}
 	s.archives.use.RLock()
 	defer s.archives.use.RUnlock()
-	dry, publish := orElse(in.DryRun, false), orElse(in.Publish, false)
+	dry, publish := wire.Value(in.DryRun), wire.Value(in.Publish)
 	var shown *version
 	var changed time.Time
 	err = s.change(f, func(c *control) (*control, error) {

@@ -59,7 +59,7 @@ type Invoked struct {
 // Invoke invokes a function in the name of ctx's caller. The error is a
 // *wire.Error; a function that fails is an answer.
 func (s *Service) Invoke(ctx context.Context, in Invocation) (Invoked, error) {
-	r, err := s.reference(ctx, in.Function, nonEmpty(in.Qualifier))
+	r, err := s.reference(ctx, in.Function, wire.Optional(in.Qualifier))
 	if err != nil {
 		return Invoked{}, err
 	}
@@ -260,19 +260,19 @@ func (s *Service) invoke(ctx context.Context, in *lambdaapi.InvocationRequest) (
 	}
 	done, err := s.Invoke(ctx, Invocation{
 		Function:      in.FunctionName,
-		Qualifier:     orElse(in.Qualifier, ""),
+		Qualifier:     wire.Value(in.Qualifier),
 		Payload:       in.Payload,
-		ClientContext: orElse(in.ClientContext, ""),
-		Type:          orElse(in.InvocationType, lambdaapi.InvocationTypeRequestResponse),
-		Tail:          orElse(in.LogType, lambdaapi.LogTypeNone) == lambdaapi.LogTypeTail,
+		ClientContext: wire.Value(in.ClientContext),
+		Type:          wire.ValueOr(in.InvocationType, lambdaapi.InvocationTypeRequestResponse),
+		Tail:          wire.ValueOr(in.LogType, lambdaapi.LogTypeNone) == lambdaapi.LogTypeTail,
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &lambdaapi.InvocationResponse{
 		StatusCode:      new(int32(done.Status)),
-		ExecutedVersion: nonEmpty(done.ExecutedVersion),
-		FunctionError:   nonEmpty(done.FunctionError),
+		ExecutedVersion: wire.Optional(done.ExecutedVersion),
+		FunctionError:   wire.Optional(done.FunctionError),
 		Payload:         done.Payload,
 	}
 	if done.LogTail != nil {

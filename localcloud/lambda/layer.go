@@ -152,7 +152,7 @@ func (s *Service) publishLayerVersion(ctx context.Context, in *lambdaapi.Publish
 	defer l.change.Unlock()
 	v := &layerVersion{
 		number:        l.last + 1,
-		description:   orElse(in.Description, ""),
+		description:   wire.Value(in.Description),
 		licence:       in.LicenseInfo,
 		runtimes:      in.CompatibleRuntimes,
 		architectures: in.CompatibleArchitectures,

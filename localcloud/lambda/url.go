@@ -98,7 +98,7 @@ func (s *Service) createFunctionURLConfig(ctx context.Context, in *lambdaapi.Cre
 		return nil, errNoURLFunction
 	}
 	now := s.now()
-	u := &urlConfig{ID: s.newURLID(), Auth: in.AuthType, Mode: orElse(in.InvokeMode, ""), CORS: in.Cors, Created: now, Modified: now}
+	u := &urlConfig{ID: s.newURLID(), Auth: in.AuthType, Mode: wire.Value(in.InvokeMode), CORS: in.Cors, Created: now, Modified: now}
 	arn := qualified(f.arn, r.qualifier)
 	err = s.change(f, func(c *control) (*control, error) {
 		if c.urls[r.qualifier] != nil {
@@ -112,7 +112,7 @@ func (s *Service) createFunctionURLConfig(ctx context.Context, in *lambdaapi.Cre
 	s.urls.Store(u.ID, f)
 	return &lambdaapi.CreateFunctionUrlConfigResponse{
 		FunctionUrl: s.address(u, r.region), FunctionArn: arn, AuthType: u.Auth, Cors: u.CORS,
-		CreationTime: u.Created.UTC().Format(urlTime), InvokeMode: nonEmpty(u.Mode),
+		CreationTime: u.Created.UTC().Format(urlTime), InvokeMode: wire.Optional(u.Mode),
 	}, nil
 }
 
@@ -131,7 +131,7 @@ func (s *Service) updateFunctionURLConfig(ctx context.Context, in *lambdaapi.Upd
 			return nil, errNoResource
 		}
 		u = *old
-		u.Auth, u.Mode = orElse(in.AuthType, u.Auth), orElse(in.InvokeMode, u.Mode)
+		u.Auth, u.Mode = wire.ValueOr(in.AuthType, u.Auth), wire.ValueOr(in.InvokeMode, u.Mode)
 		if in.Cors != nil {
 			u.CORS = in.Cors
 		}

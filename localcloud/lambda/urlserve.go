@@ -126,7 +126,7 @@ func (u *urlConfig) share(w http.ResponseWriter, r *http.Request) (answered bool
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Vary", "Origin")
-	if orElse(u.CORS.AllowCredentials, false) {
+	if wire.Value(u.CORS.AllowCredentials) {
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 	set("Access-Control-Expose-Headers", u.CORS.ExposeHeaders)

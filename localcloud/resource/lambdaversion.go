@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -118,15 +119,8 @@ func (c *call) provide(ctx context.Context, function, qualifier string) (time.Du
 	case out.Status == types.ProvisionedConcurrencyStatusEnumInProgress:
 		return later, nil
 	case out.Status == types.ProvisionedConcurrencyStatusEnumFailed:
-		return 0, &cloudformation.Failure{Code: codeNotStabilized, Message: "Provisioned concurrency of " + c.id + " failed: " + orEmpty(out.StatusReason)}
+		return 0, &cloudformation.Failure{Code: codeNotStabilized, Message: "Provisioned concurrency of " + c.id + " failed: " + aws.ToString(out.StatusReason)}
 	default:
 		return 0, nil
 	}
-}
-
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

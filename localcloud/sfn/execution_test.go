@@ -16,8 +16,8 @@ func TestAnExecutionShowsHowItWasStarted(t *testing.T) {
 	live := c.makeAlias("live", to(arn+":1", 100))
 	for target, want := range map[string][2]string{arn: {"", ""}, arn + ":1": {arn + ":1", ""}, live: {arn + ":1", live}} {
 		got := c.look(c.begin(target, `{"n": 1}`))
-		if shown(got.StateMachineVersionArn) != want[0] || shown(got.StateMachineAliasArn) != want[1] || got.StateMachineArn != arn {
-			t.Errorf("started through %s: machine %s, version %s, alias %s", target, got.StateMachineArn, shown(got.StateMachineVersionArn), shown(got.StateMachineAliasArn))
+		if wire.Value(got.StateMachineVersionArn) != want[0] || wire.Value(got.StateMachineAliasArn) != want[1] || got.StateMachineArn != arn {
+			t.Errorf("started through %s: machine %s, version %s, alias %s", target, got.StateMachineArn, wire.Value(got.StateMachineVersionArn), wire.Value(got.StateMachineAliasArn))
 		}
 		if got.Status != "SUCCEEDED" || *got.Input != `{"n": 1}` || *got.Output != `{"made":"here"}` || !*got.InputDetails.Included || !*got.OutputDetails.Included ||
 			!got.StopDate.Equal(testStart) || *got.RedriveCount != 0 || *got.RedriveStatus != "NOT_REDRIVABLE" ||
@@ -25,7 +25,7 @@ func TestAnExecutionShowsHowItWasStarted(t *testing.T) {
 			t.Errorf("described as %+v", got)
 		}
 		started := must[*sfnapi.GetExecutionHistoryOutput](t)(c.getExecutionHistory(c.ctx, &sfnapi.GetExecutionHistoryInput{ExecutionArn: got.ExecutionArn})).Events[0].ExecutionStartedEventDetails
-		if shown(started.StateMachineVersionArn) != want[0] || shown(started.StateMachineAliasArn) != want[1] || *started.RoleArn != testRole {
+		if wire.Value(started.StateMachineVersionArn) != want[0] || wire.Value(started.StateMachineAliasArn) != want[1] || *started.RoleArn != testRole {
 			t.Errorf("the history begins with %+v", started)
 		}
 	}
@@ -404,6 +404,6 @@ func TestAMapRunListsItsChildrenAndTakesNewLimits(t *testing.T) {
 		t.Errorf("in the end the children are %s, want %s", got, want)
 	}
 	if got := c.look(execution); got.Status != "SUCCEEDED" {
-		t.Errorf("the execution is %s: %s", got.Status, shown(got.Cause))
+		t.Errorf("the execution is %s: %s", got.Status, wire.Value(got.Cause))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/crossfade-dev/crossfade/asl/machine"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
 )
 
@@ -78,13 +79,13 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 		if !data {
 			return nil
 		}
-		return optional(text)
+		return wire.Optional(text)
 	}
 	switch e.Type {
 	case machine.EventExecutionStarted:
 		out.ExecutionStartedEventDetails = &sfnapi.ExecutionStartedEventDetails{
-			Input: payload(d.Input), InputDetails: details, RoleArn: optional(d.RoleARN),
-			StateMachineAliasArn: optional(d.StateMachineAliasARN), StateMachineVersionArn: optional(d.StateMachineVersionARN),
+			Input: payload(d.Input), InputDetails: details, RoleArn: wire.Optional(d.RoleARN),
+			StateMachineAliasArn: wire.Optional(d.StateMachineAliasARN), StateMachineVersionArn: wire.Optional(d.StateMachineVersionARN),
 		}
 	case machine.EventExecutionSucceeded:
 		out.ExecutionSucceededEventDetails = &sfnapi.ExecutionSucceededEventDetails{Output: payload(d.Output), OutputDetails: details}
@@ -110,7 +111,7 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	case machine.EventTaskScheduled:
 		out.TaskScheduledEventDetails = &sfnapi.TaskScheduledEventDetails{
 			ResourceType: d.ResourceType, Resource: d.Resource, Region: d.Region, Parameters: d.Parameters,
-			TimeoutInSeconds: positive(d.TimeoutInSeconds), HeartbeatInSeconds: positive(d.HeartbeatInSeconds),
+			TimeoutInSeconds: wire.Optional(d.TimeoutInSeconds), HeartbeatInSeconds: wire.Optional(d.HeartbeatInSeconds),
 			TaskCredentials: credentials(d),
 		}
 	case machine.EventTaskStarted:
@@ -130,7 +131,7 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	case machine.EventLambdaFunctionScheduled:
 		out.LambdaFunctionScheduledEventDetails = &sfnapi.LambdaFunctionScheduledEventDetails{
 			Resource: d.Resource, Input: payload(d.Input), InputDetails: details,
-			TimeoutInSeconds: positive(d.TimeoutInSeconds), TaskCredentials: credentials(d),
+			TimeoutInSeconds: wire.Optional(d.TimeoutInSeconds), TaskCredentials: credentials(d),
 		}
 	case machine.EventLambdaFunctionScheduleFailed:
 		out.LambdaFunctionScheduleFailedEventDetails = &sfnapi.LambdaFunctionScheduleFailedEventDetails{Error: d.Error, Cause: d.Cause}
@@ -145,12 +146,12 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	case machine.EventActivityScheduled:
 		out.ActivityScheduledEventDetails = &sfnapi.ActivityScheduledEventDetails{
 			Resource: d.Resource, Input: payload(d.Input), InputDetails: details,
-			TimeoutInSeconds: positive(d.TimeoutInSeconds), HeartbeatInSeconds: positive(d.HeartbeatInSeconds),
+			TimeoutInSeconds: wire.Optional(d.TimeoutInSeconds), HeartbeatInSeconds: wire.Optional(d.HeartbeatInSeconds),
 		}
 	case machine.EventActivityScheduleFailed:
 		out.ActivityScheduleFailedEventDetails = &sfnapi.ActivityScheduleFailedEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventActivityStarted:
-		out.ActivityStartedEventDetails = &sfnapi.ActivityStartedEventDetails{WorkerName: optional(d.WorkerName)}
+		out.ActivityStartedEventDetails = &sfnapi.ActivityStartedEventDetails{WorkerName: wire.Optional(d.WorkerName)}
 	case machine.EventActivitySucceeded:
 		out.ActivitySucceededEventDetails = &sfnapi.ActivitySucceededEventDetails{Output: payload(d.Output), OutputDetails: details}
 	case machine.EventActivityFailed:
@@ -169,11 +170,11 @@ func shownEvent(e machine.HistoryEvent, data bool) sfnapi.HistoryEvent {
 	case machine.EventMapIterationAborted:
 		out.MapIterationAbortedEventDetails = iteration(d)
 	case machine.EventMapRunStarted:
-		out.MapRunStartedEventDetails = &sfnapi.MapRunStartedEventDetails{MapRunArn: optional(d.MapRunARN)}
+		out.MapRunStartedEventDetails = &sfnapi.MapRunStartedEventDetails{MapRunArn: wire.Optional(d.MapRunARN)}
 	case machine.EventMapRunFailed:
 		out.MapRunFailedEventDetails = &sfnapi.MapRunFailedEventDetails{Error: d.Error, Cause: d.Cause}
 	case machine.EventEvaluationFailed:
-		out.EvaluationFailedEventDetails = &sfnapi.EvaluationFailedEventDetails{Error: d.Error, Cause: d.Cause, Location: optional(d.Location), State: d.State}
+		out.EvaluationFailedEventDetails = &sfnapi.EvaluationFailedEventDetails{Error: d.Error, Cause: d.Cause, Location: wire.Optional(d.Location), State: d.State}
 	default: // the other types have no details
 	}
 	return out
@@ -193,7 +194,7 @@ func exited(d *machine.Details, output *string, details *sfnapi.HistoryEventExec
 
 func iteration(d *machine.Details) *sfnapi.MapIterationEventDetails {
 	index := int32(d.Index)
-	return &sfnapi.MapIterationEventDetails{Name: optional(d.Name), Index: &index}
+	return &sfnapi.MapIterationEventDetails{Name: wire.Optional(d.Name), Index: &index}
 }
 
 func credentials(d *machine.Details) *sfnapi.TaskCredentials {
@@ -201,20 +202,4 @@ func credentials(d *machine.Details) *sfnapi.TaskCredentials {
 		return nil
 	}
 	return &sfnapi.TaskCredentials{RoleArn: &d.TaskRoleARN}
-}
-
-// optional returns nil for an empty text.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// positive returns nil for zero.
-func positive(n int64) *int64 {
-	if n == 0 {
-		return nil
-	}
-	return &n
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
 )
 
@@ -63,7 +64,7 @@ func TestALargeExecutionGoesOnWhereverItIsKilled(t *testing.T) {
 				if commits%7 == 0 {
 					again.pass(last + time.Minute)
 					if got := again.look(x); got.Status != "SUCCEEDED" || *got.Output != want {
-						t.Fatalf("killed after commit %d it ended %s with %s", commits, got.Status, shown(got.Output))
+						t.Fatalf("killed after commit %d it ended %s with %s", commits, got.Status, wire.Value(got.Output))
 					}
 					if states, changes := rest.apart(t); states+changes > 0 {
 						t.Errorf("killed after commit %d: %d states and %d changes are left", commits, states, changes)
@@ -140,6 +141,6 @@ func TestTheAnswerOfAChildsTaskIsOnDiskWhenItIsAcknowledged(t *testing.T) {
 	must[*sfnapi.SendTaskSuccessOutput](t)(again.sendTaskSuccess(again.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: second, Output: `"three"`}))
 	again.pass(0)
 	if got := again.look(x); got.Status != "SUCCEEDED" || !strings.Contains(*got.Output, `"one"`) || !strings.Contains(*got.Output, `"three"`) {
-		t.Errorf("it ended %s with %s", got.Status, shown(got.Output))
+		t.Errorf("it ended %s with %s", got.Status, wire.Value(got.Output))
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/asl"
 	"github.com/crossfade-dev/crossfade/asl/machine"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
 )
 
@@ -39,7 +40,7 @@ func (s *Service) listExecutions(ctx context.Context, in *sfnapi.ListExecutionsI
 			return nil, resourceGone(*in.StateMachineArn)
 		}
 	}
-	about := *in.StateMachineArn + " " + shown(in.StatusFilter) + " " + shown(in.RedriveFilter)
+	about := *in.StateMachineArn + " " + wire.Value(in.StatusFilter) + " " + wire.Value(in.RedriveFilter)
 	page, err := s.page("ListExecutions", about, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
@@ -72,19 +73,11 @@ func (s *Service) listExecutions(ctx context.Context, in *sfnapi.ListExecutionsI
 // filter.
 func isStatus(filter *string, statuses ...string) bool {
 	for _, status := range statuses {
-		if shown(filter) == status {
+		if wire.Value(filter) == status {
 			return true
 		}
 	}
 	return false
-}
-
-// shown returns an optional text, "" when it is not there.
-func shown(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // shownStatus is the status that the API shows. It needs no lock.

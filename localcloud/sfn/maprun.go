@@ -161,7 +161,7 @@ func (s *Service) listChildren(ctx context.Context, in *sfnapi.ListExecutionsInp
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.page("ListExecutions", run.ARN+" "+shown(in.StatusFilter)+" "+shown(in.RedriveFilter), in.MaxResults, in.NextToken)
+	page, err := s.page("ListExecutions", run.ARN+" "+wire.Value(in.StatusFilter)+" "+wire.Value(in.RedriveFilter), in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

@@ -182,7 +182,7 @@ func TestWhereverItIsKilledNothingIsLostAndNothingHappensTwice(t *testing.T) {
 	})
 	for _, arn := range started {
 		if got := first.look(arn); got.Status != "SUCCEEDED" {
-			t.Fatalf("without a kill %s is %s: %s", arn, got.Status, shown(got.Cause))
+			t.Fatalf("without a kill %s is %s: %s", arn, got.Status, wire.Value(got.Cause))
 		}
 	}
 
@@ -207,7 +207,7 @@ func TestWhereverItIsKilledNothingIsLostAndNothingHappensTwice(t *testing.T) {
 		for n, arn := range started {
 			got := c.look(arn)
 			if got.Status != "SUCCEEDED" {
-				t.Fatalf("killed after commit %d of %d: %s is %s: %s %s; %s", commits, whole.len(), arn, got.Status, shown(got.Error), shown(got.Cause), c.events(arn))
+				t.Fatalf("killed after commit %d of %d: %s is %s: %s %s; %s", commits, whole.len(), arn, got.Status, wire.Value(got.Error), wire.Value(got.Cause), c.events(arn))
 			}
 			types := strings.Fields(c.events(arn))
 			for _, once := range []string{"ExecutionStarted", "ActivitySucceeded", "WaitStateExited", "ExecutionSucceeded"} {
@@ -400,7 +400,7 @@ func TestATokenIsKnownBeforeAnybodyCanAskAfterARestart(t *testing.T) {
 	again.pass(2 * time.Minute)
 	token = must[*sfnapi.GetActivityTaskOutput](t)(again.getActivityTask(again.ctx, &sfnapi.GetActivityTaskInput{ActivityArn: worker})).TaskToken
 	must[*sfnapi.SendTaskSuccessOutput](t)(again.sendTaskSuccess(again.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: *token, Output: `2`}))
-	if got := again.look(arn); got.Status != "SUCCEEDED" || shown(got.Output) != "[1,2]" {
-		t.Errorf("the execution is %s with output %s, want SUCCEEDED with [1,2]", got.Status, shown(got.Output))
+	if got := again.look(arn); got.Status != "SUCCEEDED" || wire.Value(got.Output) != "[1,2]" {
+		t.Errorf("the execution is %s with output %s, want SUCCEEDED with [1,2]", got.Status, wire.Value(got.Output))
 	}
 }

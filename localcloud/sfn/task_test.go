@@ -32,7 +32,7 @@ func TestAnSDKTaskCallsTheOperation(t *testing.T) {
 	execution := c.begin(arn)
 	c.pass(time.Second)
 	if got := c.look(execution); got.Status != "SUCCEEDED" || *got.Output != `{"Alarms":[]}` {
-		t.Fatalf("ended %s with %s %s", got.Status, shown(got.Output), shown(got.Cause))
+		t.Fatalf("ended %s with %s %s", got.Status, wire.Value(got.Output), wire.Value(got.Cause))
 	}
 	if got, want := strings.Join(calls.calls, "; "), `cloudwatch:describeAlarms {"AlarmNames":["a"]}`; got != want {
 		t.Errorf("called %s, want %s", got, want)
@@ -143,7 +143,7 @@ func TestTheIntegrationWithLambdaPrintsCausesAnewAndShowsTheLog(t *testing.T) {
 		t.Errorf("the cause is %s, want it without blanks", *got.Cause)
 	}
 	if got := end(`"long"`); *got.Error != "States.DataLimitExceeded" {
-		t.Errorf("an answer that is too long is %s: %s", *got.Error, shown(got.Cause))
+		t.Errorf("an answer that is too long is %s: %s", *got.Error, wire.Value(got.Cause))
 	}
 	out, err := jsonvalue.Parse(*end(`"good"`).Output)
 	if err != nil {
@@ -165,7 +165,7 @@ func TestAnActivityIsFetchedAndEndedByItsWorker(t *testing.T) {
 	}
 	good := c.begin(arn, `{"n":1}`)
 	task := fetch()
-	if *task.Input != `{"n":1}` || shown(task.TaskToken) == "" {
+	if *task.Input != `{"n":1}` || wire.Value(task.TaskToken) == "" {
 		t.Fatalf("fetched %+v", task)
 	}
 	for range 3 {
@@ -181,7 +181,7 @@ func TestAnActivityIsFetchedAndEndedByItsWorker(t *testing.T) {
 	}
 	refused(t, success(), "TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
 	if got := c.look(good); got.Status != "SUCCEEDED" || *got.Output != `{"n": 2}` {
-		t.Errorf("ended %s with %s", got.Status, shown(got.Output))
+		t.Errorf("ended %s with %s", got.Status, wire.Value(got.Output))
 	}
 	if got, want := c.events(good), "ExecutionStarted TaskStateEntered ActivityScheduled ActivityStarted ActivitySucceeded TaskStateExited ExecutionSucceeded"; got != want {
 		t.Errorf("history %s, want %s", got, want)
@@ -191,13 +191,13 @@ func TestAnActivityIsFetchedAndEndedByItsWorker(t *testing.T) {
 	task = fetch()
 	must[*sfnapi.SendTaskFailureOutput](t)(c.sendTaskFailure(c.ctx, &sfnapi.SendTaskFailureInput{TaskToken: *task.TaskToken, Error: ptr("E")}))
 	if got := c.look(bad); got.Status != "FAILED" || *got.Error != "E" || got.Cause != nil {
-		t.Errorf("ended %s with %s", got.Status, shown(got.Error))
+		t.Errorf("ended %s with %s", got.Status, wire.Value(got.Error))
 	}
 	silent := c.begin(arn)
 	task = fetch()
 	c.pass(time.Minute)
 	if got := c.look(silent); got.Status != "FAILED" || *got.Error != "States.HeartbeatTimeout" && *got.Error != "States.Timeout" {
-		t.Errorf("without a heartbeat it ended %s with %s", got.Status, shown(got.Error))
+		t.Errorf("without a heartbeat it ended %s with %s", got.Status, wire.Value(got.Error))
 	}
 	refused(t, success(), "TaskTimedOut", "")
 	_, err := c.sendTaskHeartbeat(c.ctx, &sfnapi.SendTaskHeartbeatInput{TaskToken: "made-up"})
@@ -252,7 +252,7 @@ func TestACallbackEndsItsTask(t *testing.T) {
 	c.pass(time.Minute)
 	must[*sfnapi.SendTaskSuccessOutput](t)(c.sendTaskSuccess(c.ctx, &sfnapi.SendTaskSuccessInput{TaskToken: <-tokens, Output: `"done"`}))
 	if got := c.look(execution); got.Status != "SUCCEEDED" || *got.Output != `"done"` {
-		t.Errorf("ended %s with %s", got.Status, shown(got.Output))
+		t.Errorf("ended %s with %s", got.Status, wire.Value(got.Output))
 	}
 	if got, want := c.events(execution), "ExecutionStarted TaskStateEntered TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskStateExited ExecutionSucceeded"; got != want {
 		t.Errorf("history %s, want %s", got, want)
@@ -271,7 +271,7 @@ func TestAnExecutionStartsAnother(t *testing.T) {
 		t.Helper()
 		got := c.look(execution)
 		if got.Output == nil {
-			t.Fatalf("%s is %s: %s", execution, got.Status, shown(got.Cause))
+			t.Fatalf("%s is %s: %s", execution, got.Status, wire.Value(got.Cause))
 		}
 		v, err := jsonvalue.Parse(*got.Output)
 		if err != nil {
@@ -307,10 +307,10 @@ func TestAnExecutionStartsAnother(t *testing.T) {
 	failed := c.begin(c.create("for-bad", startTask(".sync", failing, "")), `null`)
 	c.pass(time.Minute)
 	got := c.look(failed)
-	cause, err := jsonvalue.Parse(shown(got.Cause))
+	cause, err := jsonvalue.Parse(wire.Value(got.Cause))
 	if err != nil || got.Status != "FAILED" || *got.Error != "States.TaskFailed" || member(cause, "Status").Str() != "FAILED" ||
 		member(cause, "Error").Str() != "E" || member(cause, "Cause").Str() != "C" || member(cause, "Input").Str() != "{}" {
-		t.Errorf("ended %s with %s: %s", got.Status, shown(got.Error), shown(got.Cause))
+		t.Errorf("ended %s with %s: %s", got.Status, wire.Value(got.Error), wire.Value(got.Cause))
 	}
 	nowhere := c.begin(c.create("nowhere", startTask("", slow+"x", "")), `null`)
 	c.pass(0)
@@ -326,7 +326,7 @@ func TestAChildIsStoppedWhenNobodyWaitsForIt(t *testing.T) {
 	parent := c.begin(c.create("impatient", startTask(".sync", slow, `,"TimeoutSeconds":60`)), `null`)
 	c.pass(2 * time.Minute)
 	if got := c.look(parent); got.Status != "FAILED" || *got.Error != "States.Timeout" {
-		t.Errorf("the parent is %s with %s", got.Status, shown(got.Error))
+		t.Errorf("the parent is %s with %s", got.Status, wire.Value(got.Error))
 	}
 	if got := c.look("arn:aws:states:eu-central-1:123456789012:execution:slow:child"); got.Status != "ABORTED" {
 		t.Errorf("the child is %s, want ABORTED", got.Status)
@@ -349,7 +349,7 @@ func TestATaskThatTakesTooLongIsCalledOff(t *testing.T) {
 		<-calledOff
 		synctest.Wait()
 		if got := c.look(execution); got.Status != "FAILED" || *got.Error != "States.Timeout" {
-			t.Errorf("ended %s with %s", got.Status, shown(got.Error))
+			t.Errorf("ended %s with %s", got.Status, wire.Value(got.Error))
 		}
 		stop()
 		c.Close()

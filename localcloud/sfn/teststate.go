@@ -97,7 +97,7 @@ func (s *Service) stateTest(ctx context.Context, definition *asl.StateMachine, i
 		Context: machine.Context{
 			ExecutionARN:     at.arn(kindExpress, sm+":"+name),
 			ExecutionName:    name,
-			RoleARN:          shown(in.RoleArn),
+			RoleARN:          wire.Value(in.RoleArn),
 			StartTime:        s.now(),
 			StateMachineARN:  at.arn(kindMachine, sm),
 			StateMachineName: sm,
@@ -276,8 +276,8 @@ func tested(t *machine.StateTest, level *string) *sfnapi.TestStateOutput {
 	status := string(t.Status)
 	out := &sfnapi.TestStateOutput{
 		Status:    &status,
-		Output:    optional(t.OutputText()),
-		NextState: optional(t.Next),
+		Output:    wire.Optional(t.OutputText()),
+		NextState: wire.Optional(t.Next),
 		Error:     t.Error,
 		Cause:     t.Cause,
 	}
@@ -285,20 +285,20 @@ func tested(t *machine.StateTest, level *string) *sfnapi.TestStateOutput {
 		return out
 	}
 	data := &sfnapi.InspectionData{
-		Input:                      optional(t.Input),
-		AfterInputPath:             optional(t.AfterInputPath),
-		AfterParameters:            optional(t.AfterParameters),
-		AfterArguments:             optional(t.AfterArguments),
-		AfterItemsPath:             optional(t.AfterItemsPath),
-		Result:                     optional(t.Result),
-		AfterResultSelector:        optional(t.AfterResultSelector),
-		AfterResultPath:            optional(t.AfterResultPath),
+		Input:                      wire.Optional(t.Input),
+		AfterInputPath:             wire.Optional(t.AfterInputPath),
+		AfterParameters:            wire.Optional(t.AfterParameters),
+		AfterArguments:             wire.Optional(t.AfterArguments),
+		AfterItemsPath:             wire.Optional(t.AfterItemsPath),
+		Result:                     wire.Optional(t.Result),
+		AfterResultSelector:        wire.Optional(t.AfterResultSelector),
+		AfterResultPath:            wire.Optional(t.AfterResultPath),
 		MaxConcurrency:             small(t.MaxConcurrency),
 		ToleratedFailureCount:      small(t.ToleratedFailureCount),
 		ToleratedFailurePercentage: t.ToleratedFailurePercentage,
 	}
 	if t.Variables.Len() > 0 {
-		data.Variables = optional(t.Variables.String())
+		data.Variables = wire.Optional(t.Variables.String())
 	}
 	if t.CatchIndex != nil || t.RetryIndex != nil || t.RetryBackoffIntervalSeconds != nil {
 		data.ErrorDetails = &sfnapi.InspectionErrorDetails{

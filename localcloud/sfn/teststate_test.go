@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
 )
 
@@ -19,31 +20,31 @@ func TestAStateIsTestedAlone(t *testing.T) {
 		Definition: `{"Type":"Pass","Parameters":{"b.$":"$.a"},"ResultPath":"$.c","Next":"After"}`, Input: ptr(`{"a":1}`), InspectionLevel: ptr("DEBUG"),
 	})
 	if *got.Status != "SUCCEEDED" || *got.Output != `{"a":1,"c":{"b":1}}` || *got.NextState != "After" || *got.InspectionData.AfterParameters != `{"b":1}` {
-		t.Errorf("a Pass came out as %s %s, next %s, %+v", *got.Status, shown(got.Output), shown(got.NextState), got.InspectionData)
+		t.Errorf("a Pass came out as %s %s, next %s, %+v", *got.Status, wire.Value(got.Output), wire.Value(got.NextState), got.InspectionData)
 	}
 	publish := `{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sns:publish","Parameters":{"Message":"m"},"End":true}`
 	got = test(sfnapi.TestStateInput{Definition: publish})
 	if *got.Status != "SUCCEEDED" || *got.Output != `{"MessageId":"m"}` || calls.count() != 1 || got.InspectionData != nil {
-		t.Errorf("a Task came out as %s %s after %d calls", *got.Status, shown(got.Output), calls.count())
+		t.Errorf("a Task came out as %s %s after %d calls", *got.Status, wire.Value(got.Output), calls.count())
 	}
 	got = test(sfnapi.TestStateInput{Definition: publish, Mock: &sfnapi.MockInput{ErrorOutput: &sfnapi.MockErrorOutput{Error: ptr("E"), Cause: ptr("C")}}})
 	if *got.Status != "FAILED" || *got.Error != "E" || *got.Cause != "C" || calls.count() != 1 {
-		t.Errorf("a mocked failure came out as %s %s", *got.Status, shown(got.Error))
+		t.Errorf("a mocked failure came out as %s %s", *got.Status, wire.Value(got.Error))
 	}
 	calls.answer = func(context.Context, string, string, jsonvalue.Value) (jsonvalue.Value, error) {
 		return jsonvalue.Value{}, context.DeadlineExceeded
 	}
 	if got = test(sfnapi.TestStateInput{Definition: publish}); *got.Error != "States.Timeout" {
-		t.Errorf("a call that never ends came out as %s", shown(got.Error))
+		t.Errorf("a call that never ends came out as %s", wire.Value(got.Error))
 	}
 	machine := `{"StartAt":"A","States":{"A":{"Type":"Parallel","Branches":[{"StartAt":"B","States":{"B":{"Type":"Succeed"}}}],"End":true}}}`
 	if got = test(sfnapi.TestStateInput{Definition: machine, StateName: ptr("B"), Input: ptr("7")}); *got.Output != "7" {
-		t.Errorf("a state inside a branch came out with %s", shown(got.Output))
+		t.Errorf("a state inside a branch came out with %s", wire.Value(got.Output))
 	}
 	child := c.create("child", passDefinition(""))
 	start := `{"Type":"Task","Resource":"arn:aws:states:::states:startExecution","Parameters":{"StateMachineArn":"` + child + `","Name":"n"},"End":true}`
 	if got = test(sfnapi.TestStateInput{Definition: start}); *got.Status != "SUCCEEDED" {
-		t.Errorf("a started execution came out as %s %s", *got.Status, shown(got.Cause))
+		t.Errorf("a started execution came out as %s %s", *got.Status, wire.Value(got.Cause))
 	}
 	c.look("arn:aws:states:eu-central-1:123456789012:execution:child:n")
 }

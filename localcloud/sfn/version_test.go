@@ -166,7 +166,7 @@ func TestVersionsAndRevisionsObeyTheirRules(t *testing.T) {
 				out := must[*sfnapi.UpdateStateMachineOutput](t)(c.updateStateMachine(c.ctx, &sfnapi.UpdateStateMachineInput{
 					StateMachineArn: arn, Definition: ptr(passDefinition(next)), Publish: &publish,
 				}))
-				got := shown(out.RevisionId)
+				got := wire.Value(out.RevisionId)
 				if changed := next != definition; changed && seen[got] || !changed && got != revision {
 					rt.Fatalf("update from %s to %s gave revision %q after %q", definition, next, got, revision)
 				}
@@ -225,8 +225,8 @@ func TestVersionsAndRevisionsObeyTheirRules(t *testing.T) {
 				rt.Fatalf("%d versions are listed, want %d", len(got), len(pinned))
 			}
 			for number, want := range pinned {
-				if got := c.describe(fmt.Sprint(arn, ":", number)); got.Definition != passDefinition(want) || shown(got.RevisionId) != of[number] {
-					rt.Fatalf("version %d has %s of revision %s, want %s of %s", number, got.Definition, shown(got.RevisionId), want, of[number])
+				if got := c.describe(fmt.Sprint(arn, ":", number)); got.Definition != passDefinition(want) || wire.Value(got.RevisionId) != of[number] {
+					rt.Fatalf("version %d has %s of revision %s, want %s of %s", number, got.Definition, wire.Value(got.RevisionId), want, of[number])
 				}
 			}
 		}
