@@ -23,12 +23,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/crossfade-dev/crossfade/controller"
-	"github.com/crossfade-dev/crossfade/controller/internal/awserr"
+	"github.com/crossfade-dev/crossfade/controller/internal/caller"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/rollout"
@@ -50,21 +48,18 @@ type API interface {
 }
 
 // An STS tells whose credentials are in use; [*sts.Client] is one.
-type STS interface {
-	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
-}
+type STS = caller.STS
 
 // A Target is a [controller.Target] and a [controller.Publisher] for functions.
 // It is safe for concurrent use.
 type Target struct {
 	api    API
-	sts    STS
+	caller *caller.Caller
 	region string
 	clock  clock.Clock
 
-	mu       sync.Mutex
-	identity arn.ARN                    // of the caller, once known
-	asked    map[string]rollout.Routing // what was last written, by alias
+	mu    sync.Mutex
+	asked map[string]rollout.Routing // what was last written, by alias
 }
 
 var (
@@ -77,7 +72,7 @@ var (
 // New returns a target. sts and region complete the names of functions that are
 // not given as ARNs; region is the client's.
 func New(api API, sts STS, region string, c clock.Clock) *Target {
-	return &Target{api: api, sts: sts, region: region, clock: c, asked: make(map[string]rollout.Routing)}
+	return &Target{api: api, caller: caller.New(sts), region: region, clock: c, asked: make(map[string]rollout.Routing)}
 }
 
 // latest is the qualifier of what a function is before it is published.
@@ -96,33 +91,10 @@ func (t *Target) function(ctx context.Context, name string) (arn.ARN, error) {
 	if strings.Contains(name, ":") {
 		return arn.ARN{}, fmt.Errorf("%w: %q is neither the name nor the ARN of a function", controller.ErrInvalid, name)
 	}
-	id, err := t.caller(ctx)
-	if err != nil {
-		return arn.ARN{}, err
-	}
-	return arn.ARN{Partition: id.Partition, Service: "lambda", Region: t.region, Account: id.Account, Resource: "function:" + name}, nil
+	return t.caller.Complete(ctx, "lambda", t.region, "function:"+name)
 }
 
 func isFunction(a arn.ARN) bool { return a.Service == "lambda" && a.Kind() == "function" }
-
-func (t *Target) caller(ctx context.Context) (arn.ARN, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.identity.Account != "" {
-		return t.identity, nil
-	}
-	out, err := t.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return arn.ARN{}, awserr.Wrap("GetCallerIdentity", err)
-	}
-	id, err := arn.Parse(aws.ToString(out.Arn))
-	if err != nil {
-		return arn.ARN{}, fmt.Errorf("GetCallerIdentity: %w", err)
-	}
-	id.Account = aws.ToString(out.Account)
-	t.identity = id
-	return id, nil
-}
 
 // split returns the function and the alias's name of an alias's ARN.
 func split(alias string) (function arn.ARN, name string, err error) {
@@ -135,13 +107,4 @@ func split(alias string) (function arn.ARN, name string, err error) {
 		return a, "", fmt.Errorf("%w: %s is not the ARN of a function's alias", controller.ErrInvalid, alias)
 	}
 	return function, name, nil
-}
-
-// older says whether version number a is smaller than b. Numbers have no leading
-// zeros.
-func older(a, b string) bool {
-	if len(a) != len(b) {
-		return len(a) < len(b)
-	}
-	return a < b
 }

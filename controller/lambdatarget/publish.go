@@ -177,7 +177,7 @@ func (t *Target) publish(ctx context.Context, function arn.ARN, r controller.Res
 	}
 	// Numbers grow and are never used again, so a version that is not newer
 	// than the newest before was there already.
-	return controller.Published{Canary: version, Reused: len(before) > 0 && !older(before[0].Number, version)}, nil
+	return controller.Published{Canary: version, Reused: len(before) > 0 && arn.CompareVersions(before[0].Number, version) >= 0}, nil
 }
 
 // upload gives the function its code, on the condition that it has a revision,

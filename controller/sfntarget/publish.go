@@ -13,6 +13,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/internal/awserr"
+	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/plan"
 )
 
@@ -143,7 +144,7 @@ func (t *Target) Publish(ctx context.Context, r controller.Resolved, files contr
 	}
 	// Numbers grow and are never used again, so a version that is not newer
 	// than the newest before was there already.
-	return controller.Published{Canary: version, Reused: newest != "" && !older(newest, version)}, nil
+	return controller.Published{Canary: version, Reused: newest != "" && arn.CompareVersions(newest, version) >= 0}, nil
 }
 
 // upload gives the state machine the definition in the target's file and

@@ -53,7 +53,7 @@ func routing(alias string, entries []types.RoutingConfigurationListItem) (rollou
 		case weight == 0:
 		case r.Stable == "":
 			r.Stable = n
-		case older(r.Stable, n):
+		case arn.CompareVersions(r.Stable, n) < 0:
 			r.Canary, r.Weight = n, weight
 		default:
 			r.Stable, r.Canary, r.Weight = n, r.Stable, plan.Full-weight

@@ -9,14 +9,11 @@ package sfntarget
 import (
 	"context"
 	"fmt"
-	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/crossfade-dev/crossfade/controller"
-	"github.com/crossfade-dev/crossfade/controller/internal/awserr"
+	"github.com/crossfade-dev/crossfade/controller/internal/caller"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 )
@@ -36,20 +33,15 @@ type API interface {
 }
 
 // An STS tells whose credentials are in use; [*sts.Client] is one.
-type STS interface {
-	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
-}
+type STS = caller.STS
 
 // A Target is a [controller.Target] and a [controller.Publisher] for state
 // machines. It is safe for concurrent use.
 type Target struct {
 	api    API
-	sts    STS
+	caller *caller.Caller
 	region string
 	clock  clock.Clock
-
-	mu       sync.Mutex
-	identity arn.ARN // of the caller, once known
 }
 
 var (
@@ -62,7 +54,7 @@ var (
 // New returns a target. sts and region complete the names of state machines that
 // are not given as ARNs; region is the client's.
 func New(api API, sts STS, region string, c clock.Clock) *Target {
-	return &Target{api: api, sts: sts, region: region, clock: c}
+	return &Target{api: api, caller: caller.New(sts), region: region, clock: c}
 }
 
 // machine returns the ARN of a state machine that is given by name or ARN.
@@ -75,30 +67,7 @@ func (t *Target) machine(ctx context.Context, name string) (arn.ARN, error) {
 		unqualified, _ := a.Qualified()
 		return unqualified, nil
 	}
-	id, err := t.caller(ctx)
-	if err != nil {
-		return arn.ARN{}, err
-	}
-	return arn.ARN{Partition: id.Partition, Service: "states", Region: t.region, Account: id.Account, Resource: "stateMachine:" + name}, nil
-}
-
-func (t *Target) caller(ctx context.Context) (arn.ARN, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.identity.Account != "" {
-		return t.identity, nil
-	}
-	out, err := t.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return arn.ARN{}, awserr.Wrap("GetCallerIdentity", err)
-	}
-	id, err := arn.Parse(aws.ToString(out.Arn))
-	if err != nil {
-		return arn.ARN{}, fmt.Errorf("GetCallerIdentity: %w", err)
-	}
-	id.Account = aws.ToString(out.Account)
-	t.identity = id
-	return id, nil
+	return t.caller.Complete(ctx, "states", t.region, "stateMachine:"+name)
 }
 
 // split returns the state machine and the alias's name of an alias's ARN.
@@ -125,13 +94,4 @@ func number(version string) (string, error) {
 		return "", fmt.Errorf("%s is not the ARN of a version", version)
 	}
 	return n, nil
-}
-
-// older says whether version number a is smaller than b. Numbers have no leading
-// zeros.
-func older(a, b string) bool {
-	if len(a) != len(b) {
-		return len(a) < len(b)
-	}
-	return a < b
 }

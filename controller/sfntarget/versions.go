@@ -42,15 +42,7 @@ func (t *Target) Versions(ctx context.Context, alias string) ([]controller.Versi
 			break
 		}
 	}
-	slices.SortStableFunc(versions, func(a, b controller.Version) int {
-		switch {
-		case older(a.Number, b.Number):
-			return 1
-		case older(b.Number, a.Number):
-			return -1
-		}
-		return 0
-	})
+	slices.SortStableFunc(versions, func(a, b controller.Version) int { return arn.CompareVersions(b.Number, a.Number) })
 	return versions, t.refer(ctx, machine, versions)
 }
 

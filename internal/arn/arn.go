@@ -3,6 +3,7 @@
 package arn
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -82,4 +83,11 @@ func IsVersion(qualifier string) bool {
 		return false
 	}
 	return strings.Trim(qualifier, "0123456789") == ""
+}
+
+// CompareVersions orders version numbers: negative when a is the older one,
+// positive when b is. Numbers are as the services write them, without leading
+// zeros, and may be of any length.
+func CompareVersions(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }

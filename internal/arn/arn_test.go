@@ -56,3 +56,20 @@ func TestIsVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestCompareVersionsOrdersNumbersAndNotText(t *testing.T) {
+	for _, v := range []struct {
+		a, b string
+		want int
+	}{
+		{"9", "10", -1},
+		{"10", "9", 1},
+		{"41", "42", -1},
+		{"7", "7", 0},
+		{"99999999999999999999", "100000000000000000000", -1},
+	} {
+		if got := CompareVersions(v.a, v.b); got != v.want {
+			t.Errorf("CompareVersions(%s, %s) = %d, want %d", v.a, v.b, got, v.want)
+		}
+	}
+}
