@@ -164,7 +164,7 @@ func (f *forecast) Import(name string) (jsonvalue.Value, error) {
 
 // compare returns how a resource changes, or nil.
 func (f *forecast) compare(declared template.Resource, r *stack.Resource) (*change, error) {
-	after, err := f.deployment.bound.Properties(declared.ID, f)
+	after, err := f.deployment.properties(declared, f)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (p *plan) Resolve(id string, there stack.Lookup) (stack.Wanted, error) {
 	r := &resolver{plan: p, there: there}
 	declared, _ := p.deployment.bound.Exists(id)
 	var w stack.Wanted
-	properties, err := p.deployment.bound.Properties(id, r)
+	properties, err := p.deployment.properties(declared, r)
 	if err != nil {
 		return w, reason(err)
 	}
@@ -70,6 +70,16 @@ func (p *plan) Resolve(id string, there stack.Lookup) (stack.Wanted, error) {
 		}
 	}
 	return w, nil
+}
+
+// properties returns what the template wants a resource to have, by the names that
+// its type has for it.
+func (d *deployment) properties(declared template.Resource, known template.Resolver) (jsonvalue.Value, error) {
+	properties, err := d.bound.Properties(declared.ID, known)
+	if t := schema.Of(declared.Type); t != nil && err == nil {
+		properties = t.Canonical(properties)
+	}
+	return properties, err
 }
 
 // Compare says what a change of properties takes.

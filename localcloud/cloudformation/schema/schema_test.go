@@ -59,6 +59,22 @@ func TestPropertiesAreCheckedInTheWordsOfCloudFormation(t *testing.T) {
 	}
 }
 
+func TestAPropertyMayHaveTheNameThatAWSsGuideGivesIt(t *testing.T) {
+	const machine = "AWS::StepFunctions::StateMachine"
+	for _, c := range []struct{ name, kind, properties, want string }{
+		{"by the guide's name", machine, `{"Type": "EXPRESS", "RoleArn": "r"}`, `{"RoleArn":"r","StateMachineType":"EXPRESS"}`},
+		{"by its own name", machine, `{"StateMachineType": "EXPRESS"}`, `{"StateMachineType":"EXPRESS"}`},
+		{"by both", machine, `{"StateMachineType": "STANDARD", "Type": "EXPRESS"}`, `{"StateMachineType":"STANDARD","Type":"EXPRESS"}`},
+		{"another type", "AWS::StepFunctions::Activity", `{"Type": "EXPRESS"}`, `{"Type":"EXPRESS"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := schema.Of(c.kind).Canonical(value(t, c.properties)).String(); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 func TestAChangeOfWhatNamesAResourceNeedsANewOne(t *testing.T) {
 	for _, c := range []struct {
 		kind, before, after string
