@@ -75,10 +75,10 @@ func (c *Controller) shift(ctx context.Context, h *held, a rollout.Shift) {
 		h.pending = append(h.pending, rollout.Event{
 			At: now, Kind: "problem", Phase: h.rec.Status.Phase, Weight: a.To.Weight,
 			Text: fmt.Sprintf("%s: shift to %s: %s; trying again in %s",
-				h.rec.Plan.Targets[a.Target], describe(a.To), err, wait.Round(100*time.Millisecond)),
+				h.rec.Plan.Targets[a.Target], a.To, err, wait.Round(100*time.Millisecond)),
 		})
 	}
-	c.cfg.Log.WarnContext(ctx, "shift", "rollout", h.rec.ID, "alias", alias, "to", describe(a.To), "err", err, "failures", t.failures, "wait", wait)
+	c.cfg.Log.WarnContext(ctx, "shift", "rollout", h.rec.ID, "alias", alias, "to", a.To.String(), "err", err, "failures", t.failures, "wait", wait)
 }
 
 // backoff returns how long to wait after so many failures in a row. Taking

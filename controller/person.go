@@ -225,7 +225,7 @@ func (c *Controller) report(rec Record) Report {
 	var at []string
 	for i, ts := range rec.Status.Targets {
 		t := rec.Plan.Targets[i]
-		at = append(at, fmt.Sprintf("%s serves %s", t, describe(ts.Seen)))
+		at = append(at, fmt.Sprintf("%s serves %s", t, ts.Seen))
 		if rec.Status.Phase.Ended() || ts.Stable == "" || ts.Stable == ts.Canary {
 			continue
 		}

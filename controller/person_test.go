@@ -122,7 +122,7 @@ func TestAReportNamesTheCommandThatReverts(t *testing.T) {
 	w.drive(t, c, rec.ID, 10*time.Second)
 	r, err := c.Report(t.Context(), rec.ID)
 	want := []string{"crossfade abort " + rec.ID + " --reason TEXT", "aws shift " + arnOf("orders", "prod") + " 7"}
-	if err != nil || !r.Split || !slices.Equal(r.Revert, want) || !strings.Contains(r.Text, "orders:prod serves 8 at 10%") {
+	if err != nil || !r.Split || !slices.Equal(r.Revert, want) || !strings.Contains(r.Text, "orders:prod serves 10 % on 8, the rest on 7") {
 		t.Errorf("got %+v, error %v; want the commands %q", r, err, want)
 	}
 	if last, ok := c.LastReport(rec.ID); !ok || !slices.Equal(last.Revert, want) {

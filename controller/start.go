@@ -44,8 +44,8 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 			problem(i, "", "%s: the plan names this alias twice", t)
 		}
 		if r.Exists && r.Now.Canary != "" {
-			problem(i, "", "%s: the alias is split already (%s, the rest on %s): something else left it so or is at work; crossfade adopt %s finishes or reverts it",
-				t, describe(r.Now), r.Now.Stable, t)
+			problem(i, "", "%s: the alias is split already (%s): something else left it so or is at work; crossfade adopt %s finishes or reverts it",
+				t, r.Now, t)
 		}
 		lease, ok, err := c.cfg.Store.Lease(ctx, r.Alias)
 		if err != nil {

@@ -35,7 +35,7 @@ func TestAStartIsRefusedBeforeAnythingIsPublished(t *testing.T) {
 			world: func(_ *testing.T, w *world, _ controller.Store) {
 				w.alarms["orders-failed"] = analysis.AlarmState{Problem: "throttled"}
 			}},
-		{name: "the alias is split", want: "orders:prod: the alias is split already (8 at 10%, the rest on 7)",
+		{name: "the alias is split", want: "orders:prod: the alias is split already (10 % on 8, the rest on 7)",
 			world: func(_ *testing.T, w *world, _ controller.Store) {
 				w.aliases[prod] = rollout.Routing{Stable: "7", Canary: "8", Weight: 1000}
 			}},

@@ -119,7 +119,7 @@ func (d *decider) askBack() (left []string, done bool) {
 		case fresh:
 			t.Before, t.Wish, t.WishAt, t.ConfirmedAt = t.Wish, wish, d.now, time.Time{}
 		case d.sights[i] == drifted: // somebody else, or an answer from long before
-			d.tell("drift", fmt.Sprintf("%s shows %s, which was not asked for; it is taken back", label, describe(t.Seen)))
+			d.tell("drift", fmt.Sprintf("%s shows %s, which was not asked for; it is taken back", label, t.Seen))
 			t.Before, t.WishAt, t.ConfirmedAt = t.Seen, d.now, time.Time{}
 		}
 		done = false
@@ -198,7 +198,7 @@ func (d *decider) backProblem() string {
 		case d.sights[i] == unread:
 			return fmt.Sprintf("%s is not readable (%s)", d.p.Targets[i], seen.Problem)
 		case t.share(t.Seen) > 0:
-			return fmt.Sprintf("%s still shows %s", d.p.Targets[i], describe(t.Seen))
+			return fmt.Sprintf("%s still shows %s", d.p.Targets[i], t.Seen)
 		}
 	}
 	return "it was not seen to be back for long enough"
@@ -238,7 +238,7 @@ func (d *decider) handleDrift() bool {
 		return false
 	}
 	t := &d.s.Targets[i]
-	what := fmt.Sprintf("%s shows %s, which somebody else did; %s was asked for", d.p.Targets[i], describe(t.Seen), percent(t.Wish.Weight))
+	what := fmt.Sprintf("%s shows %s, which somebody else did; %s was asked for", d.p.Targets[i], t.Seen, percent(t.Wish.Weight))
 	free := d.s.Phase == Progressing || d.s.Hold == HoldUnknown || d.s.Hold == HoldApproval || d.s.Hold == HoldHook
 	switch {
 	case d.p.OnDrift == plan.AdoptDrift && free && d.adoptable():
@@ -284,7 +284,7 @@ func (d *decider) stayDrifted() bool {
 
 // leftText says what stays as it is, and how to change that.
 func leftText(t plan.Target, r Routing) string {
-	text := fmt.Sprintf("%s stays as somebody else left it: %s", t, describe(r))
+	text := fmt.Sprintf("%s stays as somebody else left it: %s", t, r)
 	if r.Canary != "" && r.Weight > 0 && r.Weight < plan.Full {
 		text += fmt.Sprintf(" (crossfade adopt %s finishes or reverts it)", t)
 	}

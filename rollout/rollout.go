@@ -4,6 +4,7 @@
 package rollout
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/analysis"
@@ -37,6 +38,18 @@ type Routing struct {
 	Stable string      `json:"stable"`
 	Canary string      `json:"canary,omitempty"` // empty: one version only
 	Weight plan.Weight `json:"weight,omitempty"` // 0 when Canary is empty
+}
+
+// String names the routing in sentences: 7, or 25 % on 8, the rest on 7.
+func (r Routing) String() string {
+	switch {
+	case r.Canary == "" || r.Weight == 0:
+		return r.Stable
+	case r.Weight == plan.Full:
+		return r.Canary
+	default:
+		return fmt.Sprintf("%s on %s, the rest on %s", percent(r.Weight), r.Canary, r.Stable)
+	}
 }
 
 // A TargetStatus is what is remembered of one target.

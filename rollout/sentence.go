@@ -202,9 +202,9 @@ func standing(p plan.Plan, s Status) string {
 		switch w := t.share(r); {
 		case t.Left != "":
 		case w == plan.Full:
-			fmt.Fprintf(&b, "; %s %s %s, crossfade rollback %s takes it back", p.Targets[i], verb, describe(r), p.Targets[i])
+			fmt.Fprintf(&b, "; %s %s %s, crossfade rollback %s takes it back", p.Targets[i], verb, r, p.Targets[i])
 		case w > 0:
-			fmt.Fprintf(&b, "; %s %s %s, crossfade adopt %s finishes or reverts it", p.Targets[i], verb, describe(r), p.Targets[i])
+			fmt.Fprintf(&b, "; %s %s %s, crossfade adopt %s finishes or reverts it", p.Targets[i], verb, r, p.Targets[i])
 		}
 	}
 	return b.String()
@@ -263,18 +263,6 @@ func versions(s Status, of func(TargetStatus) string) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-// describe names a routing: 7, or 25 % on 8, the rest on 7.
-func describe(r Routing) string {
-	switch {
-	case r.Canary == "" || r.Weight == 0:
-		return r.Stable
-	case r.Weight == plan.Full:
-		return r.Canary
-	default:
-		return fmt.Sprintf("%s on %s, the rest on %s", percent(r.Weight), r.Canary, r.Stable)
-	}
 }
 
 // percent writes a weight for people: 12.5 %.

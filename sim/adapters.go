@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/analysis"
@@ -114,7 +113,7 @@ func (a adapters) Shift(ctx context.Context, alias string, from, to rollout.Rout
 		}
 		a.w.watchWrite(a, s, from, to)
 		s.put(to, false)
-		a.w.tell("%s: %s does %s", a.by.name, s.name, text(to))
+		a.w.tell("%s: %s does %s", a.by.name, s.name, to)
 		return nil
 	})
 	if err != nil {
@@ -269,10 +268,3 @@ func (a adapters) Counts(ctx context.Context, alias, version string, _ time.Time
 
 // ReadFile is not needed: what is published is the model's.
 func (adapters) ReadFile(name string) ([]byte, error) { return nil, fmt.Errorf("no file %s", name) }
-
-func text(r rollout.Routing) string {
-	if r.Canary == "" || r.Weight == 0 {
-		return r.Stable
-	}
-	return strings.TrimSpace(fmt.Sprintf("%s at %s, %s", r.Canary, r.Weight, r.Stable))
-}

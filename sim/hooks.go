@@ -112,7 +112,7 @@ func (w *world) watchAsk(by *actor, c controller.HookCall) {
 			continue // somebody had it there before the start
 		}
 		if s, err := w.find(t.Alias); err == nil && s.current().routing.Share(t.NewVersion) > 0 {
-			w.breaks("S2", "%s tells of a rollback while %s does %s", by.name, s.name, text(s.current().routing))
+			w.breaks("S2", "%s tells of a rollback while %s does %s", by.name, s.name, s.current().routing)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (w *world) watchRequest(by *actor, alias string, to rollout.Routing) {
 		return // leases are times; a process that is stalled meanwhile has its monotonic clock, which is not modelled
 	}
 	if !ok || !open || l.Owner != by.name {
-		w.breaks("S8", "%s shifts %s to %s, which %q holds", by.name, alias, text(to), l.Owner)
+		w.breaks("S8", "%s shifts %s to %s, which %q holds", by.name, alias, to, l.Owner)
 		return
 	}
 	ts := rec.Status.Targets[i]
@@ -46,10 +46,10 @@ func (w *world) watchRequest(by *actor, alias string, to rollout.Routing) {
 		return
 	}
 	if !to.Same(ts.Wish) && share > 0 { // what takes traffic back does not wait for a store that fails
-		w.breaks("save before act", "%s shifts %s to %s, but %s was saved", by.name, alias, text(to), text(ts.Wish))
+		w.breaks("save before act", "%s shifts %s to %s, but %s was saved", by.name, alias, to, ts.Wish)
 	}
 	if rec.Status.Back != "" && share > 0 {
-		w.breaks("S2", "%s asks for %s while taking traffic back", by.name, text(to))
+		w.breaks("S2", "%s asks for %s while taking traffic back", by.name, to)
 	}
 	if share > 0 && rec.Status.Back == "" {
 		w.watchAsked(rec, by)
@@ -96,7 +96,7 @@ func (w *world) watchWrite(a adapters, s *service, from, to rollout.Routing) {
 	if before.routing.Same(from) && w.unseenBefore(s, before) {
 		return // it is what the rollout had asked for or found anyway
 	}
-	w.breaks("S4", "%s overwrites %s, which somebody did %s ago, with %s", a.by.name, text(before.routing), w.now.Sub(before.at), text(to))
+	w.breaks("S4", "%s overwrites %s, which somebody did %s ago, with %s", a.by.name, before.routing, w.now.Sub(before.at), to)
 }
 
 // unseenBefore says whether an edit changed nothing that could be seen.
@@ -266,7 +266,7 @@ func (w *world) watchDelete(s *service, number string) {
 func (w *world) watchRefused() {
 	for _, s := range w.services {
 		if len(s.writes) > 1 {
-			w.breaks("M4", "the start was refused, but %s was changed to %s", s.name, text(s.current().routing))
+			w.breaks("M4", "the start was refused, but %s was changed to %s", s.name, s.current().routing)
 		}
 	}
 }
@@ -311,19 +311,19 @@ func (w *world) watchTargetEnd(rec controller.Record, i int) {
 	switch rec.Status.Phase {
 	case rollout.Succeeded:
 		if share != plan.Full {
-			w.breaks("S5", "%s succeeded, but %s does %s", rec.ID, s.name, text(last.routing))
+			w.breaks("S5", "%s succeeded, but %s does %s", rec.ID, s.name, last.routing)
 		}
 	case rollout.RolledBack:
 		if share != 0 {
-			w.breaks("S2", "%s was rolled back, but %s does %s", rec.ID, s.name, text(last.routing))
+			w.breaks("S2", "%s was rolled back, but %s does %s", rec.ID, s.name, last.routing)
 		}
 	case rollout.Aborted, rollout.Failed:
 		if share != 0 && share != plan.Full && ts.Left == "" && rec.Status.Why == "" {
-			w.breaks("S5", "%s is %s, and %s does %s without a report", rec.ID, rec.Status.Phase, s.name, text(last.routing))
+			w.breaks("S5", "%s is %s, and %s does %s without a report", rec.ID, rec.Status.Phase, s.name, last.routing)
 		}
 		sentence := rollout.Sentence(rec.Plan, rec.Status, w.clock())
 		if share != 0 && share != plan.Full && !last.person && !strings.Contains(sentence, "crossfade adopt") {
-			w.breaks("S5", "%s left %s as it had split it, %s, without saying what to type: %s", rec.ID, s.name, text(last.routing), sentence)
+			w.breaks("S5", "%s left %s as it had split it, %s, without saying what to type: %s", rec.ID, s.name, last.routing, sentence)
 		}
 	default:
 		panic("sim: phase " + string(rec.Status.Phase))

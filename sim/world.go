@@ -259,7 +259,7 @@ func (w *world) unkind() {
 		s := pick(w.rand, w.services...)
 		r := pick(w.rand, rollout.Routing{Stable: "5"}, rollout.Routing{Stable: "4"}, rollout.Routing{Stable: "6"},
 			rollout.Routing{Stable: "5", Canary: "6", Weight: plan.Weight(w.rand.IntN(99)+1) * 100})
-		w.later(at(), "somebody edits "+s.name+" to "+text(r), func() {
+		w.later(at(), "somebody edits "+s.name+" to "+r.String(), func() {
 			w.guided = true
 			s.put(r, true)
 		})

@@ -103,7 +103,7 @@ func (t *Target) Routing(ctx context.Context, name string) (rollout.Routing, err
 	}
 	if moving {
 		return rollout.Routing{}, fmt.Errorf("%w: Lambda allocates provisioned concurrency and moves the alias itself meanwhile; it does %s",
-			controller.ErrUnsettled, describe(now.routing))
+			controller.ErrUnsettled, now.routing)
 	}
 	return now.routing, nil
 }
@@ -178,7 +178,7 @@ func (t *Target) Shift(ctx context.Context, name string, from, to rollout.Routin
 		// On the way between the two by Lambda's own hand is no reason to wait:
 		// traffic may have to be taken back.
 		if moving, err := t.moving(ctx, name); err != nil || !moving || !between(r, from, to) {
-			return errors.Join(fmt.Errorf("%w: the alias does %s, and neither %s nor %s", controller.ErrConflict, describe(r), describe(from), describe(to)), err)
+			return errors.Join(fmt.Errorf("%w: the alias does %s, and neither %s nor %s", controller.ErrConflict, r, from, to), err)
 		}
 	}
 	err = t.update(ctx, name, before.revision, version, weights)
@@ -206,13 +206,13 @@ func (t *Target) readBack(ctx context.Context, name string, before alias, from, 
 	case after.routing.Same(to):
 		return nil
 	case after.revision == before.revision, after.routing.Same(from), after.routing.Same(before.routing):
-		return fmt.Errorf("%w: written %s, reading still %s", controller.ErrUnsettled, describe(to), describe(after.routing))
+		return fmt.Errorf("%w: written %s, reading still %s", controller.ErrUnsettled, to, after.routing)
 	}
 	if moving, err := t.moving(ctx, name); err == nil && moving {
 		return fmt.Errorf("%w: written %s; Lambda allocates provisioned concurrency for it, and the alias does %s meanwhile",
-			controller.ErrUnsettled, describe(to), describe(after.routing))
+			controller.ErrUnsettled, to, after.routing)
 	}
-	return fmt.Errorf("%w: written %s, but the alias does %s", controller.ErrConflict, describe(to), describe(after.routing))
+	return fmt.Errorf("%w: written %s, but the alias does %s", controller.ErrConflict, to, after.routing)
 }
 
 // between says whether a routing names no other versions than two others do.
@@ -281,20 +281,4 @@ func (t *Target) Command(of string, to rollout.Routing) string {
 	}
 	return fmt.Sprintf(`aws lambda update-alias --region %s --function-name %s --name %s --function-version %s --routing-config '{"AdditionalVersionWeights":%s}'`,
 		function.Region, function, name, version, routing)
-}
-
-// describe writes a routing for messages.
-func describe(r rollout.Routing) string {
-	switch {
-	case r.Canary == "" || r.Weight == 0:
-		return "100 % " + r.Stable
-	case r.Weight == plan.Full:
-		return "100 % " + r.Canary
-	default:
-		return percent(plan.Full-r.Weight) + " " + r.Stable + " and " + percent(r.Weight) + " " + r.Canary
-	}
-}
-
-func percent(w plan.Weight) string {
-	return strconv.FormatFloat(float64(w)/100, 'f', -1, 64) + " %"
 }

@@ -98,7 +98,7 @@ func (t *Target) Shift(ctx context.Context, alias string, from, to rollout.Routi
 		return err
 	}
 	if !before.Same(from) && !before.Same(to) {
-		return fmt.Errorf("%w: the alias does %s, and neither %s nor %s", controller.ErrConflict, describe(before), describe(from), describe(to))
+		return fmt.Errorf("%w: the alias does %s, and neither %s nor %s", controller.ErrConflict, before, from, to)
 	}
 	if err := t.update(ctx, alias, entries); err != nil {
 		return err
@@ -110,9 +110,9 @@ func (t *Target) Shift(ctx context.Context, alias string, from, to rollout.Routi
 	case after.Same(to):
 		return nil
 	case after.Same(from), after.Same(before):
-		return fmt.Errorf("%w: written %s, reading still %s", controller.ErrUnsettled, describe(to), describe(after))
+		return fmt.Errorf("%w: written %s, reading still %s", controller.ErrUnsettled, to, after)
 	default:
-		return fmt.Errorf("%w: written %s, but the alias does %s", controller.ErrConflict, describe(to), describe(after))
+		return fmt.Errorf("%w: written %s, but the alias does %s", controller.ErrConflict, to, after)
 	}
 }
 
@@ -170,15 +170,4 @@ func (t *Target) Command(alias string, to rollout.Routing) string {
 		fmt.Fprintf(&b, " stateMachineVersionArn=%s,weight=%d", *e.StateMachineVersionArn, e.Weight)
 	}
 	return b.String()
-}
-
-// describe writes a routing for messages.
-func describe(r rollout.Routing) string {
-	if r.Canary == "" || r.Weight == 0 {
-		return "100 % " + r.Stable
-	}
-	if r.Weight == plan.Full {
-		return "100 % " + r.Canary
-	}
-	return fmt.Sprintf("%d %% %s and %d %% %s", (plan.Full-r.Weight)/perPercent, r.Stable, r.Weight/perPercent, r.Canary)
 }
