@@ -62,6 +62,9 @@ type Execution struct {
 	// Error and Cause are those of an execution that failed, timed out or was aborted; nil
 	// where none was given.
 	Error, Cause *string
+	// Missing are those of the Program's Activities that do not exist. Whoever calls Step says
+	// so before it; this is not saved.
+	Missing []string
 	// EventCount is the number of history events so far.
 	EventCount int64
 

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/crossfade-dev/crossfade/asl"
 )
@@ -14,6 +15,8 @@ type Program struct {
 	// that the order must follow from the definition alone.
 	states []*state
 	start  int32
+	// activities are the ARNs of the activities that its tasks name.
+	activities []string
 }
 
 // A state is one state of a program with its ways on. Those are places in Program.states.
@@ -87,6 +90,9 @@ func Compile(sm *asl.StateMachine) (*Program, error) {
 	return p, nil
 }
 
+// Activities returns the ARNs of the activities that its tasks are for.
+func (p *Program) Activities() []string { return p.activities }
+
 // Definition returns what the program was compiled from.
 func (p *Program) Definition() *asl.StateMachine { return p.machine }
 
@@ -126,9 +132,13 @@ func (p *Program) flow(f *asl.Flow) (int32, error) {
 	return start, nil
 }
 
-// inside adds what states of some types hold: rules, branches, a processor.
+// inside adds what states of some types hold: rules, branches, a processor, an activity.
 func (p *Program) inside(s *state, find func(string) int32) error {
 	switch def := s.def.(type) {
+	case *asl.Task:
+		if r := def.Resource; r.Kind == asl.Activity && !slices.Contains(p.activities, r.Text) {
+			p.activities = append(p.activities, r.Text)
+		}
 	case *asl.Choice:
 		for _, r := range def.Rules {
 			s.rules = append(s.rules, find(r.Next))

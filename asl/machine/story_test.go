@@ -25,6 +25,7 @@ import (
 //	Call silent               nobody answers
 //	Call beat 2s 5            five heartbeats two seconds apart, then silence
 //	stop 10s Enough of it     the execution is stopped after ten seconds
+//	missing ARN               there is no such activity
 //	redrive                   once it has ended badly, it is taken up again
 //	----
 func TestStoriesComeOutAsWritten(t *testing.T) {
@@ -77,6 +78,7 @@ type theatre struct {
 	stop    time.Duration
 	reason  Stop
 	redrive bool
+	missing []string
 	start   time.Time
 	now     time.Time
 	due     []duty
@@ -109,6 +111,8 @@ func tell(t *testing.T, given string) string {
 			}
 			name, cause, _ := strings.Cut(why, " ")
 			th.stop, th.reason = d, Stop{&name, &cause}
+		case word == "missing":
+			th.missing = append(th.missing, rest)
 		case word == "redrive":
 			th.redrive = true
 		default:
@@ -145,6 +149,7 @@ func tell(t *testing.T, given string) string {
 		ExecutionName: "e1", RoleARN: "arn:aws:iam::111111111111:role/story", StartTime: th.start,
 		StateMachineARN: "arn:aws:states:eu-west-1:111111111111:stateMachine:story", StateMachineName: "story",
 	}})
+	th.x.Missing = th.missing
 	if th.stop > 0 {
 		th.due = append(th.due, duty{th.start.Add(th.stop), th.reason})
 	}

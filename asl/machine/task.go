@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,6 +23,10 @@ func (r *run) schedule(f *frame, s *state) *failure {
 	if failed != nil {
 		f.Task = nil
 		return failed
+	}
+	if def.Resource.Kind == asl.Activity && slices.Contains(r.x.Missing, def.Resource.Text) {
+		f.Task = nil
+		return r.noActivity(f, def)
 	}
 	r.x.lastTask++
 	r.x.tasks = append(r.x.tasks, f)
@@ -185,15 +190,21 @@ func (r *run) taskSucceeded(f *frame, ev TaskSucceeded) {
 
 func (r *run) taskFailed(f *frame, ev TaskFailed) {
 	if def := r.task(f); def.Resource.Kind == asl.Activity && ev.Stage == WhileScheduling {
-		// An activity that was deleted ends the execution, with no event of its own.
+		// It was deleted at the moment at which the task was scheduled.
 		r.closeTask(f)
-		r.handle(f, r.runtimeFailure(f, "The activity %s does not exist.", def.Resource.Text))
+		r.handle(f, r.noActivity(f, def))
 		return
 	}
 	if ev.Stage == WhileRunning || ev.Stage == WhileSubmitting {
 		r.taskStarted(f, "")
 	}
 	r.taskFailedWith(f, ev.Stage, &failure{name: ev.Error, cause: ev.Cause, ofTask: true})
+}
+
+// noActivity is the failure of a task whose activity was deleted. No event of the task's own
+// tells of it.
+func (r *run) noActivity(f *frame, def *asl.Task) *failure {
+	return r.runtimeFailure(f, "The activity %s does not exist.", def.Resource.Text)
 }
 
 func (r *run) taskFailedWith(f *frame, stage Stage, failed *failure) {

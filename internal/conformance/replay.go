@@ -583,6 +583,7 @@ func (r *replayer) check(s *Step) error {
 	if err != nil {
 		return err
 	}
+	right = principal(s.Right, right)
 	holds := false
 	switch s.Check {
 	case "==":
@@ -606,6 +607,21 @@ func (r *replayer) check(s *Step) error {
 		return fmt.Errorf("%s %s %s does not hold", short(left), s.Check, short(right))
 	}
 	return nil
+}
+
+// principal returns whom a policy names. IAM's grammar has two ways to write a
+// principal, as a text and as an object from its kind to the text; a relation that
+// was noted of one is about the text.
+func principal(reference, v any) any {
+	if ref, ok := reference.(string); !ok || !strings.HasSuffix(ref, ".Principal}") {
+		return v
+	}
+	if object, ok := v.(map[string]any); ok && len(object) == 1 {
+		for _, name := range object {
+			return name
+		}
+	}
+	return v
 }
 
 func equal(a, b any) bool {

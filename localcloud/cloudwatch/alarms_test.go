@@ -111,11 +111,38 @@ func TestANewAlarmWithoutDataStaysUnchecked(t *testing.T) {
 	}
 }
 
+func TestANewAlarmLooksAtOnceAtWhatDataThereAreAndAtTheFullMinuteAtNone(t *testing.T) {
+	w := newWorld(t)
+	w.put(9)
+	w.pass(time.Minute + 20*time.Second)
+	for name, metric := range map[string]string{"known": "m", "silent": "other"} {
+		in := alarmOn(name, 60, 1, 3)
+		in.MetricName, in.TreatMissingData = &metric, ptr("breaching")
+		w.putAlarm(in)
+	}
+	w.pass(0)
+	w.wantState("known", "ALARM")
+	w.wantState("silent", "INSUFFICIENT_DATA")
+	w.putComposite("either", "ALARM(silent) OR ALARM(known)")
+	if got, want := w.entry("either").State.Data, `{"triggeringAlarms":[`+
+		`{"arn":"`+w.entry("silent").arn()+`","state":{"value":"INSUFFICIENT_DATA","timestamp":"2026-02-26T10:01:20.000+0000"}},`+
+		`{"arn":"`+w.entry("known").arn()+`","state":{"value":"ALARM","timestamp":"2026-02-26T10:01:20.000+0000"}}]}`; got != want {
+		t.Errorf("reason data of a new composite alarm %s, want %s", got, want)
+	}
+	w.pass(40 * time.Second)
+	w.wantState("silent", "ALARM")
+	if at := w.entry("silent").State.Changed; !at.Equal(t0.Add(2 * time.Minute)) {
+		t.Errorf("without data it changed at %v, want the full minute", at)
+	}
+}
+
 func TestAStateThatWasSetActsAtOnceAndFallsBack(t *testing.T) {
 	w := newWorld(t)
 	in := alarmOn("a", 60, 1, 3)
 	in.AlarmActions, in.OKActions = []string{topic}, []string{calmed}
 	in.TreatMissingData = ptr("notBreaching")
+	w.put(1)
+	w.pass(time.Minute)
 	w.putAlarm(in)
 	w.pass(time.Second)
 	w.wantSent("calm")
@@ -130,7 +157,7 @@ func TestAStateThatWasSetActsAtOnceAndFallsBack(t *testing.T) {
 	w.set("a", "ALARM") // nothing changes but the time of the last update
 	w.pass(0)
 	w.wantSent("")
-	if e := w.entry("a"); !e.State.Updated.Equal(t0.Add(11*time.Second)) || !e.State.Changed.Equal(t0.Add(time.Second)) {
+	if e := w.entry("a"); !e.State.Updated.Equal(t0.Add(71*time.Second)) || !e.State.Changed.Equal(t0.Add(61*time.Second)) {
 		t.Errorf("updated %v, changed %v", e.State.Updated, e.State.Changed)
 	}
 	w.pass(49 * time.Second)

@@ -156,6 +156,18 @@ func (r *region) ruleValue(e *entry) alarm.Value {
 	return alarm.OK
 }
 
+// childrenOf returns the alarms that a composite alarm's rule refers to, in the
+// rule's order.
+func (r *region) childrenOf(e *entry) []*entry {
+	var children []*entry
+	for _, name := range e.children {
+		if child := r.alarms[name]; child != nil && child != e {
+			children = append(children, child)
+		}
+	}
+	return children
+}
+
 // settle evaluates a composite alarm that was just written. A new one takes its
 // first state without actions: nothing happened that somebody must know of.
 func (s *Service) settle(r *region, e *entry, change string, now time.Time) {
@@ -166,7 +178,7 @@ func (s *Service) settle(r *region, e *entry, change string, now time.Time) {
 	next := alarm.State{
 		Value:  v,
 		Reason: fmt.Sprintf("%s was %s and its alarm rule evaluates to %s", e.arn(), change, v),
-		Data:   triggering(),
+		Data:   triggering(r.childrenOf(e)...),
 	}
 	if change == "created" {
 		s.enterQuietly(r, e, next, now)

@@ -52,7 +52,7 @@ func (s *Service) putAlarm(r *region, fresh *entry, enabled *bool, tags []cloudw
 	r.link(fresh)
 	s.noteAlarm(fresh)
 	s.recordConfiguration(r, fresh, change, now)
-	s.schedule(fresh, now) // a metric alarm is looked at for the first time at once
+	s.schedule(fresh, s.firstLook(fresh, change == "created", now))
 	if fresh.composite() {
 		if fresh.suppressor() != suppressor {
 			s.release(fresh)
@@ -60,6 +60,22 @@ func (s *Service) putAlarm(r *region, fresh *entry, enabled *bool, tags []cloudw
 		s.settle(r, fresh, change, now)
 	}
 	return nil
+}
+
+// firstLook returns when a metric alarm is evaluated next after it was written: at
+// once, so that nobody waits for what the data say already. A new alarm without any
+// data has nothing to say before its next regular evaluation.
+//
+// Source: recorded of an alarm whose missing data breach: read right after its
+// creation it still has INSUFFICIENT_DATA.
+func (s *Service) firstLook(e *entry, created bool, now time.Time) time.Time {
+	if !created || e.source == nil {
+		return now
+	}
+	if from, to := e.config.Window(now); len(s.datapoints(e, from, to)) > 0 {
+		return now
+	}
+	return e.config.Next(now)
 }
 
 // checkMetricAlarm checks what the model leaves open.

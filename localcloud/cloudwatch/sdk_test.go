@@ -74,6 +74,11 @@ func TestAnAlarmThroughTheSDKAndByItself(t *testing.T) {
 			return out.MetricAlarms[0].StateValue
 		}
 		synctest.Wait()
+		if got := state(); got != types.StateValueInsufficientData {
+			t.Errorf("a new alarm without data is %s, want INSUFFICIENT_DATA", got)
+		}
+		time.Sleep(time.Minute) // the bubble's clock
+		synctest.Wait()
 		if got := state(); got != types.StateValueOk {
 			t.Errorf("looked at for the first time it is %s, want OK", got)
 		}

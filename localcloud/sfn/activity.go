@@ -158,14 +158,30 @@ func (s *Service) changeActivity(a *activity, f func(old []tag) ([]tag, error)) 
 	return nil
 }
 
+// activity returns the activity of an ARN, in whichever account and region; nil
+// when there is none.
+func (s *Service) activity(arn string) *activity {
+	r, err := parseResource(arn, kindActivity)
+	if err != nil {
+		return nil
+	}
+	return s.space(r.place).activity(r.name)
+}
+
+// missing returns those of some activities, by ARN, that do not exist.
+func (s *Service) missing(arns []string) []string {
+	var missing []string
+	for _, arn := range arns {
+		if s.activity(arn) == nil {
+			missing = append(missing, arn)
+		}
+	}
+	return missing
+}
+
 // offer puts a task where workers of its activity find it.
 func (s *Service) offer(t *task) {
-	r, err := parseResource(t.call.Resource, kindActivity)
-	var a *activity
-	if err == nil {
-		a = s.space(r.place).activity(r.name)
-	}
-	if a == nil || !a.offer(t) {
+	if a := s.activity(t.call.Resource); a == nil || !a.offer(t) {
 		name, cause := "ActivityDoesNotExist", "Activity Does Not Exist: '"+t.call.Resource+"'"
 		s.calls.Submit(func() {
 			s.report(t, machine.TaskFailed{Task: t.id, Error: &name, Cause: &cause, Stage: machine.WhileScheduling})

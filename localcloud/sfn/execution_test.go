@@ -82,6 +82,19 @@ func TestAStartIsRepeatableWhileTheExecutionRuns(t *testing.T) {
 	refused(t, err, "ExecutionAlreadyExists", "Execution Already Exists: '"+first.ExecutionArn+"'")
 }
 
+func TestAWaitThatEndsWithinAMillisecondEndsWithIt(t *testing.T) {
+	c := newCloud(t)
+	until := testStart.Add(1500 * time.Microsecond).Format(time.RFC3339Nano)
+	execution := c.begin(c.create("short", oneState(`{"Type":"Wait","Timestamp":"`+until+`","End":true}`)))
+	if at, ok := c.Next(); !ok || !at.Equal(testStart.Add(2*time.Millisecond)) {
+		t.Fatalf("the next tick is at %v (%t), want the first whole millisecond after %s", at, ok, until)
+	}
+	c.pass(2 * time.Millisecond)
+	if got := c.look(execution); got.Status != "SUCCEEDED" {
+		t.Errorf("after the wait the execution is %s", got.Status)
+	}
+}
+
 func TestInputsThatAreNoJSON(t *testing.T) {
 	c := newCloud(t)
 	arn := c.create("fed", passDefinition(""))

@@ -83,6 +83,7 @@ func (s *Service) step(x *execution, ev machine.Event, now time.Time) (after []f
 		// transition.
 		ev = machine.Stop{}
 	}
+	x.state.Missing = s.missing(program.Activities())
 	result := machine.Step(program, x.state, ev, now)
 	if !silent(ev) && len(result.History) == 0 && len(result.Effects) == 0 && result.Unkept == 0 {
 		// Nothing happened: an early tick, or an answer that nobody waits for.

@@ -238,6 +238,9 @@ func TestActivitiesComeAndGo(t *testing.T) {
 	if got := c.look(execution); got.Status != "FAILED" {
 		t.Errorf("a task of a deleted activity leaves its execution %s", got.Status)
 	}
+	if got, want := c.events(execution), "ExecutionStarted TaskStateEntered ExecutionFailed"; got != want {
+		t.Errorf("the history has %s, want %s", got, want)
+	}
 }
 
 func TestACallbackEndsItsTask(t *testing.T) {

@@ -46,7 +46,12 @@ func (h *timerHeap) Pop() any {
 }
 
 // set says when an execution wants its next tick; zero takes its timer away.
+// Executions see whole milliseconds, so that a tick within one would come too
+// early for what is due at its end.
 func (t *timers) set(x *execution, at time.Time) {
+	if whole := at.Truncate(time.Millisecond); whole.Before(at) {
+		at = whole.Add(time.Millisecond)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
