@@ -62,14 +62,8 @@ func (s *Service) save(e *entity) error {
 		return nil
 	}
 	var records []journal.Record
-	put := func(kind, key string, v any) {
-		text, err := json.Marshal(v)
-		if err != nil {
-			panic(fmt.Sprintf("cloudformation: encode %s %s: %v", kind, key, err))
-		}
-		records = append(records, journal.Record{Kind: kind, Key: key, Value: text})
-	}
-	drop := func(kind, key string) { records = append(records, journal.Record{Kind: kind, Key: key, Delete: true}) }
+	put := func(kind, key string, v any) { records = append(records, journal.JSON(kind, key, v)) }
+	drop := func(kind, key string) { records = append(records, journal.Deletion(kind, key)) }
 
 	header := stackRecord{
 		Place: e.place, Name: e.name, ARN: e.id, Created: e.created, Updated: e.updated, Deleted: e.deleted, Protected: e.protected,
@@ -121,13 +115,10 @@ func (s *Service) save(e *entity) error {
 
 // restore loads all stacks. It is called once, by New.
 func (s *Service) restore() error {
+	load := s.config.Journal.Load
 	byUUID := map[string]*entity{}
 	numbers := map[*entity][2]int{}
-	err := s.load(recordStack, func(key string, value []byte) error {
-		var r stackRecord
-		if err := json.Unmarshal(value, &r); err != nil {
-			return err
-		}
+	err := load(recordStack, journal.FromJSON(func(key string, r stackRecord) error {
 		e := &entity{
 			place: r.Place, name: r.Name, uuid: key, id: r.ARN, created: r.Created, updated: r.Updated, deleted: r.Deleted,
 			protected: r.Protected, disabled: r.Disabled, timeout: r.Timeout, changeSet: r.ChangeSet, parent: r.Parent, root: r.Root,
@@ -139,14 +130,14 @@ func (s *Service) restore() error {
 		}
 		byUUID[key], numbers[e] = e, [2]int{r.Current, r.Next}
 		return nil
-	})
+	}))
 	if err != nil {
 		return err
 	}
 	// What belongs to no stack is left over from one whose deletion was not
 	// completely swept up.
 	each := func(kind string, take func(e *entity, rest string, value []byte) error) error {
-		return s.load(kind, func(key string, value []byte) error {
+		return load(kind, func(key string, value []byte) error {
 			uuid, rest, _ := strings.Cut(key, "/")
 			if e := byUUID[uuid]; e != nil {
 				return take(e, rest, value)
@@ -219,15 +210,6 @@ func (s *Service) restore() error {
 		s.take(e)
 	}
 	return nil
-}
-
-func (s *Service) load(kind string, yield func(key string, value []byte) error) error {
-	return s.config.Journal.Load(kind, func(key string, value []byte) error {
-		if err := yield(key, value); err != nil {
-			return fmt.Errorf("%s %s: %w", kind, key, err)
-		}
-		return nil
-	})
 }
 
 // take makes a restored stack one of the service's. What providers were asked for

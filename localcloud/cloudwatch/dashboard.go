@@ -37,11 +37,7 @@ func (s *Service) noteDashboard(d *dashboard) {
 	s.writes.note(kindDashboard, d.Owner.key(d.Name), d)
 }
 
-func (s *Service) loadDashboard(_ string, value []byte) error {
-	d := &dashboard{}
-	if err := json.Unmarshal(value, d); err != nil {
-		return err
-	}
+func (s *Service) loadDashboard(_ string, d *dashboard) error {
 	s.region(d.Owner).dashboards[d.Name] = d
 	return nil
 }

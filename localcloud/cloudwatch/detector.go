@@ -3,7 +3,6 @@ package cloudwatch
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -55,11 +54,7 @@ func (s *Service) putAnomalyDetector(ctx context.Context, in *cloudwatchapi.PutA
 	})
 }
 
-func (s *Service) loadDetector(_ string, value []byte) error {
-	var d detectorRecord
-	if err := json.Unmarshal(value, &d); err != nil {
-		return err
-	}
+func (s *Service) loadDetector(_ string, d detectorRecord) error {
 	r := s.region(d.Owner)
 	r.detectors = append(r.detectors, d.Detector)
 	return nil

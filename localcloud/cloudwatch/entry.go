@@ -1,7 +1,6 @@
 package cloudwatch
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -101,11 +100,8 @@ func (e *entry) key() string { return e.Owner.key(e.name()) }
 // noteAlarm remembers an alarm as it is now. The caller holds s.mu.
 func (s *Service) noteAlarm(e *entry) { s.writes.note(kindAlarm, e.key(), &e.record) }
 
-func (s *Service) loadAlarm(_ string, value []byte) error {
-	e := &entry{place: -1}
-	if err := json.Unmarshal(value, &e.record); err != nil {
-		return err
-	}
+func (s *Service) loadAlarm(_ string, r record) error {
+	e := &entry{record: r, place: -1}
 	var err error
 	if e.composite() {
 		err = e.compileComposite()

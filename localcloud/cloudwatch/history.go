@@ -54,11 +54,7 @@ func (s *Service) record(r *region, item historyItem) {
 	}
 }
 
-func (s *Service) loadHistory(_ string, value []byte) error {
-	var item historyItem
-	if err := json.Unmarshal(value, &item); err != nil {
-		return err
-	}
+func (s *Service) loadHistory(_ string, item historyItem) error {
 	h := &s.region(item.Owner).history
 	h.items = append(h.items, item)
 	h.last = max(h.last, item.Number)

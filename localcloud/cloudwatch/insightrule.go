@@ -31,11 +31,7 @@ func (s *Service) noteInsightRule(rule *insightRule) {
 	s.writes.note(kindInsightRule, rule.Owner.key(rule.Rule.Name), rule)
 }
 
-func (s *Service) loadInsightRule(_ string, value []byte) error {
-	rule := &insightRule{}
-	if err := json.Unmarshal(value, rule); err != nil {
-		return err
-	}
+func (s *Service) loadInsightRule(_ string, rule *insightRule) error {
 	s.region(rule.Owner).rules[rule.Rule.Name] = rule
 	return nil
 }

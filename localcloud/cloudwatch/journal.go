@@ -1,9 +1,10 @@
 package cloudwatch
 
 import (
-	"encoding/json"
 	"fmt"
 	"sync"
+
+	"github.com/crossfade-dev/crossfade/localcloud/journal"
 )
 
 // A Journal keeps records by kind and key. When Put or Delete return, the change
@@ -46,10 +47,7 @@ func (w *writer) note(kind, key string, v any) {
 	}
 	var value []byte
 	if v != nil {
-		var err error
-		if value, err = json.Marshal(v); err != nil {
-			panic(fmt.Sprintf("cloudwatch: %s %s cannot be written as JSON: %v", kind, key, err))
-		}
+		value = journal.JSON(kind, key, v).Value
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -121,18 +119,13 @@ func (s *Service) load(j Journal) error {
 		name string
 		read func(key string, value []byte) error
 	}{
-		{kindAlarm, s.loadAlarm},
-		{kindHistory, s.loadHistory},
-		{kindDashboard, s.loadDashboard},
-		{kindDetector, s.loadDetector},
-		{kindInsightRule, s.loadInsightRule},
+		{kindAlarm, journal.FromJSON(s.loadAlarm)},
+		{kindHistory, journal.FromJSON(s.loadHistory)},
+		{kindDashboard, journal.FromJSON(s.loadDashboard)},
+		{kindDetector, journal.FromJSON(s.loadDetector)},
+		{kindInsightRule, journal.FromJSON(s.loadInsightRule)},
 	} {
-		if err := j.Load(kind.name, func(key string, value []byte) error {
-			if err := kind.read(key, value); err != nil {
-				return fmt.Errorf("%s %s: %w", kind.name, key, err)
-			}
-			return nil
-		}); err != nil {
+		if err := j.Load(kind.name, kind.read); err != nil {
 			return err
 		}
 	}

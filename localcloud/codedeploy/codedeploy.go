@@ -17,7 +17,6 @@ package codedeploy
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -155,46 +154,27 @@ func New(config Config) (*Service, error) {
 }
 
 func (s *Service) restore() error {
-	read := func(kind string, yield func(value []byte) error) error {
-		return s.config.Journal.Load(kind, func(key string, value []byte) error {
-			if err := yield(value); err != nil {
-				return fmt.Errorf("%s %s: %w", kind, key, err)
-			}
-			return nil
-		})
-	}
-	if err := read(recordApplication, func(value []byte) error {
-		a := &application{}
-		if err := json.Unmarshal(value, a); err != nil {
-			return err
-		}
+	load := s.config.Journal.Load
+	if err := load(recordApplication, journal.FromJSON(func(_ string, a *application) error {
 		put(s.applications, a.Place, a.Name, a)
 		return nil
-	}); err != nil {
+	})); err != nil {
 		return err
 	}
-	if err := read(recordConfig, func(value []byte) error {
-		c := &deploymentConfig{}
-		if err := json.Unmarshal(value, c); err != nil {
-			return err
-		}
+	if err := load(recordConfig, journal.FromJSON(func(_ string, c *deploymentConfig) error {
 		put(s.configs, c.Place, c.Name, c)
 		return nil
-	}); err != nil {
+	})); err != nil {
 		return err
 	}
-	return read(recordDeployment, func(value []byte) error {
-		d := &deployment{}
-		if err := json.Unmarshal(value, d); err != nil {
-			return err
-		}
+	return load(recordDeployment, journal.FromJSON(func(_ string, d *deployment) error {
 		s.deployments[d.ID] = d
 		s.last = max(s.last, d.Number)
 		if !d.ended() {
 			s.due[d.ID] = time.Time{}
 		}
 		return nil
-	})
+	}))
 }
 
 func put[T any](m map[place]map[string]*T, at place, name string, v *T) {
@@ -217,15 +197,11 @@ func (s *Service) keep(changes ...change) error {
 	}
 	records := make([]journal.Record, len(changes))
 	for i, c := range changes {
-		records[i] = journal.Record{Kind: c.kind, Key: c.key, Delete: c.value == nil}
 		if c.value == nil {
-			continue
+			records[i] = journal.Deletion(c.kind, c.key)
+		} else {
+			records[i] = journal.JSON(c.kind, c.key, c.value)
 		}
-		value, err := json.Marshal(c.value)
-		if err != nil {
-			return err
-		}
-		records[i].Value = value
 	}
 	return s.config.Journal.Commit(records...)
 }

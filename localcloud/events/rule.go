@@ -112,7 +112,7 @@ func (s *Service) deleteRule(ctx context.Context, in *eventsapi.DeleteRuleReques
 		return nil, invalid("Rule can't be deleted since it has targets.")
 	}
 	if s.journal != nil {
-		if err := s.journal.Commit(journal.Record{Kind: recordRule, Key: r.ARN, Delete: true}); err != nil {
+		if err := s.journal.Commit(journal.Deletion(recordRule, r.ARN)); err != nil {
 			return nil, err
 		}
 	}

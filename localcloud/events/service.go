@@ -14,7 +14,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -138,14 +137,10 @@ func New(c Config) (*Service, error) {
 		rules: map[string]*rule{},
 	}
 	if c.Journal != nil {
-		err := c.Journal.Load(recordRule, func(arn string, value []byte) error {
-			r := &rule{}
-			if err := json.Unmarshal(value, r); err != nil {
-				return err
-			}
+		err := c.Journal.Load(recordRule, journal.FromJSON(func(arn string, r *rule) error {
 			s.rules[arn] = r
 			return r.compile(s.clock.Now())
-		})
+		}))
 		if err != nil {
 			return nil, fmt.Errorf("events: load: %w", err)
 		}
@@ -236,11 +231,7 @@ func (s *Service) API() wire.API {
 // keep saves a rule and puts it in force. s.mu is held.
 func (s *Service) keep(r *rule) error {
 	if s.journal != nil {
-		text, err := json.Marshal(r)
-		if err != nil {
-			return err
-		}
-		if err := s.journal.Commit(journal.Record{Kind: recordRule, Key: r.ARN, Value: text}); err != nil {
+		if err := s.journal.Commit(journal.JSON(recordRule, r.ARN, r)); err != nil {
 			return err
 		}
 	}

@@ -43,19 +43,6 @@ var (
 	ErrFull = errors.New("no space left for the journal")
 )
 
-// A Record is a value by kind and key, or the end of one.
-type Record struct {
-	// Kind names what the value is, with its service: "sfn.machine". Each kind
-	// is loaded on its own.
-	Kind string
-	// Key tells records of a kind apart.
-	Key string
-	// Value is what Load gives back. The journal keeps no reference to it.
-	Value []byte
-	// Delete removes the record; Value is then ignored.
-	Delete bool
-}
-
 // Options are the choices that Open leaves open. The zero value is right for
 // everything but tests.
 type Options struct {

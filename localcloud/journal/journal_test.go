@@ -380,3 +380,25 @@ func BenchmarkCommit(b *testing.B) {
 		})
 	}
 }
+
+func TestARecordThatCannotBeReadIsNamed(t *testing.T) {
+	j := open(t, t.TempDir(), journal.Options{})
+	type person struct{ Name string }
+	if err := j.Commit(journal.JSON("people", "ann", person{"Ann"}), journal.Record{Kind: "people", Key: "bob", Value: []byte("{")}); err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{}
+	err := j.Load("people", journal.FromJSON(func(key string, p person) error {
+		names[key] = p.Name
+		return nil
+	}))
+	if err == nil || !strings.Contains(err.Error(), "load people: bob: ") {
+		t.Errorf("got error %v, want one that names the kind and the key", err)
+	}
+	if err := j.Commit(journal.Deletion("people", "bob")); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Load("people", journal.FromJSON(func(key string, p person) error { names[key] = p.Name; return nil })); err != nil || names["ann"] != "Ann" {
+		t.Errorf("without that record: got %v and error %v, want Ann", names, err)
+	}
+}

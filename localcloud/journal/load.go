@@ -37,7 +37,8 @@ type block struct {
 
 // Load calls yield with every record of a kind that was committed before the
 // call and not deleted, in no order that can be relied on. yield must not keep
-// value, and may commit. It stops at the first error of yield and returns it.
+// value, and may commit. It stops at the first error of yield, and
+// returns it with the name of the record.
 func (j *Journal) Load(kind string, yield func(key string, value []byte) error) error {
 	j.layout.RLock()
 	defer j.layout.RUnlock()
@@ -55,7 +56,10 @@ func (j *Journal) Load(kind string, yield func(key string, value []byte) error) 
 			return nil
 		}
 		live += int64(len(e.raw))
-		return yield(string(e.key), e.value)
+		if err := yield(string(e.key), e.value); err != nil {
+			return fmt.Errorf("%s: %w", e.key, err)
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("journal: load %s: %w", kind, err)

@@ -47,7 +47,7 @@ type eventRecord struct {
 
 func (e *event) key() string { return e.RequestID + "/" + strconv.FormatInt(e.Number, 10) }
 
-func (e *event) record() journal.Record { return record(recordEvent, e.key(), e.eventRecord) }
+func (e *event) record() journal.Record { return journal.JSON(recordEvent, e.key(), e.eventRecord) }
 
 // enqueue accepts an asynchronous invocation: saved first.
 func (s *Service) enqueue(f *function, qualifier string, r Request) error {
@@ -162,5 +162,5 @@ func (s *Service) ended(e *event, config *eventConfig, o outcome) {
 // forget takes an event out of the journal. If that fails it comes again after
 // a restart, as AWS says may happen.
 func (s *Service) forget(e *event) {
-	_ = s.save(journal.Record{Kind: recordEvent, Key: e.key(), Delete: true})
+	_ = s.save(journal.Deletion(recordEvent, e.key()))
 }

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,7 +62,7 @@ func (s *Service) signing(ctx context.Context, name string) (*space, *signing, e
 func (s *Service) keep(sp *space, g *signing) error {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if err := s.save(record(recordSigning, g.ID, g)); err != nil {
+	if err := s.save(journal.JSON(recordSigning, g.ID, g)); err != nil {
 		return err
 	}
 	sp.signings[g.ID] = g
@@ -179,7 +178,7 @@ func (s *Service) deleteCodeSigningConfig(ctx context.Context, in *lambdaapi.Del
 	}
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	if err := s.save(journal.Record{Kind: recordSigning, Key: g.ID, Delete: true}); err != nil {
+	if err := s.save(journal.Deletion(recordSigning, g.ID)); err != nil {
 		return nil, err
 	}
 	delete(sp.signings, g.ID)
@@ -244,11 +243,7 @@ func (s *Service) checkSignature(ctx context.Context, configuration string) erro
 }
 
 // signing reads a configuration from the journal.
-func (r *restoring) signing(id string, value []byte) error {
-	var g signing
-	if err := json.Unmarshal(value, &g); err != nil {
-		return err
-	}
+func (r *restoring) signing(id string, g signing) error {
 	r.space(g.Place.place()).signings[id] = &g
 	if g.Number > r.queued.Load() {
 		r.queued.Store(g.Number)

@@ -1,8 +1,6 @@
 package lambda
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
@@ -96,15 +94,6 @@ func (p placeRecord) place() place {
 	return place{partition: p.Partition, region: p.Region, account: p.Account}
 }
 
-// record returns a record with a value that JSON can always say.
-func record(kind, key string, value any) journal.Record {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("lambda: encode %s %s: %v", kind, key, err))
-	}
-	return journal.Record{Kind: kind, Key: key, Value: text}
-}
-
 func (f *function) versionKey(v *version) string { return f.id + "/" + idPart(v.number) }
 
 func (f *function) aliasKey(a *alias) string { return f.id + "/" + a.name }
@@ -112,7 +101,7 @@ func (f *function) aliasKey(a *alias) string { return f.id + "/" + a.name }
 // changes returns the records that take the journal from one control to the
 // next; old is nil for a new function.
 func (f *function) changes(old, next *control) []journal.Record {
-	records := []journal.Record{record(recordFunction, f.id, functionRecord{
+	records := []journal.Record{journal.JSON(recordFunction, f.id, functionRecord{
 		Place:       placeRecordOf(f.space.place),
 		Name:        f.name,
 		LastVersion: next.lastVersion,
@@ -137,7 +126,7 @@ func (f *function) changes(old, next *control) []journal.Record {
 	for _, v := range next.all() {
 		key := f.versionKey(v)
 		if was[key] != v {
-			records = append(records, record(recordVersion, key, versionRecord{
+			records = append(records, journal.JSON(recordVersion, key, versionRecord{
 				Function: f.id, Number: v.number, Revision: v.revision, Settled: v.settled, Settles: v.settles,
 				Creating: v.creating, Description: v.description, Settings: v.settings,
 				SHA256: v.code.SHA256, Size: v.code.Size, Modified: v.modified,
@@ -148,7 +137,7 @@ func (f *function) changes(old, next *control) []journal.Record {
 	for _, a := range next.aliases {
 		key := f.aliasKey(a)
 		if was["alias/"+key] != a {
-			records = append(records, record(recordAlias, key, aliasRecord{
+			records = append(records, journal.JSON(recordAlias, key, aliasRecord{
 				Function: f.id, Name: a.name, Revision: a.revision, Description: a.description,
 				Version: a.version, Other: a.other, Weight: a.weight,
 			}))
@@ -158,9 +147,9 @@ func (f *function) changes(old, next *control) []journal.Record {
 	for _, gone := range was {
 		switch gone := gone.(type) {
 		case *version:
-			records = append(records, journal.Record{Kind: recordVersion, Key: f.versionKey(gone), Delete: true})
+			records = append(records, journal.Deletion(recordVersion, f.versionKey(gone)))
 		case *alias:
-			records = append(records, journal.Record{Kind: recordAlias, Key: f.aliasKey(gone), Delete: true})
+			records = append(records, journal.Deletion(recordAlias, f.aliasKey(gone)))
 		}
 	}
 	return records
@@ -168,12 +157,12 @@ func (f *function) changes(old, next *control) []journal.Record {
 
 // deletion returns the records that end a function.
 func (f *function) deletion(c *control) []journal.Record {
-	records := []journal.Record{{Kind: recordFunction, Key: f.id, Delete: true}}
+	records := []journal.Record{journal.Deletion(recordFunction, f.id)}
 	for _, v := range c.all() {
-		records = append(records, journal.Record{Kind: recordVersion, Key: f.versionKey(v), Delete: true})
+		records = append(records, journal.Deletion(recordVersion, f.versionKey(v)))
 	}
 	for _, a := range c.aliases {
-		records = append(records, journal.Record{Kind: recordAlias, Key: f.aliasKey(a), Delete: true})
+		records = append(records, journal.Deletion(recordAlias, f.aliasKey(a)))
 	}
 	return records
 }
@@ -186,5 +175,5 @@ func (sp *space) layerRecord(l *layer, last int, versions []*layerVersion) journ
 			Created: v.created, SHA256: v.content.SHA256, Size: v.content.Size, Policy: v.policy,
 		})
 	}
-	return record(recordLayer, l.arn, r)
+	return journal.JSON(recordLayer, l.arn, r)
 }

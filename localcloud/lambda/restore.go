@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/crossfade-dev/crossfade/localcloud/journal"
 )
 
 // restore reads the journal. Events that had not ended are attempted at the
@@ -20,30 +22,20 @@ func (s *Service) restore() error {
 		kind string
 		read func(key string, value []byte) error
 	}{
-		{recordLayer, r.layer},
-		{recordSigning, r.signing},
-		{recordFunction, r.function},
-		{recordVersion, r.version},
-		{recordAlias, r.alias},
+		{recordLayer, journal.FromJSON(r.layer)},
+		{recordSigning, journal.FromJSON(r.signing)},
+		{recordFunction, journal.FromJSON(r.function)},
+		{recordVersion, journal.FromJSON(r.version)},
+		{recordAlias, journal.FromJSON(r.alias)},
 	} {
-		if err := s.read(step.kind, step.read); err != nil {
+		if err := s.journal.Load(step.kind, step.read); err != nil {
 			return err
 		}
 	}
 	if err := r.finish(); err != nil {
 		return err
 	}
-	return s.read(recordEvent, r.event)
-}
-
-// read calls yield with every record of a kind; an error names the record.
-func (s *Service) read(kind string, yield func(key string, value []byte) error) error {
-	return s.journal.Load(kind, func(key string, value []byte) error {
-		if err := yield(key, value); err != nil {
-			return fmt.Errorf("%s %s: %w", kind, key, err)
-		}
-		return nil
-	})
+	return s.journal.Load(recordEvent, journal.FromJSON(r.event))
 }
 
 // newEpoch makes the draws of this service differ from those of the services
@@ -59,7 +51,7 @@ func (s *Service) newEpoch() error {
 	epoch++
 	a, _ := s.random.draw2()
 	s.random.source = rand.NewPCG(a, epoch)
-	return s.save(record(recordEpoch, "epoch", epoch))
+	return s.save(journal.JSON(recordEpoch, "epoch", epoch))
 }
 
 // A restoring service is one that reads its journal.
@@ -69,11 +61,7 @@ type restoring struct {
 	controls  map[string]*control  // likewise, until they are whole
 }
 
-func (r *restoring) layer(_ string, value []byte) error {
-	var rec layerRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) layer(_ string, rec layerRecord) error {
 	sp := r.space(rec.Place.place())
 	l := sp.addLayer(rec.Name)
 	l.last = rec.Last
@@ -90,11 +78,7 @@ func (r *restoring) layer(_ string, value []byte) error {
 	return nil
 }
 
-func (r *restoring) function(id string, value []byte) error {
-	var rec functionRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) function(id string, rec functionRecord) error {
 	r.functions[id] = r.space(rec.Place.place()).newFunction(id, rec.Name)
 	r.controls[id] = &control{
 		lastVersion: rec.LastVersion,
@@ -113,11 +97,7 @@ func (r *restoring) function(id string, value []byte) error {
 	return nil
 }
 
-func (r *restoring) version(key string, value []byte) error {
-	var rec versionRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) version(key string, rec versionRecord) error {
 	f, c := r.functions[rec.Function], r.controls[rec.Function]
 	if f == nil {
 		return fmt.Errorf("there is no function %s", rec.Function)
@@ -146,11 +126,7 @@ func (r *restoring) version(key string, value []byte) error {
 	return nil
 }
 
-func (r *restoring) alias(_ string, value []byte) error {
-	var rec aliasRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) alias(_ string, rec aliasRecord) error {
 	c := r.controls[rec.Function]
 	if c == nil {
 		return fmt.Errorf("there is no function %s", rec.Function)
@@ -184,11 +160,7 @@ func (r *restoring) finish() error {
 
 // event has an event attempted again when it is due. One whose function was
 // deleted is forgotten by its attempt.
-func (r *restoring) event(_ string, value []byte) error {
-	var rec eventRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) event(_ string, rec eventRecord) error {
 	if rec.Number > r.queued.Load() {
 		r.queued.Store(rec.Number)
 	}

@@ -81,14 +81,10 @@ func New(c Config) (*Box, error) {
 	if c.Journal == nil {
 		return b, nil
 	}
-	err := c.Journal.Load(c.Kind, func(_ string, value []byte) error {
-		var i Item
-		if err := json.Unmarshal(value, &i); err != nil {
-			return err
-		}
+	err := c.Journal.Load(c.Kind, journal.FromJSON(func(_ string, i Item) error {
 		b.push(i)
 		return nil
-	})
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("outbox %s: load: %w", c.Kind, err)
 	}
@@ -116,13 +112,7 @@ func (b *Box) Add(items ...Item) error {
 	return nil
 }
 
-func (b *Box) record(i Item) journal.Record {
-	text, err := json.Marshal(i)
-	if err != nil {
-		panic(fmt.Sprintf("outbox: the payload of %s is no JSON: %v", i.ID, err))
-	}
-	return journal.Record{Kind: b.config.Kind, Key: i.ID, Value: text}
-}
+func (b *Box) record(i Item) journal.Record { return journal.JSON(b.config.Kind, i.ID, i) }
 
 func (b *Box) commit(records ...journal.Record) error {
 	if b.config.Journal == nil {
@@ -174,7 +164,7 @@ func (b *Box) bring(i Item) {
 	}
 	if again <= 0 {
 		// An item that cannot be forgotten is brought again after a restart.
-		_ = b.commit(journal.Record{Kind: b.config.Kind, Key: i.ID, Delete: true})
+		_ = b.commit(journal.Deletion(b.config.Kind, i.ID))
 		return
 	}
 	i.Attempt++

@@ -61,7 +61,7 @@ func (s *Service) createBucket(ctx context.Context, in *s3api.CreateBucketReques
 		return nil, s3api.NewBucketAlreadyOwnedByYou("Your previous request to create the named bucket succeeded and you already own it.").
 			With("BucketName", in.Bucket)
 	}
-	if err := s.save(record(recordBucket, b.Name, b)); err != nil {
+	if err := s.save(journal.JSON(recordBucket, b.Name, b)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -104,7 +104,7 @@ func (s *Service) dropBucket(name string, owner *string) ([]*upload, error) {
 	}
 	// The bucket's record goes first: without it what is left of the uploads is
 	// nobody's, also after a crash.
-	if err := s.save(deletion(recordBucket, name)); err != nil {
+	if err := s.save(journal.Deletion(recordBucket, name)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -217,10 +217,10 @@ func (s *Service) endUpload(u *upload, more ...journal.Record) error {
 
 // endUploadLocked is endUpload while u.mu is held and the upload is open.
 func (s *Service) endUploadLocked(u *upload, more ...journal.Record) error {
-	records := append(more, deletion(recordUpload, u.ID))
+	records := append(more, journal.Deletion(recordUpload, u.ID))
 	var blobs []blob
 	for _, p := range u.parts {
-		records = append(records, deletion(recordPart, partID(u.ID, p.Number)))
+		records = append(records, journal.Deletion(recordPart, partID(u.ID, p.Number)))
 		blobs = append(blobs, p.Blob)
 	}
 	if err := s.save(records...); err != nil {

@@ -3,13 +3,10 @@ package s3
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/crossfade-dev/crossfade/localcloud/journal"
 )
 
 // The kinds of the service's records.
@@ -112,19 +109,6 @@ func objectID(bucket, key string) string { return bucket + "/" + key }
 // partID is the key of a part's record.
 func partID(upload string, number int32) string {
 	return upload + "/" + string(appendNumber(nil, number))
-}
-
-// record returns a value as a record. The types of this file always have JSON.
-func record(kind, key string, value any) journal.Record {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic("s3: " + err.Error())
-	}
-	return journal.Record{Kind: kind, Key: key, Value: text}
-}
-
-func deletion(kind, key string) journal.Record {
-	return journal.Record{Kind: kind, Key: key, Delete: true}
 }
 
 // canonicalID is an account's id in S3.

@@ -58,7 +58,7 @@ func (s *Service) createMultipartUpload(ctx context.Context, in *s3api.CreateMul
 	if err := s.hasBucket(in.Bucket, in.ExpectedBucketOwner); err != nil {
 		return nil, err
 	}
-	if err := s.save(record(recordUpload, u.ID, u)); err != nil {
+	if err := s.save(journal.JSON(recordUpload, u.ID, u)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -155,7 +155,7 @@ func (s *Service) addPart(u *upload, number int32, r received) (*part, error) {
 	defer u.mu.Unlock()
 	err := error(noSuchUpload(u.ID))
 	if !u.ended {
-		err = s.save(record(recordPart, partID(u.ID, number), p))
+		err = s.save(journal.JSON(recordPart, partID(u.ID, number), p))
 	}
 	if err != nil {
 		s.release(r.blob)

@@ -72,7 +72,7 @@ func (s *Service) replace(o *object, may guard, keep func(journal.Record) error)
 	if err := may(old); err != nil {
 		return err
 	}
-	if err := keep(record(recordObject, objectID(o.Bucket, o.Key), o)); err != nil {
+	if err := keep(journal.JSON(recordObject, objectID(o.Bucket, o.Key), o)); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -110,7 +110,7 @@ func (s *Service) remove(bucketName, key string, owner *string, may guard) error
 	if err := may(old); err != nil || old == nil {
 		return err
 	}
-	if err := s.save(deletion(recordObject, objectID(bucketName, key))); err != nil {
+	if err := s.save(journal.Deletion(recordObject, objectID(bucketName, key))); err != nil {
 		return err
 	}
 	s.mu.Lock()

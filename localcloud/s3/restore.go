@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"encoding/json"
 	"errors"
 
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
@@ -11,7 +10,7 @@ import (
 // bucket or upload is gone, and blobs that no record has.
 func (s *Service) restore(f *folder) error {
 	var orphans []journal.Record
-	orphan := func(kind, key string) { orphans = append(orphans, deletion(kind, key)) }
+	orphan := func(kind, key string) { orphans = append(orphans, journal.Deletion(kind, key)) }
 	err := errors.Join(
 		load(s, recordBucket, func(_ string, b *bucket) {
 			b.objects = map[string]*object{}
@@ -61,12 +60,8 @@ func (s *Service) restore(f *folder) error {
 
 // load reads the records of one kind.
 func load[T any](s *Service, kind string, take func(key string, value *T)) error {
-	return s.journal.Load(kind, func(key string, text []byte) error {
-		value := new(T)
-		if err := json.Unmarshal(text, value); err != nil {
-			return errors.Join(errors.New("record "+kind+" "+key), err)
-		}
+	return s.journal.Load(kind, journal.FromJSON(func(key string, value *T) error {
 		take(key, value)
 		return nil
-	})
+	}))
 }

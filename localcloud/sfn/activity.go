@@ -2,7 +2,6 @@ package sfn
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -131,7 +130,7 @@ func (s *Service) deleteActivity(ctx context.Context, in *sfnapi.DeleteActivityI
 	} else if err != nil {
 		return nil, err
 	}
-	if err := s.save(journal.Record{Kind: recordActivity, Key: a.arn, Delete: true}); err != nil {
+	if err := s.save(journal.Deletion(recordActivity, a.arn)); err != nil {
 		return nil, err
 	}
 	a.space.mu.Lock()
@@ -360,16 +359,12 @@ type activityRecord struct {
 }
 
 func (a *activity) record(tags []tag) journal.Record {
-	return record(recordActivity, a.arn, activityRecord{
+	return journal.JSON(recordActivity, a.arn, activityRecord{
 		Place: placeRecordOf(a.space.place), Name: a.name, Created: a.created, Encryption: a.encryption, Tags: tags,
 	})
 }
 
-func (s *Service) restoreActivity(_ string, value []byte) error {
-	var r activityRecord
-	if err := json.Unmarshal(value, &r); err != nil {
-		return err
-	}
+func (s *Service) restoreActivity(_ string, r activityRecord) error {
 	sp := s.space(r.Place.place())
 	sp.activities[r.Name] = &activity{
 		space: sp, name: r.Name, arn: sp.arn(kindActivity, r.Name), created: r.Created, encryption: r.Encryption, tags: r.Tags,

@@ -60,13 +60,13 @@ func (k keptState) forgotten(x *execution) []journal.Record {
 	if !k.apart {
 		return nil
 	}
-	return append(k.forgottenChanges(x), journal.Record{Kind: recordState, Key: x.key(), Delete: true})
+	return append(k.forgottenChanges(x), journal.Deletion(recordState, x.key()))
 }
 
 func (k keptState) forgottenChanges(x *execution) []journal.Record {
 	records := make([]journal.Record, 0, k.changes+1)
 	for number := range k.changes {
-		records = append(records, journal.Record{Kind: recordChange, Key: x.changeKey(number), Delete: true})
+		records = append(records, journal.Deletion(recordChange, x.changeKey(number)))
 	}
 	return records
 }
@@ -102,7 +102,7 @@ func (r *restoring) change(key string, value []byte) error {
 }
 
 // loadStates puts the states together.
-func (r *restoring) loadStates(string, []byte) error {
+func (r *restoring) loadStates() error {
 	for _, s := range r.states {
 		if s.whole == nil {
 			return fmt.Errorf("the state of execution %s is missing", s.execution.arn)

@@ -134,19 +134,10 @@ func (p placeRecord) place() place {
 	return place{partition: p.Partition, region: p.Region, account: p.Account}
 }
 
-// record returns a record with a value that JSON can always say.
-func record(kind, key string, value any) journal.Record {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("sfn: encode %s %s: %v", kind, key, err))
-	}
-	return journal.Record{Kind: kind, Key: key, Value: text}
-}
-
 // changes returns the records that take the journal from one control to the
 // next; old is nil for a new state machine.
 func (m *stateMachine) changes(old, next *control) []journal.Record {
-	records := []journal.Record{record(recordMachine, m.id, machineRecord{
+	records := []journal.Record{journal.JSON(recordMachine, m.id, machineRecord{
 		Place:              placeRecordOf(m.space.place),
 		Name:               m.name,
 		Kind:               m.kind,
@@ -164,21 +155,21 @@ func (m *stateMachine) changes(old, next *control) []journal.Record {
 	}
 	if old.revision != next.revision {
 		r := next.revision
-		records = append(records, record(recordRevision, m.id+"/"+r.id, revisionRecord{
+		records = append(records, journal.JSON(recordRevision, m.id+"/"+r.id, revisionRecord{
 			Machine: m.id, ID: r.id, Created: r.created, Definition: r.definition, RoleARN: r.roleARN,
 			Logging: r.logging, Tracing: r.tracing, Encryption: r.encryption,
 		}))
 	}
 	for _, v := range next.versions {
 		if old.version(v.number) == nil {
-			records = append(records, record(recordVersion, m.id+"/"+v.qualifier(), versionRecord{
+			records = append(records, journal.JSON(recordVersion, m.id+"/"+v.qualifier(), versionRecord{
 				Machine: m.id, Number: v.number, Description: v.description, Created: v.created, Revision: v.revision.id,
 			}))
 		}
 	}
 	for _, v := range old.versions {
 		if next.version(v.number) == nil {
-			records = append(records, journal.Record{Kind: recordVersion, Key: m.id + "/" + v.qualifier(), Delete: true})
+			records = append(records, journal.Deletion(recordVersion, m.id+"/"+v.qualifier()))
 		}
 	}
 	for _, a := range next.aliases {
@@ -189,12 +180,12 @@ func (m *stateMachine) changes(old, next *control) []journal.Record {
 			for _, to := range a.routes {
 				r.Routes = append(r.Routes, routeRecord{Version: to.version.number, Weight: to.weight})
 			}
-			records = append(records, record(recordAlias, m.id+"/"+a.name, r))
+			records = append(records, journal.JSON(recordAlias, m.id+"/"+a.name, r))
 		}
 	}
 	for _, a := range old.aliases {
 		if next.alias(a.name) == nil {
-			records = append(records, journal.Record{Kind: recordAlias, Key: m.id + "/" + a.name, Delete: true})
+			records = append(records, journal.Deletion(recordAlias, m.id+"/"+a.name))
 		}
 	}
 	return records
@@ -202,7 +193,7 @@ func (m *stateMachine) changes(old, next *control) []journal.Record {
 
 // deletion is the record that ends a state machine.
 func (m *stateMachine) deletion() journal.Record {
-	return journal.Record{Kind: recordMachine, Key: m.id, Delete: true}
+	return journal.Deletion(recordMachine, m.id)
 }
 
 func (x *execution) key() string { return x.machine.id + "/" + x.name }
@@ -267,9 +258,9 @@ func (x *execution) records(events []machine.HistoryEvent) ([]journal.Record, ke
 
 // forgotten returns the records that forget an execution. x.mu is held.
 func (x *execution) forgotten() []journal.Record {
-	records := []journal.Record{{Kind: recordExecution, Key: x.key(), Delete: true}}
+	records := []journal.Record{journal.Deletion(recordExecution, x.key())}
 	for part := range x.chunks {
-		records = append(records, journal.Record{Kind: recordHistory, Key: x.partKey(part), Delete: true})
+		records = append(records, journal.Deletion(recordHistory, x.partKey(part)))
 	}
 	return append(records, x.kept.forgotten(x)...)
 }

@@ -41,41 +41,31 @@ func (s *Service) restore() error {
 		parts:     map[*execution][]historyPart{},
 		states:    map[string]*restoredState{},
 	}
-	for _, step := range []struct {
-		kind string
-		read func(key string, value []byte) error
-	}{
-		{recordActivity, s.restoreActivity},
-		{recordMachine, r.machine},
-		{recordRevision, r.revision},
-		{"", r.setRevisions},
-		{recordVersion, r.version},
-		{"", r.sortVersions},
-		{recordAlias, r.alias},
-		{recordExecution, r.execution},
-		{recordState, r.state},
-		{recordChange, r.change},
-		{"", r.loadStates},
-		{recordHistory, r.history},
-		{"", r.finish},
+	for _, step := range []func() error{
+		r.load(recordActivity, journal.FromJSON(s.restoreActivity)),
+		r.load(recordMachine, journal.FromJSON(r.machine)),
+		r.load(recordRevision, journal.FromJSON(r.revision)),
+		r.setRevisions,
+		r.load(recordVersion, journal.FromJSON(r.version)),
+		r.sortVersions,
+		r.load(recordAlias, journal.FromJSON(r.alias)),
+		r.load(recordExecution, journal.FromJSON(r.execution)),
+		r.load(recordState, r.state),
+		r.load(recordChange, r.change),
+		r.loadStates,
+		r.load(recordHistory, r.history),
+		r.finish,
 	} {
-		if step.kind == "" {
-			if err := step.read("", nil); err != nil {
-				return err
-			}
-			continue
-		}
-		err := s.journal.Load(step.kind, func(key string, value []byte) error {
-			if err := step.read(key, value); err != nil {
-				return fmt.Errorf("record %s: %w", key, err)
-			}
-			return nil
-		})
-		if err != nil {
+		if err := step(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// load returns the step that reads the records of a kind.
+func (r *restoring) load(kind string, read func(key string, value []byte) error) func() error {
+	return func() error { return r.journal.Load(kind, read) }
 }
 
 // newEpoch makes the draws of this service differ from those of the services
@@ -90,19 +80,15 @@ func (s *Service) newEpoch() error {
 	}
 	epoch++
 	s.random.source = rand.NewPCG(s.random.draw(), epoch)
-	return s.journal.Commit(record(recordEpoch, "epoch", epoch))
+	return s.journal.Commit(journal.JSON(recordEpoch, "epoch", epoch))
 }
 
 func (r *restoring) orphan(kind, key string) error {
-	r.orphans = append(r.orphans, journal.Record{Kind: kind, Key: key, Delete: true})
+	r.orphans = append(r.orphans, journal.Deletion(kind, key))
 	return nil
 }
 
-func (r *restoring) machine(id string, value []byte) error {
-	var rec machineRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) machine(id string, rec machineRecord) error {
 	sp := r.space(rec.Place.place())
 	m := sp.newMachine(id, rec.Name, rec.Kind, rec.Created)
 	m.counted = r.series(m, nil)
@@ -121,11 +107,7 @@ func (r *restoring) machine(id string, value []byte) error {
 	return nil
 }
 
-func (r *restoring) revision(key string, value []byte) error {
-	var rec revisionRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) revision(key string, rec revisionRecord) error {
 	if r.machines[rec.Machine] == nil {
 		return r.orphan(recordRevision, key)
 	}
@@ -136,7 +118,7 @@ func (r *restoring) revision(key string, value []byte) error {
 }
 
 // setRevisions gives each state machine its current revision.
-func (r *restoring) setRevisions(string, []byte) error {
+func (r *restoring) setRevisions() error {
 	for id, m := range r.machines {
 		found, err := r.find(id, r.current[id])
 		if err != nil {
@@ -157,11 +139,7 @@ func (r *restoring) find(machineID, id string) (*revision, error) {
 	return found, nil
 }
 
-func (r *restoring) version(key string, value []byte) error {
-	var rec versionRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) version(key string, rec versionRecord) error {
 	m := r.machines[rec.Machine]
 	if m == nil {
 		return r.orphan(recordVersion, key)
@@ -178,18 +156,14 @@ func (r *restoring) version(key string, value []byte) error {
 	return nil
 }
 
-func (r *restoring) sortVersions(string, []byte) error {
+func (r *restoring) sortVersions() error {
 	for _, m := range r.machines {
 		slices.SortFunc(m.control.Load().versions, func(a, b *version) int { return a.number - b.number })
 	}
 	return nil
 }
 
-func (r *restoring) alias(key string, value []byte) error {
-	var rec aliasRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) alias(key string, rec aliasRecord) error {
 	m := r.machines[rec.Machine]
 	if m == nil {
 		return r.orphan(recordAlias, key)
@@ -213,11 +187,7 @@ func (r *restoring) alias(key string, value []byte) error {
 	return nil
 }
 
-func (r *restoring) execution(key string, value []byte) error {
-	var rec executionRecord
-	if err := json.Unmarshal(value, &rec); err != nil {
-		return err
-	}
+func (r *restoring) execution(key string, rec executionRecord) error {
 	m := r.machines[rec.Machine]
 	if m == nil {
 		return r.orphan(recordExecution, key)
@@ -278,7 +248,7 @@ func (r *restoring) history(key string, value []byte) error {
 
 // finish puts the histories together, lets the executions that were running go
 // on, and sweeps up.
-func (r *restoring) finish(string, []byte) error {
+func (r *restoring) finish() error {
 	now := r.clock.Now()
 	for x, parts := range r.parts {
 		slices.SortFunc(parts, func(a, b historyPart) int { return a.part - b.part })

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/crossfade-dev/crossfade/internal/arn"
+	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/outbox"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/snsapi"
@@ -281,7 +282,7 @@ func (s *Service) number(t *topic, p posting, m *message) (before sent, err erro
 	}
 	next := *t
 	next.Sequence++
-	if err := s.save(record(recordTopic, t.ARN, &next)); err != nil {
+	if err := s.save(journal.JSON(recordTopic, t.ARN, &next)); err != nil {
 		return sent{}, err
 	}
 	t.Sequence = next.Sequence

@@ -16,7 +16,6 @@ package sns
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -153,24 +152,18 @@ func (s *Service) load() error {
 	if s.journal == nil {
 		return nil
 	}
-	err := s.journal.Load(recordTopic, func(arn string, value []byte) error {
-		t := &topic{}
+	err := s.journal.Load(recordTopic, journal.FromJSON(func(arn string, t *topic) error {
 		s.topics[arn] = t
-		return json.Unmarshal(value, t)
-	})
+		return nil
+	}))
 	if err != nil {
 		return err
 	}
-	return s.journal.Load(recordSubscription, func(arn string, value []byte) error {
-		sub := &subscription{}
-		if err := json.Unmarshal(value, sub); err != nil {
-			return err
-		}
-		var err error
+	return s.journal.Load(recordSubscription, journal.FromJSON(func(arn string, sub *subscription) (err error) {
 		sub.filter, err = readFilter(sub.Attributes)
 		s.subscriptions[arn] = sub
 		return err
-	})
+	}))
 }
 
 // Close ends the deliveries under way.
@@ -219,18 +212,6 @@ func (s *Service) save(records ...journal.Record) error {
 	return s.journal.Commit(records...)
 }
 
-func record(kind, key string, value any) journal.Record {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("sns: %s %s: %v", kind, key, err))
-	}
-	return journal.Record{Kind: kind, Key: key, Value: text}
-}
-
-func deletion(kind, key string) journal.Record {
-	return journal.Record{Kind: kind, Key: key, Delete: true}
-}
-
 // invalid is SNS's error for whatever is wrong with a parameter.
 func invalid(format string, args ...any) error {
 	return snsapi.NewInvalidParameterException("Invalid parameter: " + fmt.Sprintf(format, args...))
@@ -268,7 +249,7 @@ func (s *Service) changeTopic(ctx context.Context, arn string, f func(t *topic) 
 	if err := f(&next); err != nil {
 		return err
 	}
-	if err := s.save(record(recordTopic, arn, &next)); err != nil {
+	if err := s.save(journal.JSON(recordTopic, arn, &next)); err != nil {
 		return err
 	}
 	*t = next

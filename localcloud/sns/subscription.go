@@ -119,7 +119,7 @@ func (s *Service) subscribe(ctx context.Context, in *snsapi.SubscribeInput) (*sn
 			return nil, err
 		}
 	}
-	if err := s.save(record(recordSubscription, sub.ARN, sub)); err != nil {
+	if err := s.save(journal.JSON(recordSubscription, sub.ARN, sub)); err != nil {
 		return nil, err
 	}
 	s.subscriptions[sub.ARN] = sub
@@ -172,7 +172,7 @@ func (s *Service) confirmSubscription(ctx context.Context, in *snsapi.ConfirmSub
 		next := *sub
 		next.Pending = false
 		next.Authenticated = in.AuthenticateOnUnsubscribe != nil && *in.AuthenticateOnUnsubscribe == "true"
-		if err := s.save(record(recordSubscription, sub.ARN, &next)); err != nil {
+		if err := s.save(journal.JSON(recordSubscription, sub.ARN, &next)); err != nil {
 			return nil, err
 		}
 		*sub = next
@@ -202,12 +202,12 @@ func (s *Service) unsubscribe(_ context.Context, in *snsapi.UnsubscribeInput) (*
 	} else if err != nil {
 		return nil, err
 	}
-	records := []journal.Record{deletion(recordSubscription, sub.ARN)}
+	records := []journal.Record{journal.Deletion(recordSubscription, sub.ARN)}
 	t := s.topics[sub.Topic]
 	if t != nil {
 		next := *t
 		next.Deleted++
-		records = append(records, record(recordTopic, t.ARN, &next))
+		records = append(records, journal.JSON(recordTopic, t.ARN, &next))
 	}
 	if err := s.save(records...); err != nil {
 		return nil, err
@@ -224,7 +224,7 @@ func (s *Service) dropSubscriptions(t *topic) []journal.Record {
 	var records []journal.Record
 	for arn, sub := range s.subscriptions {
 		if sub.Topic == t.ARN {
-			records = append(records, deletion(recordSubscription, arn))
+			records = append(records, journal.Deletion(recordSubscription, arn))
 		}
 	}
 	return records
@@ -282,7 +282,7 @@ func (s *Service) setSubscriptionAttributes(_ context.Context, in *snsapi.SetSub
 	if next.filter, err = checkAttributes(next.Attributes); err != nil {
 		return nil, err
 	}
-	if err := s.save(record(recordSubscription, sub.ARN, &next)); err != nil {
+	if err := s.save(journal.JSON(recordSubscription, sub.ARN, &next)); err != nil {
 		return nil, err
 	}
 	*sub = next

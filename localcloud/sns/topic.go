@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/snsapi"
 )
@@ -73,7 +74,7 @@ func (s *Service) createTopic(ctx context.Context, in *snsapi.CreateTopicInput) 
 		return &snsapi.CreateTopicResponse{TopicArn: &arn}, old.sameAs(in, tags)
 	}
 	t := &topic{ARN: arn, Name: in.Name, Account: c.Account, Region: c.Region, Partition: c.Partition, Attributes: cloned(in.Attributes), Tags: tags}
-	if err := s.save(record(recordTopic, arn, t)); err != nil {
+	if err := s.save(journal.JSON(recordTopic, arn, t)); err != nil {
 		return nil, err
 	}
 	s.topics[arn] = t
@@ -102,7 +103,7 @@ func (s *Service) deleteTopic(ctx context.Context, in *snsapi.DeleteTopicInput) 
 	} else if err != nil {
 		return nil, err
 	}
-	records := append(s.dropSubscriptions(t), deletion(recordTopic, t.ARN))
+	records := append(s.dropSubscriptions(t), journal.Deletion(recordTopic, t.ARN))
 	if err := s.save(records...); err != nil {
 		return nil, err
 	}
