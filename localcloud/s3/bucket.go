@@ -146,8 +146,8 @@ func (s *Service) listBuckets(ctx context.Context, in *s3api.ListBucketsRequest)
 	defer s.mu.RUnlock()
 	var mine []*bucket
 	for _, b := range s.buckets {
-		if b.Account == account && strings.HasPrefix(b.Name, orEmpty(in.Prefix)) && (in.BucketRegion == nil || *in.BucketRegion == b.Region) &&
-			b.Name > orEmpty(in.ContinuationToken) {
+		if b.Account == account && strings.HasPrefix(b.Name, wire.Value(in.Prefix)) && (in.BucketRegion == nil || *in.BucketRegion == b.Region) &&
+			b.Name > wire.Value(in.ContinuationToken) {
 			mine = append(mine, b)
 		}
 	}
@@ -165,14 +165,6 @@ func (s *Service) listBuckets(ctx context.Context, in *s3api.ListBucketsRequest)
 		out.Buckets = append(out.Buckets, shown)
 	}
 	return out, nil
-}
-
-// orEmpty returns the text, or "" where there is none.
-func orEmpty(text *string) string {
-	if text == nil {
-		return ""
-	}
-	return *text
 }
 
 // retain counts another user of a blob.

@@ -13,6 +13,7 @@ import (
 	"hash/crc64"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -78,12 +79,16 @@ func polynomial(algorithm string) uint64 {
 	}
 }
 
-// of returns the value if the checksum is of that algorithm.
-func (c checksum) of(algorithm string) *string {
-	if c.Algorithm != algorithm || c.Value == "" {
-		return nil
+// checksumMember is how requests and answers call the checksum of an algorithm:
+// they have a member for each.
+func checksumMember(algorithm string) string { return "Checksum" + algorithm }
+
+// told returns an answer with a checksum in the member of its algorithm.
+func told[T any](answer *T, c checksum) *T {
+	if c.Value != "" {
+		reflect.ValueOf(answer).Elem().FieldByName(checksumMember(c.Algorithm)).Set(reflect.ValueOf(&c.Value))
 	}
-	return &c.Value
+	return answer
 }
 
 // kind returns the type, or nil without a checksum.
@@ -94,8 +99,27 @@ func (c checksum) kind() *string {
 	return &c.Type
 }
 
+// algorithms are those that the model knows; see newHash for those that are here.
+var algorithms = []string{
+	s3api.ChecksumAlgorithmCrc32, s3api.ChecksumAlgorithmCrc32c, s3api.ChecksumAlgorithmCrc64nvme,
+	s3api.ChecksumAlgorithmSha1, s3api.ChecksumAlgorithmSha256, s3api.ChecksumAlgorithmSha512, s3api.ChecksumAlgorithmMd5,
+	s3api.ChecksumAlgorithmXxhash64, s3api.ChecksumAlgorithmXxhash3, s3api.ChecksumAlgorithmXxhash128,
+}
+
 // sums are the checksums of a request, by algorithm.
-type sums map[string]*string
+type sums map[string]string
+
+// sumsOf returns the checksums that a request states.
+func sumsOf[T any](request *T) sums {
+	given := sums{}
+	members := reflect.ValueOf(request).Elem()
+	for _, algorithm := range algorithms {
+		if value, _ := members.FieldByName(checksumMember(algorithm)).Interface().(*string); value != nil {
+			given[algorithm] = *value
+		}
+	}
+	return given
+}
 
 // stated returns the checksum that the sender announced, with an empty value if
 // it comes after the bytes. Without one the algorithm is that which was asked for,
@@ -103,13 +127,10 @@ type sums map[string]*string
 func stated(given sums, algorithm *string, trailer http.Header) (checksum, error) {
 	c := checksum{Type: s3api.ChecksumTypeFullObject}
 	for name, value := range given {
-		if value == nil {
-			continue
-		}
 		if c.Algorithm != "" {
 			return c, invalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 		}
-		c.Algorithm, c.Value = name, *value
+		c.Algorithm, c.Value = name, value
 	}
 	for header := range trailer {
 		if name, ok := strings.CutPrefix(header, "X-Amz-Checksum-"); ok && c.Algorithm == "" {

@@ -89,14 +89,9 @@ func (s *Service) copyObject(_ context.Context, in *s3api.CopyObjectRequest) (*s
 		s.release(o.Blobs...)
 		return nil, err
 	}
-	c := o.Checksum
-	return &s3api.CopyObjectOutput{ServerSideEncryption: &encryption, CopyObjectResult: &s3api.CopyObjectResult{
-		ETag: &o.ETag, LastModified: &o.Modified, ChecksumType: c.kind(),
-		ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-		ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-		ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-		ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-	}}, nil
+	return &s3api.CopyObjectOutput{ServerSideEncryption: &encryption, CopyObjectResult: told(&s3api.CopyObjectResult{
+		ETag: &o.ETag, LastModified: &o.Modified, ChecksumType: o.Checksum.kind(),
+	}, o.Checksum)}, nil
 }
 
 // rewrite gives a copy bytes of its own where its tag or checksum cannot stay that
@@ -152,14 +147,9 @@ func (s *Service) uploadPartCopy(_ context.Context, in *s3api.UploadPartCopyRequ
 	if err != nil {
 		return nil, err
 	}
-	c := made.Checksum
-	return &s3api.UploadPartCopyOutput{ServerSideEncryption: &encryption, CopyPartResult: &s3api.CopyPartResult{
+	return &s3api.UploadPartCopyOutput{ServerSideEncryption: &encryption, CopyPartResult: told(&s3api.CopyPartResult{
 		ETag: &made.ETag, LastModified: &made.Modified,
-		ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-		ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-		ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-		ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-	}}, nil
+	}, made.Checksum)}, nil
 }
 
 // isNotModified says whether err is the answer that nothing has changed.

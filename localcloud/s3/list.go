@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/s3api"
 )
 
@@ -126,13 +127,13 @@ func (s *Service) listObjects(ctx context.Context, in *s3api.ListObjectsRequest)
 	if err != nil {
 		return nil, err
 	}
-	l, err := s.list(in.Bucket, in.ExpectedBucketOwner, orEmpty(in.Prefix), orEmpty(in.Delimiter), orEmpty(in.Marker), size)
+	l, err := s.list(in.Bucket, in.ExpectedBucketOwner, wire.Value(in.Prefix), wire.Value(in.Delimiter), wire.Value(in.Marker), size)
 	if err != nil {
 		return nil, err
 	}
 	write := encoded(in.EncodingType)
 	out := &s3api.ListObjectsOutput{
-		Name: &in.Bucket, Prefix: write(orEmpty(in.Prefix)), Marker: write(orEmpty(in.Marker)), MaxKeys: new(int32(size)),
+		Name: &in.Bucket, Prefix: write(wire.Value(in.Prefix)), Marker: write(wire.Value(in.Marker)), MaxKeys: new(int32(size)),
 		IsTruncated: &l.truncated, EncodingType: in.EncodingType,
 	}
 	out.Contents, out.CommonPrefixes = l.shown(write, ownerOf(ctx))
@@ -150,7 +151,7 @@ func (s *Service) listObjectsV2(ctx context.Context, in *s3api.ListObjectsV2Requ
 	if err != nil {
 		return nil, err
 	}
-	after := orEmpty(in.StartAfter)
+	after := wire.Value(in.StartAfter)
 	if in.ContinuationToken != nil {
 		text, err := base64.URLEncoding.DecodeString(*in.ContinuationToken)
 		if err != nil || len(text) == 0 {
@@ -158,13 +159,13 @@ func (s *Service) listObjectsV2(ctx context.Context, in *s3api.ListObjectsV2Requ
 		}
 		after = string(text)
 	}
-	l, err := s.list(in.Bucket, in.ExpectedBucketOwner, orEmpty(in.Prefix), orEmpty(in.Delimiter), after, size)
+	l, err := s.list(in.Bucket, in.ExpectedBucketOwner, wire.Value(in.Prefix), wire.Value(in.Delimiter), after, size)
 	if err != nil {
 		return nil, err
 	}
 	write := encoded(in.EncodingType)
 	out := &s3api.ListObjectsV2Output{
-		Name: &in.Bucket, Prefix: write(orEmpty(in.Prefix)), MaxKeys: new(int32(size)), KeyCount: new(int32(len(l.entries))),
+		Name: &in.Bucket, Prefix: write(wire.Value(in.Prefix)), MaxKeys: new(int32(size)), KeyCount: new(int32(len(l.entries))),
 		IsTruncated: &l.truncated, EncodingType: in.EncodingType, ContinuationToken: in.ContinuationToken,
 	}
 	if in.StartAfter != nil {
@@ -185,7 +186,7 @@ func (s *Service) listObjectsV2(ctx context.Context, in *s3api.ListObjectsV2Requ
 }
 
 func (s *Service) listMultipartUploads(ctx context.Context, in *s3api.ListMultipartUploadsRequest) (*s3api.ListMultipartUploadsOutput, error) {
-	if orEmpty(in.Delimiter) != "" {
+	if wire.Value(in.Delimiter) != "" {
 		return nil, notHere("list uploads in groups")
 	}
 	size, err := pageSize("max-uploads", in.MaxUploads)
@@ -195,12 +196,12 @@ func (s *Service) listMultipartUploads(ctx context.Context, in *s3api.ListMultip
 	if err := s.hasBucket(in.Bucket, in.ExpectedBucketOwner); err != nil {
 		return nil, err
 	}
-	afterKey, afterID := orEmpty(in.KeyMarker), orEmpty(in.UploadIdMarker)
+	afterKey, afterID := wire.Value(in.KeyMarker), wire.Value(in.UploadIdMarker)
 	var found []*upload
 	s.mu.RLock()
 	for _, u := range s.uploads {
 		later := u.Key > afterKey || afterID != "" && u.Key == afterKey && u.ID > afterID
-		if u.Bucket == in.Bucket && strings.HasPrefix(u.Key, orEmpty(in.Prefix)) && later {
+		if u.Bucket == in.Bucket && strings.HasPrefix(u.Key, wire.Value(in.Prefix)) && later {
 			found = append(found, u)
 		}
 	}
@@ -214,7 +215,7 @@ func (s *Service) listMultipartUploads(ctx context.Context, in *s3api.ListMultip
 	write := encoded(in.EncodingType)
 	owner := ownerOf(ctx)
 	out := &s3api.ListMultipartUploadsOutput{
-		Bucket: &in.Bucket, Prefix: write(orEmpty(in.Prefix)), KeyMarker: write(afterKey), UploadIdMarker: &afterID,
+		Bucket: &in.Bucket, Prefix: write(wire.Value(in.Prefix)), KeyMarker: write(afterKey), UploadIdMarker: &afterID,
 		MaxUploads: new(int32(size)), IsTruncated: new(len(found) > size), EncodingType: in.EncodingType,
 	}
 	if len(found) > size {

@@ -111,13 +111,7 @@ func (s *Service) uploadPart(_ context.Context, in *s3api.UploadPartRequest) (*s
 	if body == nil {
 		body = wire.NewStream(nil)
 	}
-	want, err := stated(sums{
-		s3api.ChecksumAlgorithmCrc32: in.ChecksumCRC32, s3api.ChecksumAlgorithmCrc32c: in.ChecksumCRC32C,
-		s3api.ChecksumAlgorithmCrc64nvme: in.ChecksumCRC64NVME, s3api.ChecksumAlgorithmSha1: in.ChecksumSHA1,
-		s3api.ChecksumAlgorithmSha256: in.ChecksumSHA256, s3api.ChecksumAlgorithmSha512: in.ChecksumSHA512,
-		s3api.ChecksumAlgorithmMd5: in.ChecksumMD5, s3api.ChecksumAlgorithmXxhash64: in.ChecksumXXHASH64,
-		s3api.ChecksumAlgorithmXxhash3: in.ChecksumXXHASH3, s3api.ChecksumAlgorithmXxhash128: in.ChecksumXXHASH128,
-	}, &u.Algorithm, body.Trailer)
+	want, err := stated(sumsOf(in), &u.Algorithm, body.Trailer)
 	if err != nil {
 		return nil, err
 	}
@@ -137,14 +131,7 @@ func (s *Service) uploadPart(_ context.Context, in *s3api.UploadPartRequest) (*s
 	if err != nil {
 		return nil, err
 	}
-	c := p.Checksum
-	return &s3api.UploadPartOutput{
-		ETag: &p.ETag, ServerSideEncryption: &encryption,
-		ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-		ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-		ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-		ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-	}, nil
+	return told(&s3api.UploadPartOutput{ETag: &p.ETag, ServerSideEncryption: &encryption}, p.Checksum), nil
 }
 
 // addPart enters a part, in place of one of the same number. It takes over what
@@ -211,15 +198,10 @@ func (s *Service) completeMultipartUpload(_ context.Context, in *s3api.CompleteM
 		s.release(o.Blobs...)
 		return nil, err
 	}
-	c := o.Checksum
-	return &s3api.CompleteMultipartUploadOutput{
+	return told(&s3api.CompleteMultipartUploadOutput{
 		Location: new("/" + o.Bucket + "/" + o.Key), Bucket: &o.Bucket, Key: &o.Key, ETag: &o.ETag,
-		ServerSideEncryption: &encryption, ChecksumType: c.kind(),
-		ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-		ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-		ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-		ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-	}, nil
+		ServerSideEncryption: &encryption, ChecksumType: o.Checksum.kind(),
+	}, o.Checksum), nil
 }
 
 // chosen returns the parts that an object is to be made of. u.mu is held.
@@ -238,15 +220,8 @@ func (u *upload) chosen(list []s3api.CompletedPart) ([]*part, error) {
 		if p == nil || !matches(*c.ETag, p.ETag) {
 			return nil, invalid.With("PartNumber", int64(*c.PartNumber)).With("ETag", *c.ETag)
 		}
-		for name, given := range (sums{
-			s3api.ChecksumAlgorithmCrc32: c.ChecksumCRC32, s3api.ChecksumAlgorithmCrc32c: c.ChecksumCRC32C,
-			s3api.ChecksumAlgorithmCrc64nvme: c.ChecksumCRC64NVME, s3api.ChecksumAlgorithmSha1: c.ChecksumSHA1,
-			s3api.ChecksumAlgorithmSha256: c.ChecksumSHA256, s3api.ChecksumAlgorithmSha512: c.ChecksumSHA512,
-			s3api.ChecksumAlgorithmMd5: c.ChecksumMD5,
-		}) {
-			if given != nil && name == p.Checksum.Algorithm && *given != p.Checksum.Value {
-				return nil, invalid.With("PartNumber", int64(*c.PartNumber)).With("ETag", *c.ETag)
-			}
+		if given, ok := sumsOf(&c)[p.Checksum.Algorithm]; ok && given != p.Checksum.Value {
+			return nil, invalid.With("PartNumber", int64(*c.PartNumber)).With("ETag", *c.ETag)
 		}
 		parts[i] = p
 	}
@@ -261,19 +236,11 @@ func (u *upload) chosen(list []s3api.CompletedPart) ([]*part, error) {
 
 // checkWhole compares what the sender says of the whole object with what it is.
 func checkWhole(in *s3api.CompleteMultipartUploadRequest, o *object) error {
-	for name, given := range (sums{
-		s3api.ChecksumAlgorithmCrc32: in.ChecksumCRC32, s3api.ChecksumAlgorithmCrc32c: in.ChecksumCRC32C,
-		s3api.ChecksumAlgorithmCrc64nvme: in.ChecksumCRC64NVME, s3api.ChecksumAlgorithmSha1: in.ChecksumSHA1,
-		s3api.ChecksumAlgorithmSha256: in.ChecksumSHA256, s3api.ChecksumAlgorithmSha512: in.ChecksumSHA512,
-		s3api.ChecksumAlgorithmMd5: in.ChecksumMD5,
-	}) {
-		if given == nil || name != o.Checksum.Algorithm {
-			continue
-		}
+	if given, ok := sumsOf(in)[o.Checksum.Algorithm]; ok {
 		// Of a composite checksum the sender may leave out the number of parts.
 		value, _, _ := strings.Cut(o.Checksum.Value, "-")
-		if *given != o.Checksum.Value && *given != value {
-			return wrongChecksum(name)
+		if given != o.Checksum.Value && given != value {
+			return wrongChecksum(o.Checksum.Algorithm)
 		}
 	}
 	if in.MpuObjectSize != nil && *in.MpuObjectSize != o.Size {
@@ -292,10 +259,7 @@ func (s *Service) listParts(ctx context.Context, in *s3api.ListPartsRequest) (*s
 	if err != nil {
 		return nil, err
 	}
-	after := int32(0)
-	if in.PartNumberMarker != nil {
-		after = *in.PartNumberMarker
-	}
+	after := wire.Value(in.PartNumberMarker)
 	u.mu.Lock()
 	var parts []*part
 	for number, p := range u.parts {
@@ -315,23 +279,13 @@ func (s *Service) listParts(ctx context.Context, in *s3api.ListPartsRequest) (*s
 		parts = parts[:size]
 	}
 	for _, p := range parts {
-		c := p.Checksum
 		out.NextPartNumberMarker = &p.Number
-		out.Parts = append(out.Parts, s3api.Part{
+		out.Parts = append(out.Parts, *told(&s3api.Part{
 			PartNumber: &p.Number, LastModified: &p.Modified, ETag: &p.ETag, Size: &p.Blob.Size,
-			ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-			ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-			ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-			ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-		})
+		}, p.Checksum))
 	}
 	return out, nil
 }
 
 // class is the storage class that lists show.
-func (t traits) class() string {
-	if t.StorageClass == nil {
-		return s3api.StorageClassStandard
-	}
-	return *t.StorageClass
-}
+func (t traits) class() string { return wire.ValueOr(t.StorageClass, s3api.StorageClassStandard) }

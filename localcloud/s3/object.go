@@ -169,13 +169,7 @@ func (s *Service) putObject(_ context.Context, in *s3api.PutObjectRequest) (*s3a
 	if body == nil {
 		body = wire.NewStream(nil)
 	}
-	want, err := stated(sums{
-		s3api.ChecksumAlgorithmCrc32: in.ChecksumCRC32, s3api.ChecksumAlgorithmCrc32c: in.ChecksumCRC32C,
-		s3api.ChecksumAlgorithmCrc64nvme: in.ChecksumCRC64NVME, s3api.ChecksumAlgorithmSha1: in.ChecksumSHA1,
-		s3api.ChecksumAlgorithmSha256: in.ChecksumSHA256, s3api.ChecksumAlgorithmSha512: in.ChecksumSHA512,
-		s3api.ChecksumAlgorithmMd5: in.ChecksumMD5, s3api.ChecksumAlgorithmXxhash64: in.ChecksumXXHASH64,
-		s3api.ChecksumAlgorithmXxhash3: in.ChecksumXXHASH3, s3api.ChecksumAlgorithmXxhash128: in.ChecksumXXHASH128,
-	}, in.ChecksumAlgorithm, body.Trailer)
+	want, err := stated(sumsOf(in), in.ChecksumAlgorithm, body.Trailer)
 	if err != nil {
 		return nil, err
 	}
@@ -196,14 +190,7 @@ func (s *Service) putObject(_ context.Context, in *s3api.PutObjectRequest) (*s3a
 		s.release(r.blob)
 		return nil, err
 	}
-	c := o.Checksum
-	return &s3api.PutObjectOutput{
-		ETag: &o.ETag, ServerSideEncryption: &encryption, ChecksumType: c.kind(),
-		ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-		ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-		ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-		ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-	}, nil
+	return told(&s3api.PutObjectOutput{ETag: &o.ETag, ServerSideEncryption: &encryption, ChecksumType: o.Checksum.kind()}, o.Checksum), nil
 }
 
 // currentVersion returns the error of a version that no object has here: those of

@@ -249,18 +249,14 @@ func (s *Service) getObject(_ context.Context, in *s3api.GetObjectRequest) (*s3a
 		return nil, err
 	}
 	c := shownChecksum(o, p, in.ChecksumMode)
-	out := &s3api.GetObjectOutput{
+	out := told(&s3api.GetObjectOutput{
 		Body:         &wire.Stream{ReadCloser: s.newReader(o, p), Length: p.size},
 		AcceptRanges: new("bytes"), LastModified: &o.Modified, ContentLength: &p.size, ContentRange: p.contentRange(o.Size),
 		ETag: &o.ETag, ServerSideEncryption: &encryption, Metadata: o.shownMetadata(), PartsCount: o.partsCount(in.PartNumber),
 		ContentType: o.ContentType, ContentEncoding: o.ContentEncoding, ContentLanguage: o.ContentLanguage,
 		ContentDisposition: o.ContentDisposition, CacheControl: o.CacheControl, Expires: o.Expires,
 		WebsiteRedirectLocation: o.Redirect, StorageClass: o.StorageClass, TagCount: o.tagCount(), ChecksumType: c.kind(),
-		ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-		ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-		ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-		ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-	}
+	}, c)
 	for _, override := range []struct {
 		field **string
 		by    *string
@@ -287,22 +283,18 @@ func (s *Service) headObject(_ context.Context, in *s3api.HeadObjectRequest) (*s
 	}
 	defer s.release(o.Blobs...)
 	c := shownChecksum(o, p, in.ChecksumMode)
-	return &s3api.HeadObjectOutput{
+	return told(&s3api.HeadObjectOutput{
 		AcceptRanges: new("bytes"), LastModified: &o.Modified, ContentLength: &p.size, ContentRange: p.contentRange(o.Size),
 		ETag: &o.ETag, ServerSideEncryption: &encryption, Metadata: o.shownMetadata(), PartsCount: o.partsCount(in.PartNumber),
 		ContentType: o.ContentType, ContentEncoding: o.ContentEncoding, ContentLanguage: o.ContentLanguage,
 		ContentDisposition: o.ContentDisposition, CacheControl: o.CacheControl, Expires: o.Expires,
 		WebsiteRedirectLocation: o.Redirect, StorageClass: o.StorageClass, TagCount: o.tagCount(), ChecksumType: c.kind(),
-		ChecksumCRC32: c.of(s3api.ChecksumAlgorithmCrc32), ChecksumCRC32C: c.of(s3api.ChecksumAlgorithmCrc32c),
-		ChecksumCRC64NVME: c.of(s3api.ChecksumAlgorithmCrc64nvme), ChecksumSHA1: c.of(s3api.ChecksumAlgorithmSha1),
-		ChecksumSHA256: c.of(s3api.ChecksumAlgorithmSha256), ChecksumSHA512: c.of(s3api.ChecksumAlgorithmSha512),
-		ChecksumMD5: c.of(s3api.ChecksumAlgorithmMd5),
-	}, nil
+	}, c), nil
 }
 
 // tagCount is how many tags an object has; nil for none.
 func (o *object) tagCount() *int32 {
-	if orEmpty(o.Tags) == "" {
+	if wire.Value(o.Tags) == "" {
 		return nil
 	}
 	return new(int32(strings.Count(*o.Tags, "&") + 1))
