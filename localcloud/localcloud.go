@@ -213,7 +213,7 @@ func (c *Cloud) join(config Config) error {
 	if err != nil {
 		return err
 	}
-	stacks, err := c.stacks(operations, buckets, deliveries)
+	stacks, err := c.stacks(config.Speed, operations, buckets, deliveries)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"time"
 
+	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template/serverless"
 	"github.com/crossfade-dev/crossfade/localcloud/resource"
@@ -12,15 +14,22 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/s3"
 )
 
+// moment is how soon, in the machine's time, what a stack does next counts as
+// about to be done.
+const moment = 500 * time.Millisecond
+
 // stacks makes the local CloudFormation, whose resource types are clients of this
 // cloud.
-func (c *Cloud) stacks(operations *integrations, buckets *s3.Service, deliveries *rollouts.Service) (*cloudformation.Service, error) {
+func (c *Cloud) stacks(speed float64, operations *integrations, buckets *s3.Service, deliveries *rollouts.Service) (*cloudformation.Service, error) {
 	config := cloudformation.Config{
 		Clock: c.clock, Serverless: serverless.Transform, Objects: stackObjects{buckets}, Alarms: stackAlarms{operations},
 		Providers: resource.Providers(resource.Config{AWS: c.AWSConfig(), Rollouts: deliveries}),
 	}
 	if c.journal != nil { // a nil *Journal in an interface is not a nil interface
 		config.Journal = c.journal
+	}
+	if c.machine == (clock.System{}) { // time passes by itself
+		config.Moment = time.Duration(max(speed, 1) * float64(moment))
 	}
 	s, err := cloudformation.New(config)
 	if err != nil {

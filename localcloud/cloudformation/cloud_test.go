@@ -1,6 +1,7 @@
 package cloudformation_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 type world struct {
 	t       testing.TB
 	clock   *clock.Virtual
+	time    clock.Clock   // the service's, where it is another one
+	moment  time.Duration // Config.Moment
 	service *cloudformation.Service
 	client  *sdk.Client
 
@@ -61,7 +64,9 @@ func (w *world) open(journal cloudformation.Journal) {
 	for _, name := range testTypes {
 		providers[name] = w
 	}
-	s, err := cloudformation.New(cloudformation.Config{Clock: w.clock, Providers: providers, Objects: w, Alarms: w, Journal: journal})
+	s, err := cloudformation.New(cloudformation.Config{
+		Clock: cmp.Or(w.time, clock.Clock(w.clock)), Moment: w.moment, Providers: providers, Objects: w, Alarms: w, Journal: journal,
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

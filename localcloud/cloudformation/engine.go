@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,17 +66,28 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 	// Who waited asks Next what comes next.
 	s.schedule(e)
 	if len(e.inFlight) == 0 {
-		e.hush()
+		e.quiet.tell()
+	}
+	if !s.busy(e) {
+		e.rest.tell()
 	}
 	return nil
 }
 
-// hush tells those who wait that there is nothing to wait for.
+// hush tells those who wait that there is nothing to wait for. e.mu is held.
 func (e *entity) hush() {
-	for _, q := range e.quiet {
-		close(q)
+	e.quiet.tell()
+	e.rest.tell()
+}
+
+// waiters are told once. The mutex of their stack guards them.
+type waiters []chan struct{}
+
+func (w *waiters) tell() {
+	for _, c := range *w {
+		close(c)
 	}
-	e.quiet = nil
+	*w = nil
 }
 
 // follow does what the end of an operation means for what the decider knows
@@ -226,19 +238,45 @@ func (i *inbox) take() []stack.Input {
 	return inputs
 }
 
-// settle waits until the providers are not asked for anything any more, but not
-// for long: what takes time goes on by itself.
-func (s *Service) settle(ctx context.Context, e *entity) {
+// answered waits until the providers have answered, but not for long: what takes
+// time goes on by itself.
+func (s *Service) answered(ctx context.Context, e *entity) {
 	e.mu.Lock()
 	if len(e.inFlight) == 0 {
 		e.mu.Unlock()
 		return
 	}
-	quiet := make(chan struct{})
-	e.quiet = append(e.quiet, quiet)
+	s.wait(ctx, e, &e.quiet)
+}
+
+// settle waits, but not for long, until the operation is over or has nothing to
+// do for a while.
+func (s *Service) settle(ctx context.Context, e *entity) {
+	e.mu.Lock()
+	if !s.busy(e) {
+		e.mu.Unlock()
+		return
+	}
+	s.wait(ctx, e, &e.rest)
+}
+
+// busy says that a provider is being asked, or will be in a moment. e.mu is held.
+func (s *Service) busy(e *entity) bool {
+	if len(e.inFlight) > 0 {
+		return true
+	}
+	now := s.now()
+	return slices.ContainsFunc(e.state.Calls(), func(c stack.Call) bool { return c.At.Sub(now) < s.config.Moment })
+}
+
+// wait waits until it is told, but not for long. e.mu is held, and is not when it
+// returns.
+func (s *Service) wait(ctx context.Context, e *entity, among *waiters) {
+	told := make(chan struct{})
+	*among = append(*among, told)
 	e.mu.Unlock()
 	select {
-	case <-quiet:
+	case <-told:
 	case <-ctx.Done():
 	case <-s.ctx.Done():
 	case <-clock.System{}.After(prompt):
@@ -325,7 +363,7 @@ func (s *Service) Run(ctx context.Context, now time.Time) error {
 		e.mu.Unlock()
 	}
 	for _, e := range due {
-		s.settle(ctx, e)
+		s.answered(ctx, e)
 	}
 	return errors.Join(errs...)
 }

@@ -58,7 +58,8 @@ type entity struct {
 
 	inFlight  map[string]bool // tokens of calls that providers are carrying out
 	inbox     inbox
-	quiet     []chan struct{}       // closed when no provider is asked for anything
+	quiet     waiters               // told when no provider is asked for anything
+	rest      waiters               // told when none will be in the next moment either
 	unsaved   map[string]bool       // resources
 	dirtySets map[string]bool       // change sets that are not saved, by ARN
 	kept      map[int]bool          // deployments in the journal, by number

@@ -39,6 +39,12 @@ type Config struct {
 	// Journal keeps what was acknowledged; nil means that stacks end with the
 	// process.
 	Journal Journal
+	// Moment is how soon, by Clock, something has to be due for an operation's
+	// answer to wait for it, up to two seconds of the machine's time: clients ask
+	// at once how it went, and then not for half a minute. It needs somebody who
+	// runs the service meanwhile; 0 means that answers wait only for providers
+	// that are being asked.
+	Moment time.Duration
 }
 
 // Objects has the objects of S3.

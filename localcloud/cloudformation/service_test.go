@@ -1,16 +1,20 @@
 package cloudformation_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
 )
 
@@ -256,6 +260,46 @@ func TestWhatTakesTimeGoesOnByItself(t *testing.T) {
 	w.is("shop", types.StackStatusCreateInProgress)
 	w.pass(time.Hour)
 	w.is("shop", types.StackStatusCreateComplete)
+}
+
+// Clients look at once and then not for half a minute, so that what takes a moment
+// would cost them that.
+func TestAnAnswerWaitsForWhatIsAboutToBeDone(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		takes  time.Duration // each of three looks
+		want   types.StackStatus
+		within time.Duration
+	}{
+		{"a moment", 100 * time.Millisecond, types.StackStatusCreateComplete, time.Second},
+		{"minutes", time.Minute, types.StackStatusCreateInProgress, 0},
+		{"moments that never end", 499 * time.Millisecond, types.StackStatusCreateInProgress, 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				machine, looks := clock.System{}, 0
+				w := &world{t: t, time: machine, moment: 500 * time.Millisecond, things: map[string]string{}}
+				w.answer = func(cloudformation.Request) (time.Duration, string) {
+					if looks++; looks > 3 && c.takes < 499*time.Millisecond {
+						return 0, ""
+					}
+					return c.takes, ""
+				}
+				w.open(nil)
+				ctx, stop := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() { clock.Run(ctx, machine, w.service, w.service.Wake(), nil) })
+				began := machine.Now()
+				w.create("slow", `{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}`)
+				if took := machine.Now().Sub(began); took > c.within {
+					t.Errorf("the answer came after %v, want it within %v", took, c.within)
+				}
+				w.is("slow", c.want)
+				stop()
+				running.Wait()
+			})
+		})
+	}
 }
 
 func TestAnAlarmTurnsAnUpdateBackWhileItIsWatched(t *testing.T) {

@@ -227,7 +227,7 @@ type kind struct {
 // at once, and after what usually takes a moment.
 const (
 	soon  = time.Millisecond
-	later = 250 * time.Millisecond
+	later = 100 * time.Millisecond
 )
 
 // The stages of a creation or change, kept in the memo before the note.
