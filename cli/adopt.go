@@ -68,6 +68,7 @@ func (o adoptOptions) run(ctx context.Context, env *Env, t plan.Target) error {
 	var rec controller.Record
 	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
 		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
+			t = s.sure(ctx, t, o.alias)
 			rec, err = s.ctl.Adopt(ctx, t, way, env.person(), o.reason)
 		}
 		return err

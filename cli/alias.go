@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/plan"
 )
@@ -17,7 +19,7 @@ type aliasFlags struct {
 }
 
 func (o *aliasFlags) flags(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&o.lambda, "lambda", false, "the alias is a function's, not a state machine's")
+	cmd.Flags().BoolVar(&o.lambda, "lambda", false, "the alias is a function's (default: where no state machine has the name)")
 }
 
 // target reads the argument.
@@ -31,6 +33,28 @@ func (o aliasFlags) target(cmd *cobra.Command, name string) (plan.Target, error)
 		return plan.Target{}, usage(cmd, "%w", err)
 	}
 	return t, nil
+}
+
+// sure returns the target that a name without a kind means: a state machine's
+// alias, or a function's where there is no such state machine and a function has an
+// alias of that name.
+func (s *session) sure(ctx context.Context, t plan.Target, o aliasFlags) plan.Target {
+	if o.lambda || t.Kind != plan.StateMachine {
+		return t
+	}
+	if _, err := arn.Parse(t.Name); err == nil {
+		return t // which says the service
+	}
+	if _, err := s.aliasOf(ctx, t); !errors.Is(err, controller.ErrNotFound) {
+		return t
+	}
+	function := t
+	function.Kind = plan.Lambda
+	r, err := s.publishers[plan.Lambda].Resolve(ctx, function, directory("."))
+	if err != nil || !r.Exists {
+		return t // what is said of the state machine is right
+	}
+	return function
 }
 
 // aliasOf returns the ARN of a target's alias.

@@ -279,7 +279,7 @@ func (s *session) takeBack(ctx context.Context, id string, o carryOptions) error
 		return err
 	}
 	if status.Phase == rollout.RolledBack || status.Phase == rollout.Aborted {
-		return nil
+		return isBack(ctx, s.store, id)
 	}
 	return exit(exitOf(status))
 }

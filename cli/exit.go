@@ -103,6 +103,8 @@ func asFailure(err error) *failure {
 		return f
 	case errors.Is(err, controller.ErrLeased), errors.Is(err, controller.ErrRefused), errors.Is(err, controller.ErrEnded):
 		return &failure{code: ExitRefused, err: err}
+	case errors.Is(err, controller.ErrNotFound):
+		return &failure{code: ExitError, err: err, next: []string{elsewhere}}
 	case errors.Is(err, context.Canceled):
 		return &failure{code: ExitError, err: errors.New("interrupted")}
 	default:

@@ -141,7 +141,10 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 	case err != nil:
 		return err
 	case attended:
-		return o.await(ctx, env, store, rec.ID, number, seen)
+		if err := o.await(ctx, env, store, rec.ID, number, seen); err != nil || o.kind != rollout.Abort || o.wait == 0 {
+			return err
+		}
+		return isBack(ctx, store, rec.ID)
 	case o.kind == rollout.Abort || o.kind == rollout.Resume:
 		env.say("nobody looks after %s any more; this process does now", rec.ID)
 		return o.takeUp(ctx, env, rec)
@@ -192,6 +195,29 @@ func (o orderOptions) takeUp(ctx context.Context, env *Env, rec controller.Recor
 		return s.takeBack(ctx, rec.ID, o.carry)
 	}
 	return s.carryOut(ctx, rec.ID, o.carry)
+}
+
+// errAstray says of aliases that an aborted rollout did not take back.
+var errAstray = errors.New("was left as somebody else made it, and is not back on the old version")
+
+// isBack is an error while an alias of an aborted rollout has traffic that
+// somebody else gave to other versions than the old one: nothing was taken back
+// there.
+func isBack(ctx context.Context, store controller.Store, id string) error {
+	rec, err := store.Load(ctx, id)
+	if err != nil {
+		return err
+	}
+	var names, next []string
+	for _, i := range rollout.Astray(rec.Plan, rec.Status) {
+		t := rec.Plan.Targets[i]
+		names = append(names, t.String())
+		next = append(next, "crossfade rollback "+t.Arg()+" --reason TEXT takes it back all the same")
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &failure{code: ExitWaiting, err: fmt.Errorf("%s %w", strings.Join(names, ", "), errAstray), next: next}
 }
 
 // await waits until whoever carries the rollout has followed an order, and shows

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -151,14 +153,32 @@ func changeOf(t plan.Target, r controller.Resolved) string {
 	return fmt.Sprintf("%s: serves %s now; %s", name, r.Now.Stable, release)
 }
 
-// refused is the failure that lists why a rollout may not start.
+// refused is the failure that lists why a rollout may not start. A file that cannot be read
+// is nobody's rule: it is an error like any other.
 func refused(problems []controller.Problem) error {
-	f := &failure{code: ExitRefused, err: fmt.Errorf("refused, and nothing was changed: %s", problems[0].Text)}
-	if len(problems) > 1 {
-		f.err = fmt.Errorf("refused for %d reasons, and nothing was changed", len(problems))
+	code, verb, missing := ExitRefused, "refused", false
+	for _, p := range problems {
+		var file *fs.PathError
+		if errors.As(p.Err, &file) {
+			code, verb = ExitError, "cannot start"
+		}
+		missing = missing || errors.Is(p.Err, controller.ErrNotFound)
+	}
+
+	f := &failure{code: code}
+	if len(problems) == 1 {
+		f.err = fmt.Errorf("%s, and nothing was changed: %s", verb, problems[0].Text)
+	} else {
+		f.err = fmt.Errorf("%s for %d reasons, and nothing was changed", verb, len(problems))
 		for _, p := range problems {
 			f.next = append(f.next, p.Text)
 		}
 	}
+	if missing {
+		f.next = append(f.next, elsewhere)
+	}
 	return f
 }
+
+// elsewhere is what to try when something is not found.
+const elsewhere = "another region or account? --region, --profile and --endpoint-url say where to look"

@@ -71,6 +71,7 @@ func (o rollbackOptions) run(ctx context.Context, env *Env, t plan.Target) error
 	var rec controller.Record
 	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
 		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
+			t = s.sure(ctx, t, o.alias)
 			rec, err = s.ctl.Rollback(ctx, t, o.to, env.person(), o.reason)
 		}
 		return err
@@ -83,7 +84,11 @@ func (o rollbackOptions) run(ctx context.Context, env *Env, t plan.Target) error
 		stop() // to wait for another process may be left at any time
 		o.carry.signalled = nil
 		env.say("%s is open on it; aborting that", leased.Lease.Rollout)
-		return s.abortOpen(ctx, leased.Lease.Rollout, o.reason, o.carry)
+		if err := s.abortOpen(ctx, leased.Lease.Rollout, o.reason, o.carry); !errors.Is(err, errAstray) {
+			return err
+		}
+		env.say("somebody else had changed %s, which the rollout left as it was; it is rolled back now", t)
+		rec, err = s.ctl.Rollback(ctx, t, "", env.person(), o.reason)
 	}
 	return s.restore(ctx, rec, err, o.carry)
 }
@@ -124,7 +129,10 @@ func (s *session) abortOpen(ctx context.Context, id, reason string, o carryOptio
 		return err
 	}
 	if attended {
-		return orderOptions{kind: rollout.Abort, wait: orderWait}.await(ctx, s.env, s.store, id, number, seen)
+		if err := (orderOptions{kind: rollout.Abort, wait: orderWait}).await(ctx, s.env, s.store, id, number, seen); err != nil {
+			return err
+		}
+		return isBack(ctx, s.store, id)
 	}
 	if err := s.adoptOwner(ctx, rec); err != nil {
 		return err

@@ -63,6 +63,7 @@ func pruneVersions(cmd *cobra.Command, env *Env, o versionsOptions, name string,
 		return err
 	}
 	defer s.close()
+	t = s.sure(ctx, t, o.alias)
 	alias, err := s.aliasOf(ctx, t)
 	if err != nil {
 		return err

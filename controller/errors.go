@@ -64,6 +64,9 @@ type Problem struct {
 	Check string `json:"check,omitempty"`
 	// Text is the sentence, with the way out where there is one.
 	Text string `json:"text"`
+	// Err is the error that it came from, for callers that branch on it; nil where
+	// it came from none.
+	Err error `json:"-"`
 }
 
 // A RefusedError lists every reason why a rollout was not started. It is

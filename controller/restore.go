@@ -35,7 +35,7 @@ func (c *Controller) Rollback(ctx context.Context, t plan.Target, to, by, reason
 		to, state, ok = lastGood(ledger, func(v string) bool { return single && v == r.Now.Stable })
 		switch {
 		case !ok:
-			return Record{}, refusal("%s: no version of it was verified or served before; crossfade rollback %s --to VERSION names one", r.Target, r.Target)
+			return Record{}, refusal("%s: no version of it was verified or served before; crossfade rollback %s --to VERSION names one", r.Target, r.Target.Arg())
 		case state == rollout.Verified:
 			why = "to the last verified version"
 		default:
@@ -53,7 +53,7 @@ func (c *Controller) Rollback(ctx context.Context, t plan.Target, to, by, reason
 		case r.Now.Canary:
 		default:
 			return Record{}, refusal("%s: the alias is split between %s and %s, and %s is neither: crossfade adopt %s first",
-				r.Target, r.Now.Stable, r.Now.Canary, to, r.Target)
+				r.Target, r.Now.Stable, r.Now.Canary, to, r.Target.Arg())
 		}
 	}
 	return c.restore(ctx, Rollback, r, from, to, why, by, reason)

@@ -37,6 +37,7 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 		r, err := c.resolve(ctx, t, files)
 		if err != nil {
 			problem(i, "", "%s: %v", t, err)
+			pre.Problems[len(pre.Problems)-1].Err = err
 			continue
 		}
 		pre.Targets[i] = r
@@ -45,7 +46,7 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 		}
 		if r.Exists && r.Now.Canary != "" {
 			problem(i, "", "%s: the alias is split already (%s): something else left it so or is at work; crossfade adopt %s finishes or reverts it",
-				t, r.Now, t)
+				t, r.Now, t.Arg())
 		}
 		lease, ok, err := c.cfg.Store.Lease(ctx, r.Alias)
 		if err != nil {

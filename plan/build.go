@@ -374,6 +374,15 @@ func (t Target) String() string {
 	return name + ":" + t.Alias
 }
 
+// Arg writes the target as an argument of the commands that are about an alias:
+// orders:prod, or checkout:live --lambda.
+func (t Target) Arg() string {
+	if t.Kind == Lambda {
+		return t.String() + " --lambda"
+	}
+	return t.String()
+}
+
 func orDefault[T ~string](v, other T) T {
 	if v == "" {
 		return other

@@ -286,9 +286,22 @@ func (d *decider) stayDrifted() bool {
 func leftText(t plan.Target, r Routing) string {
 	text := fmt.Sprintf("%s stays as somebody else left it: %s", t, r)
 	if r.Canary != "" && r.Weight > 0 && r.Weight < plan.Full {
-		text += fmt.Sprintf(" (crossfade adopt %s finishes or reverts it)", t)
+		text += fmt.Sprintf(" (crossfade adopt %s finishes or reverts it)", t.Arg())
 	}
 	return text
+}
+
+// Astray returns the indexes of the targets that a rollout, which was to take
+// everything back, left to somebody else with traffic on another version than the
+// old one. An alias that does not exist any more is not among them.
+func Astray(p plan.Plan, s Status) []int {
+	var list []int
+	for i, t := range s.Targets {
+		if t.Left != "" && t.Left != goneText(p.Targets[i]) && t.stableShare(t.Seen) < plan.Full {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 func goneText(t plan.Target) string { return fmt.Sprintf("alias %s does not exist any more", t) }

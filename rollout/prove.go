@@ -49,7 +49,7 @@ func (d *decider) proveTargets() (refusals, waits []string) {
 			waits = append(waits, fmt.Sprintf("%s is not readable (%s)", label, d.seen(i).Problem))
 		case t.Seen.Canary != "":
 			refusals = append(refusals, fmt.Sprintf("%s is split already, %s on %s and the rest on %s: something else left it so or is at work; crossfade adopt %s finishes or reverts it",
-				label, percent(t.Seen.Weight), t.Seen.Canary, t.Seen.Stable, label))
+				label, percent(t.Seen.Weight), t.Seen.Canary, t.Seen.Stable, d.p.Targets[i].Arg()))
 		}
 	}
 	return refusals, waits

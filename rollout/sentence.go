@@ -202,9 +202,9 @@ func standing(p plan.Plan, s Status) string {
 		switch w := t.share(r); {
 		case t.Left != "":
 		case w == plan.Full:
-			fmt.Fprintf(&b, "; %s %s %s, crossfade rollback %s takes it back", p.Targets[i], verb, r, p.Targets[i])
+			fmt.Fprintf(&b, "; %s %s %s, crossfade rollback %s takes it back", p.Targets[i], verb, r, p.Targets[i].Arg())
 		case w > 0:
-			fmt.Fprintf(&b, "; %s %s %s, crossfade adopt %s finishes or reverts it", p.Targets[i], verb, r, p.Targets[i])
+			fmt.Fprintf(&b, "; %s %s %s, crossfade adopt %s finishes or reverts it", p.Targets[i], verb, r, p.Targets[i].Arg())
 		}
 	}
 	return b.String()
