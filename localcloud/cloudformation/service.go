@@ -13,6 +13,7 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/calls"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template"
+	"github.com/crossfade-dev/crossfade/localcloud/random"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/cloudformationapi"
 )
@@ -138,12 +139,11 @@ func (s *Service) API() wire.API {
 
 // newID returns a random UUID.
 func (s *Service) newID() string {
-	var b [16]byte
-	if _, err := io.ReadFull(s.config.Rand, b[:]); err != nil {
-		panic(fmt.Sprintf("cloudformation: make an id: %v", err)) // the machine has no secure random numbers
+	id, err := random.ReadUUID(s.config.Rand)
+	if err != nil {
+		panic("cloudformation: " + err.Error()) // the machine has no secure random numbers
 	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // version 4, RFC 9562
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return id
 }
 
 // now is the time as CloudFormation keeps it: whole milliseconds.

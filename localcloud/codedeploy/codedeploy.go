@@ -17,7 +17,6 @@ package codedeploy
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -26,6 +25,7 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
+	"github.com/crossfade-dev/crossfade/localcloud/random"
 	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/codedeployapi"
@@ -209,14 +209,7 @@ func (s *Service) keep(changes ...change) error {
 func (s *Service) now() time.Time { return s.config.Clock.Now().UTC() }
 
 // newID returns a random UUID.
-func (s *Service) newID() (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(s.config.Rand, b[:]); err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
-}
+func (s *Service) newID() (string, error) { return random.ReadUUID(s.config.Rand) }
 
 // API returns the operations.
 func (s *Service) API() wire.API {

@@ -13,7 +13,6 @@ package events
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +29,7 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/events/schedule"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/outbox"
+	"github.com/crossfade-dev/crossfade/localcloud/random"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/eventsapi"
 )
@@ -244,13 +244,7 @@ func (s *Service) keep(r *rule) error {
 func (s *Service) newID() (string, error) {
 	s.randMu.Lock()
 	defer s.randMu.Unlock()
-	const size = 16
-	b := make([]byte, size)
-	if _, err := io.ReadFull(s.rand, b); err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	x := hex.EncodeToString(b)
-	return x[:8] + "-" + x[8:12] + "-4" + x[13:16] + "-8" + x[17:20] + "-" + x[20:], nil
+	return random.ReadUUID(s.rand)
 }
 
 // invalid is the error for parameters that the model allows and EventBridge does

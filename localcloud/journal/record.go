@@ -42,3 +42,21 @@ func FromJSON[T any](take func(key string, value T) error) func(key string, valu
 		return take(key, value)
 	}
 }
+
+// NextEpoch counts the users of a journal: it returns 1 to the first who asks for
+// a kind, 2 to the next, also after a restart.
+func NextEpoch(j interface {
+	Commit(records ...Record) error
+	Load(kind string, yield func(key string, value []byte) error) error
+}, kind string) (uint64, error) {
+	var epoch uint64
+	err := j.Load(kind, FromJSON(func(_ string, last uint64) error {
+		epoch = last
+		return nil
+	}))
+	if err != nil {
+		return 0, err
+	}
+	epoch++
+	return epoch, j.Commit(JSON(kind, "epoch", epoch))
+}

@@ -29,7 +29,7 @@ func (s *Service) createAlias(ctx context.Context, in *lambdaapi.CreateAliasRequ
 		if c.alias(in.Name) != nil {
 			return nil, conflict("Alias already exists: " + qualified(f.arn, in.Name))
 		}
-		a.revision = s.random.uuid()
+		a.revision = s.random.UUID()
 		a.dealer = s.dealer(a)
 		return c.withAlias(a), nil
 	})
@@ -90,7 +90,7 @@ func (s *Service) dealer(a *alias) *routing.Dealer {
 	for cards > 100 && share%10 == 0 {
 		share, cards = share/10, cards/10
 	}
-	return routing.New([]int{cards - share, share}, rand.NewPCG(s.random.draw2()))
+	return routing.New([]int{cards - share, share}, rand.NewPCG(s.random.Uint64(), s.random.Uint64()))
 }
 
 // deal returns the version that serves one invocation.
@@ -139,7 +139,7 @@ func (s *Service) updateAlias(ctx context.Context, in *lambdaapi.UpdateAliasRequ
 		if err := c.route(f, &a, in.RoutingConfig); err != nil {
 			return nil, err
 		}
-		a.revision = s.random.uuid()
+		a.revision = s.random.UUID()
 		if a.version != old.version || a.other != old.other || a.weight != old.weight { // else the deck goes on
 			a.dealer = s.dealer(&a)
 		}

@@ -71,9 +71,8 @@ func (s *Service) keep(sp *space, g *signing) error {
 
 func (s *Service) createCodeSigningConfig(ctx context.Context, in *lambdaapi.CreateCodeSigningConfigRequest) (*lambdaapi.CreateCodeSigningConfigResponse, error) {
 	sp := s.here(ctx)
-	a, b := s.random.draw2()
 	g := &signing{
-		ID:          fmt.Sprintf("csc-%016x%x", a, b>>60),
+		ID:          fmt.Sprintf("csc-%016x%x", s.random.Uint64(), s.random.Uint64()>>60),
 		Place:       placeRecordOf(sp.place),
 		Description: wire.Value(in.Description),
 		Publishers:  in.AllowedPublishers.SigningProfileVersionArns,

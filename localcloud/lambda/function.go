@@ -48,14 +48,14 @@ func (s *Service) createFunction(ctx context.Context, in *lambdaapi.CreateFuncti
 		return nil, err
 	}
 	first.stamp(s.now(), s.settle)
-	f := sp.newFunction(s.random.uuid(), r.name)
+	f := sp.newFunction(s.random.UUID(), r.name)
 	first.run = s.runnable(f, first)
 	c := &control{latest: first, tags: in.Tags, signing: wire.Value(in.CodeSigningConfigArn)}
 	shown := first
 	if wire.Value(in.Publish) {
 		v := *first
 		v.number = 1
-		v.revision, v.settled = s.random.uuid(), s.random.uuid()
+		v.revision, v.settled = s.random.UUID(), s.random.UUID()
 		v.run = s.runnable(f, &v)
 		c.versions, c.lastVersion = []*version{&v}, 1
 		shown = &v
@@ -105,8 +105,8 @@ func (s *Service) firstVersion(ctx context.Context, r reference, in *lambdaapi.C
 		return nil, nil, err
 	}
 	v := &version{
-		revision: s.random.uuid(),
-		settled:  s.random.uuid(),
+		revision: s.random.UUID(),
+		settled:  s.random.UUID(),
 		creating: true,
 		settings: settings{
 			Architecture: lambdaapi.ArchitectureX8664,
@@ -186,7 +186,7 @@ func (f *function) errBusy() error {
 // runs until then.
 func (s *Service) updated(f *function, old *version, edit func(v *version) error) (*version, error) {
 	v := *old
-	v.revision, v.settled = s.random.uuid(), s.random.uuid()
+	v.revision, v.settled = s.random.UUID(), s.random.UUID()
 	v.before = old.run
 	if err := edit(&v); err != nil {
 		return nil, err
@@ -273,7 +273,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 			n, shown = s.published(f, n, nil)
 			if shown != c.published(shown.number) { // else the code was that of the version already
 				v := *shown
-				v.revision, v.settled = s.random.uuid(), s.random.uuid()
+				v.revision, v.settled = s.random.UUID(), s.random.UUID()
 				v.settles, v.creating = next.settles, true
 				n, shown = n.withVersion(&v), &v
 			}

@@ -117,9 +117,9 @@ func (s *Service) request(ctx context.Context, in Invocation) (Request, error) {
 	}
 	r := Request{ID: wire.CallerFrom(ctx).RequestID, Payload: payload}
 	if r.ID == "" {
-		r.ID = s.random.uuid()
+		r.ID = s.random.UUID()
 	}
-	r.TraceID = s.trace()
+	r.TraceID = s.random.Trace(s.clock.Now())
 	if in.ClientContext != "" {
 		text, err := base64.StdEncoding.DecodeString(in.ClientContext)
 		switch {
@@ -160,13 +160,6 @@ func short(payload []byte) string {
 		return string(payload[:most]) + "[truncated " + strconv.Itoa(len(payload)-most) + " bytes]"
 	}
 	return string(payload)
-}
-
-// trace returns the value of a trace header: every invocation begins a trace,
-// which nobody samples.
-func (s *Service) trace() string {
-	a, b := s.random.draw2()
-	return fmt.Sprintf("Root=1-%08x-%016x%08x;Parent=%016x;Sampled=0", uint32(s.clock.Now().Unix()), a, uint32(b), b)
 }
 
 // A run is what came of an invocation, and which version it was.

@@ -416,7 +416,7 @@ func (s *Service) addLayerVersionPermission(ctx context.Context, in *lambdaapi.A
 		}
 		st = p.statement()
 		var err error
-		if made, err = v.policy.with(st, s.random.uuid()); err != nil {
+		if made, err = v.policy.with(st, s.random.UUID()); err != nil {
 			return nil, err
 		}
 		return v.withPolicy(made), nil
@@ -442,7 +442,7 @@ func (s *Service) removeLayerVersionPermission(ctx context.Context, in *lambdaap
 		if in.RevisionId != nil && (v.policy == nil || *in.RevisionId != v.policy.Revision) {
 			return nil, errStaleLayer
 		}
-		p, err := v.policy.without(in.StatementId, s.random.uuid())
+		p, err := v.policy.without(in.StatementId, s.random.UUID())
 		if err != nil {
 			return nil, err
 		}

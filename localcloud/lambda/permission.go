@@ -139,7 +139,7 @@ func (s *Service) addPermission(ctx context.Context, in *lambdaapi.AddPermission
 		if in.RevisionId != nil && *in.RevisionId != s.policyRevision(c, r.qualifier) {
 			return nil, errStalePolicy
 		}
-		revision := s.random.uuid()
+		revision := s.random.UUID()
 		p, err := c.policies[r.qualifier].with(st, revision)
 		if err != nil {
 			return nil, err
@@ -193,7 +193,7 @@ func (s *Service) removePermission(ctx context.Context, in *lambdaapi.RemovePerm
 		return nil, err
 	}
 	return nil, s.change(f, func(c *control) (*control, error) {
-		revision := s.random.uuid()
+		revision := s.random.UUID()
 		p, err := c.policies[r.qualifier].without(in.StatementId, revision)
 		if err != nil {
 			return nil, err

@@ -1,9 +1,7 @@
 package lambda
 
 import (
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,16 +40,9 @@ func (s *Service) restore() error {
 // before it over the same journal, also when they were given the same seed: ids
 // must not come again.
 func (s *Service) newEpoch() error {
-	var epoch uint64
-	if err := s.journal.Load(recordEpoch, func(_ string, value []byte) error {
-		return json.Unmarshal(value, &epoch)
-	}); err != nil {
-		return err
-	}
-	epoch++
-	a, _ := s.random.draw2()
-	s.random.source = rand.NewPCG(a, epoch)
-	return s.save(journal.JSON(recordEpoch, "epoch", epoch))
+	epoch, err := journal.NextEpoch(s.journal, recordEpoch)
+	s.random.Reseed(epoch)
+	return err
 }
 
 // A restoring service is one that reads its journal.

@@ -29,6 +29,7 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/calls"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
+	"github.com/crossfade-dev/crossfade/localcloud/random"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
@@ -89,7 +90,7 @@ type Service struct {
 
 	ctx      context.Context // of asynchronous invocations, until Close
 	stop     context.CancelFunc
-	random   randoms
+	random   *random.Source
 	archives archives
 	spaces   sync.Map // of place to *space
 	timers   timers
@@ -113,7 +114,7 @@ func New(c Config) (*Service, error) {
 		journal:      c.Journal,
 		concurrency:  c.Concurrency,
 		settle:       c.Settle,
-		random:       randoms{source: c.Rand},
+		random:       random.New(c.Rand),
 		archives:     archives{dir: c.Dir, known: map[string]*Archive{}},
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
@@ -308,37 +309,4 @@ func (s *Service) change(f *function, edit func(c *control) (*control, error)) e
 	}
 	f.control.Store(next)
 	return nil
-}
-
-// randoms hands out what is drawn from one source.
-type randoms struct {
-	mu     sync.Mutex
-	source rand.Source
-}
-
-func (r *randoms) draw2() (a, b uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.source.Uint64(), r.source.Uint64()
-}
-
-// uuid returns a random UUID (version 4).
-func (r *randoms) uuid() string {
-	a, b := r.draw2()
-	a = a&^0xf000 | 0x4000       // version 4
-	b = b&^(0b11<<62) | 0b10<<62 // the variant of RFC 9562
-	const digits = "0123456789abcdef"
-	var text [36]byte
-	at := 0
-	for _, half := range [2]uint64{a, b} {
-		for shift := 60; shift >= 0; shift -= 4 {
-			if at == 8 || at == 13 || at == 18 || at == 23 {
-				text[at] = '-'
-				at++
-			}
-			text[at] = digits[half>>shift&0xf]
-			at++
-		}
-	}
-	return string(text[:])
 }

@@ -49,7 +49,7 @@ func (s *Service) retag(f *function, edit func(tags map[string]string) (map[stri
 		if err != nil || maps.Equal(tags, c.tags) {
 			return c, err
 		}
-		n := c.withRevision(latest, s.random.uuid(), s.now())
+		n := c.withRevision(latest, s.random.UUID(), s.now())
 		n.tags = tags
 		return n, nil
 	})

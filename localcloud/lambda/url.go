@@ -62,10 +62,10 @@ func (s *Service) newURLID() string {
 	var id [32]byte
 	for i := range id {
 		if i%12 == 0 {
-			a, _ := s.random.draw2()
+			draw := s.random.Uint64()
 			for j := i; j < min(i+12, len(id)); j++ {
-				id[j] = letters[a&31]
-				a >>= 5
+				id[j] = letters[draw&31]
+				draw >>= 5
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func (s *Service) URLs(next http.Handler) http.Handler {
 }
 
 func (s *Service) serveURL(w http.ResponseWriter, r *http.Request, id, host string) {
-	requestID := s.random.uuid()
+	requestID := s.random.UUID()
 	w.Header().Set("X-Amzn-Requestid", requestID)
 	w.Header().Set("Content-Type", "application/json")
 	f, qualifier, u := s.urlOf(id)
@@ -187,7 +187,7 @@ func (s *Service) urlEvent(r *http.Request, id, host, requestID string, body []b
 	e := urlEvent{
 		Version: "2.0", RouteKey: "$default", RawPath: r.URL.EscapedPath(), RawQuery: r.URL.RawQuery,
 		Headers: map[string]string{
-			"host": r.Host, "x-amzn-trace-id": s.trace(),
+			"host": r.Host, "x-amzn-trace-id": s.random.Trace(s.clock.Now()),
 			"x-forwarded-for": source, "x-forwarded-proto": "http",
 		},
 		Context: urlContext{

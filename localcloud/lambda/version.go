@@ -48,7 +48,7 @@ func (s *Service) published(f *function, c *control, description *string) (*cont
 	}
 	v := *c.latest
 	v.number = c.lastVersion + 1
-	v.revision = s.random.uuid()
+	v.revision = s.random.UUID()
 	v.settled = v.revision
 	v.settles, v.creating, v.before = c.latest.modified, false, nil
 	if description != nil && *description != "" {
@@ -56,7 +56,7 @@ func (s *Service) published(f *function, c *control, description *string) (*cont
 	}
 	v.modified = s.now()
 	v.run = s.runnable(f, &v)
-	n := c.withRevision(latest, s.random.uuid(), s.now()).withVersion(&v)
+	n := c.withRevision(latest, s.random.UUID(), s.now()).withVersion(&v)
 	n.lastVersion = v.number
 	return n, &v
 }

@@ -3,7 +3,6 @@ package sfn
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
@@ -91,19 +90,13 @@ func (s *Service) invokeLambda(ctx context.Context, c machine.CallTask) (jsonval
 		{Key: "Connection", Value: jsonvalue.String("keep-alive")},
 		{Key: "X-Amz-Executed-Version", Value: jsonvalue.String(out.ExecutedVersion)},
 		{Key: "x-amzn-Remapped-Content-Length", Value: jsonvalue.String("0")},
-		{Key: "X-Amzn-Trace-Id", Value: jsonvalue.String(s.traceID())},
+		{Key: "X-Amzn-Trace-Id", Value: jsonvalue.String(s.random.Trace(s.clock.Now()))},
 	}
 	if in.Tail && !in.Event {
 		headers = append(headers, jsonvalue.Member{Key: "X-Amz-Log-Result", Value: jsonvalue.String(out.LogResult)})
 	}
 	answer = withMetadata(answer, wire.CallerFrom(ctx).RequestID, len(out.Payload), "application/json", s.now(), headers...)
 	return answer.With("StatusCode", jsonvalue.Int(int64(out.Status))), nil
-}
-
-// traceID returns what X-Ray calls a trace that was not sampled.
-func (s *Service) traceID() string {
-	a, b, c := s.random.draw3()
-	return fmt.Sprintf("Root=1-%08x-%08x%016x;Parent=%016x;Sampled=0", uint32(s.clock.Now().Unix()), uint32(a), b, c)
 }
 
 func (s *Service) invoke(ctx context.Context, in Invocation) (Invoked, error) {

@@ -42,7 +42,7 @@ func (s *Service) serveMap(ctx context.Context, t *task) {
 	}
 	cause := err.Error()
 	if e, ok := errors.AsType[*wire.Error](err); ok {
-		cause = bucketCause(e, wire.CallerFrom(ctx).RequestID, s.random.uuid())
+		cause = bucketCause(e, wire.CallerFrom(ctx).RequestID, s.random.UUID())
 	}
 	s.report(t, machine.TaskFailed{Task: t.id, Cause: &cause})
 }

@@ -1,10 +1,8 @@
 package sfn
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -72,15 +70,9 @@ func (r *restoring) load(kind string, read func(key string, value []byte) error)
 // before it over the same journal, also when they were given the same seed: ids
 // and tokens must not come again.
 func (s *Service) newEpoch() error {
-	var epoch uint64
-	if err := s.journal.Load(recordEpoch, func(_ string, value []byte) error {
-		return json.Unmarshal(value, &epoch)
-	}); err != nil {
-		return err
-	}
-	epoch++
-	s.random.source = rand.NewPCG(s.random.draw(), epoch)
-	return s.journal.Commit(journal.JSON(recordEpoch, "epoch", epoch))
+	epoch, err := journal.NextEpoch(s.journal, recordEpoch)
+	s.random.Reseed(epoch)
+	return err
 }
 
 func (r *restoring) orphan(kind, key string) error {
@@ -392,7 +384,7 @@ func lost(c machine.CallTask) machine.TaskFailed {
 // childFound goes on with a child that was started before a restart.
 func (s *Service) childFound(t *task, child *execution, submitted bool) {
 	if !submitted {
-		s.childStarted(t, child, s.random.uuid())
+		s.childStarted(t, child, s.random.UUID())
 		return
 	}
 	t.x.mu.Lock()

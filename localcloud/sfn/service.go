@@ -24,6 +24,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/calls"
+	"github.com/crossfade-dev/crossfade/localcloud/random"
 	"github.com/crossfade-dev/crossfade/localcloud/routing"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/sfnapi"
@@ -80,7 +81,7 @@ type Service struct {
 
 	ctx    context.Context // of outgoing calls, until Close
 	stop   context.CancelFunc
-	random randoms
+	random *random.Source
 	spaces sync.Map // of place to *space
 	timers timers
 	calls  *calls.Pool
@@ -101,7 +102,7 @@ func New(c Config) (*Service, error) {
 		models:       append([]*wire.Service{&sfnapi.Service}, c.Models...),
 		keep:         c.Keep,
 		keepFor:      c.KeepFor,
-		random:       randoms{source: c.Rand},
+		random:       random.New(c.Rand),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if s.keep == 0 {
@@ -214,55 +215,11 @@ func (sp *space) machine(name string) *stateMachine {
 // now is the time in the precision that AWS shows, milliseconds.
 func (s *Service) now() time.Time { return s.clock.Now().Truncate(time.Millisecond) }
 
-// randoms hands out what is drawn from one source.
-type randoms struct {
-	mu     sync.Mutex
-	source rand.Source
-}
-
-func (r *randoms) draw() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.source.Uint64()
-}
-
-func (r *randoms) draw3() (a, b, c uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.source.Uint64(), r.source.Uint64(), r.source.Uint64()
-}
-
-// uuid returns a random UUID (version 4).
-func (r *randoms) uuid() string {
-	a, b, _ := r.draw3()
-	return formatUUID(a, b)
-}
-
-func formatUUID(a, b uint64) string {
-	a = a&^0xf000 | 0x4000       // version 4
-	b = b&^(0b11<<62) | 0b10<<62 // the variant of RFC 9562
-	const digits = "0123456789abcdef"
-	var text [36]byte
-	at := 0
-	for _, half := range [2]uint64{a, b} {
-		for shift := 60; shift >= 0; shift -= 4 {
-			if at == 8 || at == 13 || at == 18 || at == 23 {
-				text[at] = '-'
-				at++
-			}
-			text[at] = digits[half>>shift&0xf]
-			at++
-		}
-	}
-	return string(text[:])
-}
-
 // dealer returns a dealer for the shares of an alias.
 func (s *Service) dealer(routes []route) *routing.Dealer {
 	shares := make([]int, len(routes))
 	for i, r := range routes {
 		shares[i] = r.weight
 	}
-	a, b, _ := s.random.draw3()
-	return routing.New(shares, rand.NewPCG(a, b))
+	return routing.New(shares, rand.NewPCG(s.random.Uint64(), s.random.Uint64()))
 }

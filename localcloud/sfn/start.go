@@ -174,7 +174,6 @@ func (s *Service) start(in startRequest) (*execution, error) {
 			return s.again(in, there, text)
 		}
 	}
-	a, b, seed := s.random.draw3()
 	x := &execution{
 		machine:  t.machine,
 		revision: t.deal(),
@@ -188,17 +187,17 @@ func (s *Service) start(in startRequest) (*execution, error) {
 	if in.name != nil {
 		x.name = *in.name
 	} else {
-		x.name = formatUUID(a, b)
+		x.name = s.random.UUID()
 	}
 	x.arn = t.machine.executionPrefix + x.name
 	if t.machine.kind == asl.Express {
-		x.arn += ":" + s.random.uuid()
+		x.arn += ":" + s.random.UUID()
 	}
 	program, err := x.program()
 	if err != nil {
 		return nil, err
 	}
-	x.state = machine.New(program, x.begin(input, seed))
+	x.state = machine.New(program, x.begin(input, s.random.Uint64()))
 	x.status.Store(machine.StatusRunning)
 
 	x.mu.Lock()

@@ -141,7 +141,7 @@ func (s *Service) createStateMachine(ctx context.Context, in *sfnapi.CreateState
 	}
 
 	sp := s.here(ctx)
-	made := sp.newMachine(s.random.uuid(), in.Name, kind, now)
+	made := sp.newMachine(s.random.UUID(), in.Name, kind, now)
 	made.mu.Lock()
 	defer made.mu.Unlock()
 	m := sp.claim(made)
@@ -283,7 +283,7 @@ func (s *Service) updated(ctx context.Context, m *stateMachine, c *control, in *
 	if next.equal(c.revision.settings) {
 		return c, nil
 	}
-	r := &revision{id: s.random.uuid(), created: now, settings: next}
+	r := &revision{id: s.random.UUID(), created: now, settings: next}
 	if err := r.parse(m.kind); err != nil {
 		return nil, err
 	}

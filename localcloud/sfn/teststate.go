@@ -91,7 +91,7 @@ func (s *Service) stateTest(ctx context.Context, definition *asl.StateMachine, i
 	at := placeOf(wire.CallerFrom(ctx))
 	// AWS makes both names up, afresh for each test, and leaves the last part of
 	// an Express execution's ARN out.
-	sm, name := s.random.uuid(), s.random.uuid()
+	sm, name := s.random.UUID(), s.random.UUID()
 	test.Start = machine.Start{
 		Input: input, InputText: text,
 		Context: machine.Context{
@@ -103,7 +103,7 @@ func (s *Service) stateTest(ctx context.Context, definition *asl.StateMachine, i
 			StateMachineName: sm,
 		},
 		Region: at.region, Account: at.account, Partition: at.partition,
-		Seed:    s.random.draw(),
+		Seed:    s.random.Uint64(),
 		Express: true,
 	}
 	return test, nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/crossfade-dev/crossfade/localcloud/random"
 )
 
 // ids makes names that nobody has had before.
@@ -34,10 +36,7 @@ func (r ids) hex(n int) (string, error) {
 
 // uuid returns a random UUID of version 4.
 func (r ids) uuid() (string, error) {
-	const size = 16
-	x, err := r.hex(size)
-	if err != nil {
-		return "", err
-	}
-	return x[:8] + "-" + x[8:12] + "-4" + x[13:16] + "-8" + x[17:20] + "-" + x[20:], nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return random.ReadUUID(r.source)
 }

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+
+	"github.com/crossfade-dev/crossfade/localcloud/random"
 )
 
 // A Config says how a Server answers. Its zero value is a good one.
@@ -154,28 +156,7 @@ func (svc *service) speaks(p Protocol) bool {
 }
 
 // randomID returns a UUID of version 4. Request ids need not be hard to guess.
-func randomID() string {
-	const hex = "0123456789abcdef"
-	hi, lo := rand.Uint64(), rand.Uint64()
-	hi = hi&^0xf000 | 0x4000
-	lo = lo&^(3<<62) | 2<<62
-	var b [36]byte
-	n := 0
-	for i := range 16 {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			b[n] = '-'
-			n++
-		}
-		x := hi
-		if i >= 8 {
-			x = lo
-		}
-		c := byte(x >> (56 - 8*(i%8)))
-		b[n], b[n+1] = hex[c>>4], hex[c&15]
-		n += 2
-	}
-	return string(b[:])
-}
+func randomID() string { return random.UUID(rand.Uint64(), rand.Uint64()) }
 
 // run decodes nothing: it validates a decoded input, carries the operation out
 // and returns its output.
