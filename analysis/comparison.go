@@ -129,15 +129,7 @@ func (c Comparison) Clone() Comparison {
 func (c *Comparison) Seconds(t time.Time) float64 { return t.Sub(c.Epoch).Seconds() }
 
 // Wanted is the number of the first stretch of which counts are still wanted.
-func (c *Comparison) Wanted() int {
-	number := c.State.Intake.Oldest
-	for _, s := range c.State.Intake.Stretches {
-		if s.Number == number && s.Accepted {
-			number++
-		}
-	}
-	return number
-}
+func (c *Comparison) Wanted() int { return c.State.Intake.Next }
 
 // NeedsHistory says whether it is time, at now, to ask again for the old version's
 // durations, because they were too few.

@@ -44,7 +44,7 @@ func (a *modelAlias) serve(at time.Time, d time.Duration) {
 	w := float64(a.shown.Share(a.canary)) / float64(plan.Full)
 	for side, part := range [2]float64{w, 1 - w} {
 		bad := [2]float64{a.badNew, a.badOld}[side]
-		s[side] = s[side].Add(a.seconds.draw(side, a.perSecond*part*d.Seconds(), bad))
+		s[side].Add(a.seconds.draw(side, a.perSecond*part*d.Seconds(), bad))
 	}
 }
 

@@ -185,7 +185,7 @@ func (t *traffic) history(version string) analysis.History {
 	for range historyParts {
 		n := t.poisson(t.perSecond * historyPart)
 		failed := min(n, t.poisson(float64(n)*b.fails))
-		h.Outcomes = h.Outcomes.Add(evidence.Outcomes{Requests: n, Failed: failed})
+		h.Outcomes.Add(evidence.Outcomes{Requests: n, Failed: failed})
 		h.Failures = append(h.Failures, failed)
 	}
 	h.Timed = min(h.Outcomes.Requests, historySample)

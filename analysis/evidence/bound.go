@@ -51,10 +51,12 @@ func (l Label) factor(w Wealth, b Block, level, enough float64) float64 {
 	// For x failures of the new version, from none on: what the bets make of
 	// it, and the chance of it when the new version is no worse.
 	var values, chances [mostFailures + 1]float64
-	parts, ratios := make([]float64, len(l.Bets)), make([]float64, len(l.Bets))
+	var room [2][16]float64 // for as many bets as there usually are at most
+	parts, ratios := room[0][:0], room[1][:0]
 	for i, bet := range l.Bets {
-		ratios[i] = l.ratio(bet, level)
-		parts[i] = bet.Prior * w.Placed[i] * math.Exp(-float64(m)*math.Log1p(share*(ratios[i]-1)))
+		ratio := l.ratio(bet, level)
+		ratios = append(ratios, ratio)
+		parts = append(parts, bet.Prior*w.Placed[i]*math.Exp(-float64(m)*math.Log1p(share*(ratio-1))))
 	}
 	chance := math.Exp(float64(m) * math.Log1p(-share))
 	x, below, expected := 0, 0.0, 0.0

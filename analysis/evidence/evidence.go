@@ -65,17 +65,17 @@ type Outcomes struct {
 	Slower []int `json:"slower,omitempty"`
 }
 
-// Add returns the sum of two outcomes with the same thresholds.
-func (o Outcomes) Add(p Outcomes) Outcomes {
-	sum := Outcomes{Requests: o.Requests + p.Requests, Failed: o.Failed + p.Failed, Timed: o.Timed + p.Timed}
-	if n := max(len(o.Slower), len(p.Slower)); n > 0 {
-		sum.Slower = make([]int, n)
-		copy(sum.Slower, o.Slower)
-		for i, s := range p.Slower {
-			sum.Slower[i] += s
-		}
+// Add counts other outcomes, with the same thresholds, as well.
+func (o *Outcomes) Add(p Outcomes) {
+	o.Requests += p.Requests
+	o.Failed += p.Failed
+	o.Timed += p.Timed
+	for len(o.Slower) < len(p.Slower) {
+		o.Slower = append(o.Slower, 0)
 	}
-	return sum
+	for i, s := range p.Slower {
+		o.Slower[i] += s
+	}
 }
 
 // compared tells whether both versions had a share of the traffic throughout, so
@@ -96,6 +96,8 @@ type Wealth struct {
 	// Level is how often the old version failed lately, for a [Label] with a
 	// Reference.
 	Level Level `json:"level,omitzero"`
+	// odds are those of a [Ladder]'s last block. They are never written to.
+	odds *odds
 }
 
 // Onset says how a stake of one is spread over the times at which a fault may

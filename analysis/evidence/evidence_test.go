@@ -83,15 +83,18 @@ func TestALadderIsExpectedToGainNothingOnAToleratedVersion(t *testing.T) {
 		low, high := share(t, "w1"), 0.999*share(t, "w2")
 		low, high = min(low, high), max(low, high)
 		w := low + (high-low)*share(t, "w")
+		l.Bets = []Shape{{Ratios: ratios, Prior: 1}}
+		bet := l.odds(low, high).bets[0]
 		mean := 0.0
 		for k := range thresholds + 1 {
 			slower := make([]int, thresholds)
 			for j := range k {
 				slower[j] = 1
 			}
-			o := Outcomes{Requests: 1, Timed: 1, Slower: slower}
-			mean += w * class(canary, k) * math.Exp(l.log(ratios, Block{Low: low, High: high, Canary: o}))
-			mean += (1 - w) * class(stable, k) * math.Exp(l.log(ratios, Block{Low: low, High: high, Stable: o}))
+			one := Outcomes{Requests: 1, Timed: 1, Slower: slower}.classes(nil, thresholds+1)
+			none := Outcomes{}.classes(nil, thresholds+1)
+			mean += w * class(canary, k) * math.Exp(bet.log(one, none, 1))
+			mean += (1 - w) * class(stable, k) * math.Exp(bet.log(none, one, 1))
 		}
 		if mean > 1+1e-12 {
 			t.Fatalf("expectation %.17g at share %v in [%v, %v], ratios %v, tolerated %v, slower %v and %v; want at most 1",
@@ -165,7 +168,7 @@ func TestHealthIsExpectedToGainNothingOnAVersionThatIsAsBadAsItSays(t *testing.T
 			}
 			return sum
 		}
-		got := mean(func(h Health) float64 { value, _ := h.log(d); return value })
+		got := mean(func(h Health) float64 { value, _ := h.lines().log(d); return value })
 		if got > 1+1e-12 {
 			t.Fatalf("expectation %.17g at share %v (low %v), excess %v, rates %v and %v; want at most 1", got, w, low, d, p, q)
 		}
@@ -415,7 +418,7 @@ func TestExcludedSolvesItsEquation(t *testing.T) {
 		if d == 1 || d == 0 {
 			return
 		}
-		if value, _ := h.log(d); math.Abs(value-math.Log(20)) > 1e-6 {
+		if value, _ := h.lines().log(d); math.Abs(value-math.Log(20)) > 1e-6 {
 			t.Fatalf("at %v the logarithm is %v, want ln 20 = %v: %+v", d, value, math.Log(20), h)
 		}
 	})
@@ -512,41 +515,6 @@ func TestAScheduleKnowsWhatMayHaveBeenInForce(t *testing.T) {
 	s.Forget(30)
 	if after := fmt.Sprint(s.Range(30, 31)); after != before || len(s.Orders) != 1 {
 		t.Errorf("after forgetting: %s with %d orders, want %s with 1", after, len(s.Orders), before)
-	}
-}
-
-func TestABlockEntersOnceWhenItIsFinalForBoth(t *testing.T) {
-	n := Intake{Width: 60, Memory: 5}
-	s := Schedule{Orders: []Order{{At: 0, Share: 0.1}}}
-	n.Report(Canary, 1, Outcomes{Requests: 4}, true)
-	n.Report(Stable, 1, Outcomes{Requests: 30}, false)
-	if got := n.Take(s); len(got) != 0 {
-		t.Fatalf("took %+v before it was final", got)
-	}
-	n.Report(Stable, 1, Outcomes{Requests: 40, Failed: 1}, true)
-	n.Report(Stable, 0, Outcomes{Requests: 9}, true)
-	got := n.Take(s)
-	want := []Block{{At: 60, Seconds: 60, Low: 0.1, High: 0.1, Canary: Outcomes{Requests: 4}, Stable: Outcomes{Requests: 40, Failed: 1}}}
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("took %+v, want %+v", got, want)
-	}
-	n.Report(Canary, 1, Outcomes{Requests: 5, Failed: 1}, true)
-	if got := n.Take(s); len(got) != 0 || n.Corrections != 1 {
-		t.Errorf("took %+v with %d corrections; want nothing and 1", got, n.Corrections)
-	}
-	n.Report(Canary, 0, Outcomes{}, true)
-	if got := n.Take(s); len(got) != 1 || got[0].At != 0 {
-		t.Errorf("took %+v, want the first minute, late", got)
-	}
-	for i := 2; i < 20; i++ {
-		n.Report(Canary, i, Outcomes{}, i != 3)
-		n.Report(Stable, i, Outcomes{}, true)
-	}
-	if got := n.Take(s); len(got) != 17 || n.Dropped != 1 || len(n.Stretches) > 7 {
-		t.Errorf("took %d blocks, dropped %d, remembers %d; want 17, 1, few", len(got), n.Dropped, len(n.Stretches))
-	}
-	if n.Final(1, 150, 40) || !n.Final(1, 160, 40) {
-		t.Error("minute 1 with a delay of 40 is final at 160, not before")
 	}
 }
 

@@ -56,17 +56,18 @@ func (h *Health) Add(b Block) {
 // a beta of 0.05.
 func (h Health) Excluded(beta float64) float64 {
 	want := -math.Log(beta)
+	bets := h.lines()
 	// Where one bet alone suffices all of them do; the best one is near.
 	d := 1.0
-	for i := range healthBets {
+	for i := range bets {
 		if h.Requests > 0 {
-			d = min(d, (want-h.at(i))/(healthGain[i]*float64(h.Requests)))
+			d = min(d, (want-bets[i].at)/bets[i].slope)
 		}
 	}
 	if d <= 0 {
 		return 0
 	}
-	value, slope := h.log(d)
+	value, slope := bets.log(d)
 	if d == 1 && value < want {
 		return 1 // no bet comes to it below an excess of 1
 	}
@@ -82,33 +83,45 @@ func (h Health) Excluded(beta float64) float64 {
 		if step <= 1e-9*d {
 			break
 		}
-		value, slope = h.log(d)
+		value, slope = bets.log(d)
 	}
 	return d
 }
 
-// at is the logarithm of what one bet has made of its stake against no excess.
-func (h Health) at(bet int) float64 {
-	return healthPrior[bet] - healthBets[bet].rate*float64(h.Failed) + h.Stable[bet]
+// lines are what each bet has made of its stake: a logarithm that is a line in the
+// excess, from at for none.
+type lines [len(healthBets)]struct{ at, slope float64 }
+
+func (h Health) lines() (l lines) {
+	for i, bet := range healthBets {
+		l[i].at = healthPrior[i] - bet.rate*float64(h.Failed) + h.Stable[i]
+		l[i].slope = healthGain[i] * float64(h.Requests)
+	}
+	return l
 }
 
 // log is the logarithm of the e-process against an excess, and its slope.
-func (h Health) log(d float64) (value, slope float64) {
-	var logs, slopes [7]float64
-	top := math.Inf(-1)
-	for i := range healthBets {
-		slopes[i] = healthGain[i] * float64(h.Requests)
-		logs[i] = h.at(i) + d*slopes[i]
-		top = max(top, logs[i])
-	}
-	sum := 0.0
-	for i, l := range logs {
-		if l < top-40 {
-			continue // it would not change the sum
+func (l lines) log(d float64) (value, slope float64) {
+	var logs [len(l)]float64
+	best := 0
+	for i, line := range l {
+		logs[i] = line.at + d*line.slope
+		if logs[i] > logs[best] {
+			best = i
 		}
-		share := math.Exp(l - top)
+	}
+	top, sum := logs[best], 0.0
+	for i, log := range logs {
+		share := 1.0
+		switch {
+		case i == best:
+		case log < top-40:
+			continue // it would not change the sum
+		default:
+			share = math.Exp(log - top)
+		}
 		sum += share
-		slope += share * slopes[i]
+		slope += share * l[i].slope
 	}
 	return top + math.Log(sum), slope / sum
 }

@@ -104,6 +104,10 @@ type Intake struct {
 	Stretches []Stretch `json:"stretches,omitempty"`
 	// Oldest is the number below which everything is settled.
 	Oldest int `json:"oldest"`
+	// Next is the number of the first stretch from Oldest on that is not accepted
+	// yet: of those before it nothing is wanted any more. It may be behind while
+	// stretches are reported.
+	Next int `json:"next,omitempty"`
 	// Corrections is how often counts of an accepted stretch were changed,
 	// Dropped how many stretches were never final for both sides in time.
 	Corrections int `json:"corrections,omitempty"`
@@ -127,8 +131,11 @@ func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) (fir
 		n.Corrections++
 		return false
 	}
-	i, found := slices.BinarySearchFunc(n.Stretches, number, func(s Stretch, number int) int { return s.Number - number })
+	i, found := n.find(number)
 	if !found {
+		if n.Stretches == nil {
+			n.Stretches = make([]Stretch, 0, n.Memory+min(slack, n.Memory)+8)
+		}
 		n.Stretches = slices.Insert(n.Stretches, i, Stretch{Number: number})
 	}
 	s := &n.Stretches[i]
@@ -141,6 +148,19 @@ func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) (fir
 	first = final && !s.Final[side]
 	s.Counts[side], s.Final[side] = counts, s.Final[side] || final
 	return first
+}
+
+// find returns where the stretch with a number is, or would be. As counts come in
+// order, it is mostly the last one or a new one, and no number is left out.
+func (n *Intake) find(number int) (i int, found bool) {
+	count := len(n.Stretches)
+	if count == 0 || number > n.Stretches[count-1].Number {
+		return count, false
+	}
+	if i = number - n.Stretches[0].Number; i >= 0 && i < count && n.Stretches[i].Number == number {
+		return i, true
+	}
+	return slices.BinarySearchFunc(n.Stretches, number, func(s Stretch, number int) int { return s.Number - number })
 }
 
 func same(a, b Outcomes) bool {
@@ -161,12 +181,12 @@ func (n *Intake) Final(number int, readAt, delay float64) bool {
 	return readAt >= float64(number+1)*n.Width+delay
 }
 
-// Take returns the blocks that became final, oldest first, each once.
-func (n *Intake) Take(s Schedule) []Block {
-	var blocks []Block
-	newest := n.Oldest
-	for i := range n.Stretches {
-		st := &n.Stretches[i]
+// Take appends the blocks that became final, oldest first, each once.
+func (n *Intake) Take(blocks []Block, s Schedule) []Block {
+	newest := max(n.Oldest, n.Next-1)
+	open := n.open()
+	for i := range open {
+		st := &open[i]
 		if !st.Accepted && st.Final[Canary] && st.Final[Stable] {
 			st.Accepted = true
 			at := float64(st.Number) * n.Width
@@ -179,7 +199,25 @@ func (n *Intake) Take(s Schedule) []Block {
 		}
 	}
 	n.forget(newest - n.Memory)
+	n.advance()
 	return blocks
+}
+
+// open are the stretches from Next on: all that are not accepted, and some that are.
+func (n *Intake) open() []Stretch {
+	i, _ := n.find(n.Next)
+	return n.Stretches[i:]
+}
+
+// advance brings Next up to date.
+func (n *Intake) advance() {
+	n.Next = max(n.Next, n.Oldest)
+	for _, s := range n.open() {
+		if s.Number != n.Next || !s.Accepted {
+			return
+		}
+		n.Next++
+	}
 }
 
 // slack is for how many stretches more than it has to an intake remembers, so that
@@ -205,7 +243,7 @@ func (n *Intake) forget(below int) {
 // Waiting tells whether counts are known, of one side at least, of a stretch that
 // began before a time and is not accepted yet.
 func (n *Intake) Waiting(before float64) bool {
-	return slices.ContainsFunc(n.Stretches, func(s Stretch) bool {
+	return slices.ContainsFunc(n.open(), func(s Stretch) bool {
 		return !s.Accepted && float64(s.Number)*n.Width < before
 	})
 }
@@ -214,9 +252,9 @@ func (n *Intake) Waiting(before float64) bool {
 // it is known. It may be looked at to become careful, never to condemn.
 func (n *Intake) Open(side Side) Outcomes {
 	var sum Outcomes
-	for _, s := range n.Stretches {
+	for _, s := range n.open() {
 		if !s.Accepted {
-			sum = sum.Add(s.Counts[side])
+			sum.Add(s.Counts[side])
 		}
 	}
 	return sum

@@ -149,40 +149,86 @@ func (l Ladder) Add(w *Wealth, b Block) {
 		b.Low = float64(b.Canary.Timed) / float64(n)
 		b.High = b.Low
 	}
+	if !w.odds.of(l, b.Low, b.High) {
+		w.odds = l.odds(b.Low, b.High)
+	}
+	var room [2][8]int // for as many classes as there usually are at most
+	canary := b.Canary.classes(room[0][:0], len(l.Tolerated)+1)
+	stable := b.Stable.classes(room[1][:0], len(l.Tolerated)+1)
+	for i := range l.Bets {
+		w.multiply(i, w.odds.bets[i].log(canary, stable, n))
+	}
+}
+
+// odds are what requests multiply the bets by where the share is between low and
+// high. The share mostly stays for many blocks, and so do they.
+type odds struct {
+	rule      []Shape
+	low, high float64
+	bets      []classOdds
+}
+
+// classOdds are those of one bet, as logarithms: rₖ and Dₖ by class, and what each
+// request is divided by because of what is tolerated.
+type classOdds struct {
+	canary, all []float64
+	tolerated   float64
+}
+
+// of tells whether these are the odds of a rule for shares.
+func (o *odds) of(l Ladder, low, high float64) bool {
+	return o != nil && o.low == low && o.high == high && len(l.Bets) > 0 && len(o.rule) > 0 && &l.Bets[0] == &o.rule[0]
+}
+
+// odds returns those for shares.
+func (l Ladder) odds(low, high float64) *odds {
+	o := &odds{rule: l.Bets, low: low, high: high, bets: make([]classOdds, len(l.Bets))}
+	classes := len(l.Tolerated) + 1
+	logs := make([]float64, 2*classes*len(l.Bets))
 	for i, bet := range l.Bets {
-		w.multiply(i, l.log(bet.Ratios, b))
+		c := classOdds{canary: logs[:classes], all: logs[classes : 2*classes]}
+		logs = logs[2*classes:]
+		tolerated, before := 0.0, 0.0
+		for k, r := range bet.Ratios {
+			share := high
+			if r < 1 {
+				share = low
+			}
+			c.canary[k], c.all[k] = math.Log(r), math.Log1p(share*(r-1))
+			if k > 0 {
+				tolerated += l.Tolerated[k-1] * max(0, high*r/(1+high*(r-1))-before)
+			}
+			before = low * r / (1 + low*(r-1))
+		}
+		c.tolerated = math.Log1p(tolerated)
+		o.bets[i] = c
 	}
+	return o
 }
 
-// log is the logarithm of what a block multiplies a bet by.
-func (l Ladder) log(ratios []float64, b Block) float64 {
-	log, tolerated, before := 0.0, 0.0, 0.0
-	for k, r := range ratios {
-		share := b.High
-		if r < 1 {
-			share = b.Low
-		}
-		canary, stable := b.Canary.class(k), b.Stable.class(k)
-		if canary > 0 {
-			log += float64(canary) * math.Log(r)
-		}
-		if n := canary + stable; n > 0 {
-			log -= float64(n) * math.Log1p(share*(r-1))
-		}
-		if k > 0 {
-			tolerated += l.Tolerated[k-1] * max(0, b.High*r/(1+b.High*(r-1))-before)
-		}
-		before = b.Low * r / (1 + b.Low*(r-1))
+// log is the logarithm of what n requests, by class, multiply the bet by.
+func (c *classOdds) log(canary, stable []int, n int) float64 {
+	log := 0.0
+	for k := range c.all {
+		log += float64(canary[k]) * c.canary[k]
+		log -= float64(canary[k]+stable[k]) * c.all[k]
 	}
-	return log - float64(b.Canary.Timed+b.Stable.Timed)*math.Log1p(tolerated)
+	return log - float64(n)*c.tolerated
 }
 
-// class is how many requests are slower than threshold k−1 but not than k.
-func (o Outcomes) class(k int) int {
-	if k == 0 {
-		return o.Timed - o.slower(0)
+// classes appends how many requests are in each of some classes: slower than the
+// threshold before it, but not than its own.
+func (o Outcomes) classes(list []int, classes int) []int {
+	above := o.Timed
+	for k := range classes {
+		next := 0
+		if k < classes-1 {
+			next = o.slower(k)
+		}
+		list = append(list, above-next)
+		above = next
 	}
-	return o.slower(k-1) - o.slower(k)
+	return list
 }
 
 // slower is how many were slower than threshold j.

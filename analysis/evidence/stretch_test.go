@@ -27,7 +27,7 @@ func TestAnIntakeSurvivesJSONInFewBytes(t *testing.T) {
 			for side := range 2 {
 				n.Report(Side(side), i, counts(), rapid.Bool().Draw(t, "final"))
 			}
-			n.Take(s)
+			n.Take(nil, s)
 		}
 		text, err := json.Marshal(n)
 		if err != nil {

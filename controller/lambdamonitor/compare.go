@@ -51,7 +51,7 @@ func (m *Monitor) History(ctx context.Context, q controller.HistoryQuery) (analy
 	}
 	for at := from; at.Before(q.Before); at = at.Add(time.Minute) {
 		o := readings[0].minutes[at].outcomes(nil)
-		h.Outcomes = h.Outcomes.Add(o)
+		h.Outcomes.Add(o)
 		h.Failures = append(h.Failures, o.Failed)
 	}
 	slowest := 0.0

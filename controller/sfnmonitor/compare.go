@@ -279,7 +279,7 @@ func (m *Monitor) minutesBefore(ctx context.Context, q controller.HistoryQuery) 
 	}
 	for at := from; at.Before(q.Before); at = at.Add(time.Minute) {
 		o := minutes[at.UTC()]
-		h.Outcomes = h.Outcomes.Add(o)
+		h.Outcomes.Add(o)
 		h.Failures = append(h.Failures, o.Failed)
 	}
 	return h, nil

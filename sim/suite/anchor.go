@@ -274,7 +274,7 @@ func (c *Versus) condemns(v *View) bool {
 			continue
 		}
 		for side, o := range [2]evidence.Outcomes{canary, stable} {
-			sum[side] = sum[side].Add(o)
+			sum[side].Add(o)
 			errors[side] = append(errors[side], float64(o.Failed)/float64(o.Requests))
 			slow[side] = append(slow[side], float64(o.Slower[1])/float64(o.Requests))
 		}

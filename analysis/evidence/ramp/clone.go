@@ -9,6 +9,9 @@ func (s State) Clone() State {
 	s.Errors.Placed = slices.Clone(s.Errors.Placed)
 	s.Times.Placed = slices.Clone(s.Times.Placed)
 	s.Failing.Statistics = slices.Clone(s.Failing.Statistics)
+	for side := range s.Compared {
+		s.Compared[side].Slower = slices.Clone(s.Compared[side].Slower)
+	}
 	s.Slowing.Statistics = slices.Clone(s.Slowing.Statistics)
 	return s
 }

@@ -70,7 +70,7 @@ func (p Policy) Consider(s *State, now float64) Decision {
 		Verdict:   Go,
 		Errors:    p.errors(s).Value(s.Errors),
 		Times:     p.Times.Value(s.Times),
-		Excluded:  s.Health.Excluded(p.Beta),
+		Excluded:  s.excess.ruledOut(s.Health, p.Beta),
 		Suspicion: max(s.Failing.Value(), s.Slowing.Value()),
 	}
 	d.Evidence = s.Probes * evidence.Average(evidence.Part{Value: d.Errors, Weight: 1 - p.TimesWeight}, evidence.Part{Value: d.Times, Weight: p.TimesWeight})
@@ -121,7 +121,8 @@ const someEvidence = 1.05
 func (p *Policy) learn(s *State, now float64) {
 	errors := p.errors(s)
 	enough := overshoot / (p.Alpha * s.Probes * (1 - p.TimesWeight))
-	for _, b := range s.Intake.Take(s.Schedule) {
+	var room [4]evidence.Block // mostly there is one
+	for _, b := range s.Intake.Take(room[:0], s.Schedule) {
 		if s.ReleaseFrom > 0 && b.At >= s.ReleaseFrom && !s.Intake.Waiting(s.ReleaseFrom) {
 			s.Errors.Release(p.Release)
 			s.Times.Release(p.Release)
@@ -149,8 +150,8 @@ func (p *Policy) learn(s *State, now float64) {
 			s.ServedUntil = s.KnownUntil
 		}
 		if b.High > 0 && b.Low < 1 {
-			s.Compared[evidence.Canary] = s.Compared[evidence.Canary].Add(b.Canary)
-			s.Compared[evidence.Stable] = s.Compared[evidence.Stable].Add(b.Stable)
+			s.Compared[evidence.Canary].Add(b.Canary)
+			s.Compared[evidence.Stable].Add(b.Stable)
 		}
 		forget := math.Exp(-b.Seconds / 20)
 		s.Recent = Recent{
@@ -175,8 +176,9 @@ func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 	allowed := min(p.Opening, p.Budget) + p.Budget*(1/d.Excluded-1) + (p.Growth+s.Normal/2)*float64(s.Known)/d.Excluded
 	rate := max(s.Rate, 1e-9)
 	budget := allowed / (rate * p.Delay)
-	if s.Slow.Requests > 0 || len(p.Times.Bets) > 0 && p.TimesWeight > 0 {
-		slowAllowed := (p.SlowBudget + p.SlowGrowth*float64(s.Known)) / max(s.Slow.Excluded(p.Beta)-p.slowTolerated(), 1e-4)
+	slowAllowed := p.SlowBudget + p.SlowGrowth*float64(s.Known) // whatever is ruled out
+	if (s.Slow.Requests > 0 || len(p.Times.Bets) > 0 && p.TimesWeight > 0) && slowAllowed < min(budget, 1)*rate*p.Delay {
+		slowAllowed /= max(s.slowExcess.ruledOut(s.Slow, p.Beta)-p.slowTolerated(), 1e-4)
 		budget = min(budget, max(p.Smallest, slowAllowed/(rate*p.Delay)))
 	}
 	want, reason := budget, ByBudget

@@ -235,6 +235,23 @@ type State struct {
 	ServedUntil float64 `json:"servedUntil,omitempty"`
 	// Compared sums what both sides did while both had traffic, for people.
 	Compared [2]evidence.Outcomes `json:"compared"`
+
+	excess, slowExcess excess // of failures and of slow requests
+}
+
+// An excess is what was last found to be ruled out, as it takes a while to find and
+// is the same while nothing happens.
+type excess struct {
+	by         evidence.Health
+	beta, most float64
+}
+
+// ruledOut is [evidence.Health.Excluded].
+func (e *excess) ruledOut(by evidence.Health, beta float64) float64 {
+	if e.beta != beta || e.by != by {
+		*e = excess{by: by, beta: beta, most: by.Excluded(beta)}
+	}
+	return e.most
 }
 
 // Recent are sums that forget within about half a minute.
