@@ -24,10 +24,11 @@ type Course struct {
 
 // Courses plays one replication of every policy in a scenario.
 func Courses(sc Scenario, policies []Policy, seed uint64, rep int) []Course {
+	var w world
 	courses := make([]Course, len(policies))
 	for i, p := range policies {
 		c := Course{Policy: p.Name}
-		play(sc, p.New, seed, rep, func(_ int, share, harm float64) {
+		w.play(sc, p.New, seed, rep, func(_ int, share, harm float64) {
 			c.Shares, c.Harms = append(c.Shares, share), append(c.Harms, harm)
 		})
 		courses[i] = c

@@ -96,7 +96,7 @@ func TestATraceIsReplayedSecondBySecond(t *testing.T) {
 	}
 	some := Replay(trace)
 	seen := 0
-	play(some[0], Crossfade()[0].New, 1, 0, func(second int, _, _ float64) { seen = second })
+	new(world).play(some[0], Crossfade()[0].New, 1, 0, func(second int, _, _ float64) { seen = second })
 	if seen == 0 || !some[0].Good() {
 		t.Errorf("%+v was played for %d seconds; want a good release, for some", some[0], seen)
 	}

@@ -15,8 +15,8 @@ const correction = 30
 type adaptive struct {
 	policy ramp.Policy
 	state  ramp.State
-	shown  [2]int // seconds before which everything has been reported, by side
-	done   [2][]bool
+	shown  [2]int    // seconds before which everything has been reported, by side
+	done   [2]uint64 // which seconds from there on have been, a bit each
 }
 
 // Adaptive returns players of a ramp policy.
@@ -33,20 +33,17 @@ func Adaptive(p ramp.Policy) func(*View) Player {
 // Step implements [Player].
 func (a *adaptive) Step(v *View) Move {
 	for side := range a.done {
-		for len(a.done[side]) < v.Now {
-			a.done[side] = append(a.done[side], false)
-		}
 		for t := a.shown[side]; t < v.Now; t++ {
-			s := &v.seconds[side][t]
-			if s.visible <= v.Now && !a.done[side][t] {
+			s, bit := &v.seconds[side][t], uint64(1)<<(t-a.shown[side])
+			if s.visible <= v.Now && a.done[side]&bit == 0 {
 				a.state.Report(evidence.Side(side), t, s.early(), true)
-				a.done[side][t] = true
+				a.done[side] |= bit
 			}
 		}
 		if late := v.Now - correction; late >= 0 && v.seconds[side][late].correct {
 			a.state.Report(evidence.Side(side), late, v.seconds[side][late].outcomes(), true)
 		}
-		for a.shown[side] < v.Now && a.done[side][a.shown[side]] {
+		for ; a.done[side]&1 != 0; a.done[side] >>= 1 {
 			a.shown[side]++
 		}
 	}

@@ -113,9 +113,8 @@ func (r *stream) binomial(n int, p float64) int {
 	c := nf*p + 0.5
 	vr := 0.92 - 4.2/b
 	alpha := (2.83 + 5.1/b) * spread
-	odds := math.Log(p / (1 - p))
 	mode := math.Floor((nf + 1) * p)
-	h := logFactorial(mode) + logFactorial(nf-mode)
+	odds, h := 0.0, math.NaN() // most draws need neither
 	for {
 		u, v := r.uniform()-0.5, r.uniform()
 		us := 0.5 - math.Abs(u)
@@ -125,6 +124,9 @@ func (r *stream) binomial(n int, p float64) int {
 		}
 		if us >= 0.07 && v <= vr {
 			return int(k)
+		}
+		if math.IsNaN(h) {
+			odds, h = math.Log(p/(1-p)), logFactorial(mode)+logFactorial(nf-mode)
 		}
 		v = math.Log(v * alpha / (a/(us*us) + b))
 		if v <= h-logFactorial(k)-logFactorial(nf-k)+(k-mode)*odds {

@@ -101,23 +101,33 @@ func (s Scenario) slower(t float64) (canary [3]float64) {
 	if s.Slower > 1 && t >= s.Onset {
 		factor = s.Slower
 	}
-	cold := 0.0
-	if s.Cold {
-		cold = 0.05 * math.Exp(-t/60)
+	for j := range canary {
+		canary[j] = beyond(j, factor)
 	}
-	for j, q := range evidence.Quantiles {
-		canary[j] = (1-cold)*beyond(q, factor) + cold*beyond(q, 3*factor)
+	if s.Cold {
+		cold := 0.05 * math.Exp(-t/60)
+		for j := range canary {
+			canary[j] = (1-cold)*canary[j] + cold*beyond(j, 3*factor)
+		}
 	}
 	return canary
 }
 
-// beyond is the share of requests beyond the old version's quantile when all take
-// longer by a factor.
-func beyond(quantile, factor float64) float64 {
-	if factor == 1 {
-		return 1 - quantile
+// thresholds are where the old version's quantiles lie, in units of the spread of
+// the logarithm of its durations.
+var thresholds = func() (z [len(evidence.Quantiles)]float64) {
+	for j, quantile := range evidence.Quantiles {
+		z[j] = math.Sqrt2 * math.Erfinv(2*quantile-1)
 	}
-	z := math.Sqrt2*math.Erfinv(2*quantile-1) - math.Log(factor)/spread
+	return z
+}()
+
+// beyond is the share of requests beyond a threshold when all take longer by a factor.
+func beyond(threshold int, factor float64) float64 {
+	if factor == 1 {
+		return 1 - evidence.Quantiles[threshold]
+	}
+	z := thresholds[threshold] - math.Log(factor)/spread
 	return math.Erfc(z/math.Sqrt2) / 2
 }
 
@@ -135,7 +145,7 @@ func (s Scenario) Limit() (harm float64, feasible bool) {
 	need, each := 0.0, 0.0
 	if s.Slower > 1 {
 		shift := math.Log(s.Slower) / spread
-		each = beyond(evidence.Quantiles[1], s.Slower) - (1 - evidence.Quantiles[1])
+		each = beyond(1, s.Slower) - (1 - evidence.Quantiles[1])
 		need = ((1-miss)*math.Log((1-miss)/alpha) + miss*math.Log(miss/(1-alpha))) / (shift * shift / 2)
 		harm = need * each
 	} else {

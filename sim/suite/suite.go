@@ -94,8 +94,9 @@ func Measure(ctx context.Context, o Options) ([]Row, error) {
 	var done atomic.Int64
 	for range max(1, o.Workers) {
 		players.Go(func() {
+			var w world
 			for c := range work {
-				runs[c.scenario*len(o.Policies)+c.policy][c.rep] = play(o.Scenarios[c.scenario], o.Policies[c.policy].New, o.Seed, c.rep, nil)
+				runs[c.scenario*len(o.Policies)+c.policy][c.rep] = w.play(o.Scenarios[c.scenario], o.Policies[c.policy].New, o.Seed, c.rep, nil)
 				if n := done.Add(1); o.Progress != nil {
 					o.Progress(int(n))
 				}

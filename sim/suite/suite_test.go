@@ -219,3 +219,16 @@ func TestAFewOfEveryScenarioKeepTheGate(t *testing.T) {
 		t.Errorf("seed %d: %.0f of %d good releases were taken back, want %.0f at most", seed, back, good, most)
 	}
 }
+
+// BenchmarkNull plays each good release of the suite null once with whole percents:
+// what a gate of thousands of replications costs. It reports the time of a rollout.
+func BenchmarkNull(b *testing.B) {
+	null := Null()
+	b.ReportAllocs()
+	seed := uint64(0)
+	for b.Loop() {
+		seed++
+		measure(b, Options{Scenarios: null, Policies: Crossfade(), Reps: 1, Seed: seed, Workers: 1})
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(null)*len(Crossfade())), "µs/rollout")
+}

@@ -125,29 +125,50 @@ const (
 	historyParts   = 720
 )
 
-// play lets a policy carry out a rollout in a scenario. watch, if not nil, is told
-// for each second the share of the traffic and the harm until then.
-func play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int, watch func(second int, share, harm float64)) Run {
+// world is a scenario as it goes on. It can be played again and again; nothing is
+// left but the memory that it takes.
+type world struct {
+	sc               Scenario
+	view             View
+	outcomes, delays *stream
+	orders           []order
+	share            float64
+}
+
+// begin brings the world to the start of a replication, of which it returns the
+// traffic and its draws.
+func (w *world) begin(sc Scenario, seed uint64, rep int) (traffic, *stream) {
 	base := mix(seed) ^ hash(sc.Name) ^ mix(uint64(rep)+0x51ed)
-	arrivals, outcomes, delays := newStream(base), newStream(base+1), newStream(base+2)
-	traffic := newTraffic(sc, arrivals)
-	v := &View{phase: delays.below(60), HistorySeconds: historySeconds, Settle: actuation + sc.Jitter, evaluated: newStream(base + 3).below(60)}
+	arrivals := newStream(base)
+	used := w.view
+	*w = world{sc: sc, outcomes: newStream(base + 1), delays: newStream(base + 2), orders: w.orders[:0]}
+	course := newTraffic(sc, arrivals)
+	w.view = View{
+		phase: w.delays.below(60), HistorySeconds: historySeconds, Settle: actuation + sc.Jitter, evaluated: newStream(base + 3).below(60),
+		Failures: used.Failures[:0],
+	}
+	v := &w.view
 	for side := range v.seconds {
-		v.seconds[side] = make([]second, 0, 1024)
-		v.late[side] = make([]int, horizon/60+2)
-		for i := range v.late[side] {
-			v.late[side][i] = delays.below(121)
+		v.seconds[side], v.late[side] = used.seconds[side][:0], used.late[side][:0]
+		for range horizon/60 + 2 {
+			v.late[side] = append(v.late[side], w.delays.below(121))
 		}
 	}
 	for range historyParts {
 		n := arrivals.poisson(sc.Rate * historySeconds / historyParts) // of a trace its mean
-		failed := failures(outcomes, n, sc.Base, sc.Cluster)
+		failed := failures(w.outcomes, n, sc.Base, sc.Cluster)
 		v.History.Requests += n
 		v.History.Failed += failed
 		v.Failures = append(v.Failures, failed)
 	}
-	w := world{sc: sc, view: v, outcomes: outcomes, delays: delays}
-	player := newPlayer(v)
+	return course, arrivals
+}
+
+// play lets a policy carry out a rollout in a scenario. watch, if not nil, is told
+// for each second the share of the traffic and the harm until then.
+func (w *world) play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int, watch func(second int, share, harm float64)) Run {
+	traffic, arrivals := w.begin(sc, seed, rep)
+	player := newPlayer(&w.view)
 	run := Run{}
 	for t := 0; t < horizon; t++ {
 		share := w.inForce(t)
@@ -171,25 +192,16 @@ func play(sc Scenario, newPlayer func(*View) Player, seed uint64, rep int, watch
 			}
 			continue
 		}
-		v.Now = t + 1
-		move := player.Step(v)
+		w.view.Now = t + 1
+		move := player.Step(&w.view)
 		run.End = move.End
 		if move.End != Running {
-			run.EndedAt = float64(v.Now)
+			run.EndedAt = float64(w.view.Now)
 		}
-		w.ask(v.Now, move)
+		w.ask(w.view.Now, move)
 	}
 	run.FullHarm = !sc.Good() && run.End == Running
 	return run
-}
-
-// world is the part of a scenario that has state.
-type world struct {
-	sc               Scenario
-	view             *View
-	outcomes, delays *stream
-	orders           []order
-	share            float64
 }
 
 // An order takes effect at a time.
