@@ -69,6 +69,9 @@ func Policy(p plan.Plan, t plan.Target, moving int, s Source) ramp.Policy {
 	// A request waits for the end of its stretch, and its count for the look.
 	delay := s.Delay + max(0, s.Width-time.Second) + max(0, p.Look-time.Second)
 	r := ramp.Default(share(adaptive.Smallest), delay.Seconds(), p.Settle.Seconds())
+	// The settle window is the longest that an alias takes; the budget is for what
+	// is to be expected, which is half of it.
+	r.Delay -= r.Settle / 2
 	r.Alpha = p.Alpha / float64(max(1, moving))
 	r.Width = s.Width.Seconds()
 	r.MinRequests = p.MinRequests

@@ -22,9 +22,11 @@ func (d *decider) climb(call *Call) {
 	asked := d.weight()
 	if !d.settled() {
 		d.progress()
-		if weight < asked && d.wasBefore(weight) {
-			// A few requests were sent to learn something. An older answer
-			// would show what is asked for now, so there is nothing to wait for.
+		few := weight <= d.p.Strategy.Adaptive.Smallest && d.trouble == ""
+		if (weight < asked || weight > asked && few) && d.wasBefore(weight) {
+			// A few requests were sent to learn something, or are sent again.
+			// An older answer would show what is asked for now, so there is
+			// nothing to wait for.
 			d.bring(weight, reason)
 		}
 		return

@@ -21,11 +21,13 @@ type How struct {
 }
 
 // DefaultHow is how plans for an alias of a kind are carried out: the executions of
-// a state machine are counted within seconds, invocations of a function by CloudWatch.
+// a state machine are counted within seconds, and so are the invocations of a function
+// whose plan names its logs; those of others by CloudWatch.
 // Alarms are the one of the SAM documentation: any error in two minutes in a row.
 func DefaultHow(p plan.Plan) How {
+	fresh := func(t plan.Target) bool { return t.Kind == plan.StateMachine || t.Logs != "" }
 	return How{
-		Minutes: !slices.ContainsFunc(p.Targets, func(t plan.Target) bool { return t.Kind == plan.StateMachine }),
+		Minutes: !slices.ContainsFunc(p.Targets, fresh),
 		Alarm:   Alarm{Metric: "errors", Breaching: 2, Periods: 2, Every: 60},
 	}
 }

@@ -174,3 +174,29 @@ func TestAnAdaptivePlanDoesAsThePolicyThatItIsMadeOf(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAdaptivePlanAsItIsByDefaultIsNearlyAsGoodAsItsRule(t *testing.T) {
+	p := parsed(t, "{adaptive: {}}", "")
+	policy, _ := Planned("plan", p, DefaultHow(p))
+	rows := measure(t, Options{Scenarios: pick(t, "H2", "H6", "H7 good, 0.1%"), Policies: []Policy{policy}, Reps: 60, Seed: 3, Workers: 2})
+	for i, most := range []float64{4, 44, 0} {
+		if r := rows[i]; r.Harm > most+3*r.Error {
+			t.Errorf("%s: %.2f ± %.2f bad requests, want %v", r.Scenario.Name, r.Harm, r.Error, most)
+		}
+	}
+	if good := rows[2]; good.RolledBack > 0 || good.Top > 190 {
+		t.Errorf("%s: %.2f taken back, 95 %% after %v s; want none, and 190 at most", good.Scenario.Name, good.RolledBack, good.Top)
+	}
+}
+
+func TestCountsOfAFunctionAreFreshWhereItsPlanNamesTheLogs(t *testing.T) {
+	function := plan.Target{Kind: plan.Lambda, Name: "orders", Alias: "prod"}
+	logged := function
+	logged.Logs = "/aws/lambda/orders"
+	if how := DefaultHow(plan.Plan{Targets: []plan.Target{function}}); !how.Minutes {
+		t.Error("without logs: got fresh counts, want those of whole minutes")
+	}
+	if how := DefaultHow(plan.Plan{Targets: []plan.Target{logged}}); how.Minutes {
+		t.Error("with logs: got counts of whole minutes, want fresh ones")
+	}
+}
