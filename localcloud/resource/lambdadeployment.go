@@ -151,14 +151,22 @@ func (c *call) watchDeployment(ctx context.Context, id string) (time.Duration, e
 	case types.DeploymentStatusFailed, types.DeploymentStatusStopped:
 		return c.deploymentFailed(ctx, d)
 	}
+	wait := c.untilLook(out.DeploymentInfo)
 	if !c.Cancelled {
-		return watching, nil
+		return wait, nil
 	}
 	_, err = c.deploy.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(true)})
 	if isCode(err, "DeploymentAlreadyCompletedException") {
 		err = nil
 	}
-	return watching, err
+	return wait, err
+}
+
+// untilLook returns how long to wait before looking at a deployment again: not
+// long for one that has just begun, which may be about to end.
+func (c *call) untilLook(d *types.DeploymentInfo) time.Duration {
+	const share = 4 // of the time that has passed
+	return min(max(c.Now.Sub(*d.CreateTime)/share, later), watching)
 }
 
 // deploymentFailed says why a deployment did not succeed, once the one that rolls
@@ -172,7 +180,7 @@ func (c *call) deploymentFailed(ctx context.Context, d *types.DeploymentInfo) (t
 		switch back.DeploymentInfo.Status {
 		case types.DeploymentStatusSucceeded, types.DeploymentStatusFailed, types.DeploymentStatusStopped:
 		default:
-			return watching, nil
+			return c.untilLook(back.DeploymentInfo), nil
 		}
 	}
 	if c.Cancelled {

@@ -24,8 +24,9 @@ type journal struct {
 	version *lambda.FunctionVersion
 	stream  string
 
-	mu      sync.Mutex // also keeps entries in order
-	tail    []byte     // of the invocation that runs
+	mu      sync.Mutex        // also keeps entries in order
+	begun   []lambda.LogEvent // that the process began, until there is more to say
+	tail    []byte            // of the invocation that runs
 	running bool
 }
 
@@ -59,6 +60,8 @@ func (j *journal) append(events []lambda.LogEvent) {
 			j.tail = append(j.tail, m...)
 		}
 	}
+	events = append(j.begun, events...)
+	j.begun = nil
 	j.logs.Write(j.version.Account, j.version.Region, j.version.LogGroup, j.stream, events)
 }
 
@@ -83,8 +86,12 @@ func (j *journal) platform(at time.Time, kind string, record map[string]any) []l
 
 func timestamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// initStart says that a process begins.
+// initStart says that a process begins, together with what comes next: an
+// environment of provisioned concurrency that only waits writes nothing yet, so
+// that a template can make the log group after the function.
 func (j *journal) initStart(at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	name := j.version.Runtime
 	sum := sha256.Sum256([]byte(name))
 	// The same name as in the configuration's RuntimeVersionConfig.
@@ -92,13 +99,13 @@ func (j *journal) initStart(at time.Time) {
 	arn := "arn:" + partition + ":lambda:" + j.version.Region + "::runtime:" + hex.EncodeToString(sum[:])
 	version := strings.Replace(runtimeVersion(name), ".x", "", 1)
 	if j.json() {
-		j.write(j.platform(at, "initStart", map[string]any{
+		j.begun = append(j.begun, j.platform(at, "initStart", map[string]any{
 			"initializationType": "on-demand", "phase": "init", "runtimeVersion": version, "runtimeVersionArn": arn,
 			"functionName": j.version.Name, "functionVersion": j.version.Version,
-		}))
+		})...)
 		return
 	}
-	j.write(j.event(at, fmt.Sprintf("INIT_START Runtime Version: %s\tRuntime Version ARN: %s\n", version, arn)))
+	j.begun = append(j.begun, j.event(at, fmt.Sprintf("INIT_START Runtime Version: %s\tRuntime Version ARN: %s\n", version, arn))...)
 }
 
 // runtimeVersion turns "python3.12" into "python:3.12.v1".

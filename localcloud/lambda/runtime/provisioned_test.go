@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -93,4 +94,21 @@ func TestClosingEndsWhatIsProvisioned(t *testing.T) {
 		}
 		b.wantNothingLeft(v)
 	})
+}
+
+// A template often makes the log group of a function after the function, and
+// fails when it is there by then.
+func TestAnEnvironmentThatOnlyWaitsHasNoLog(t *testing.T) {
+	b := newBed(t, Options{})
+	v := python(t, "def handler(event, context): return 1")
+	b.Provision(v, 1)
+	b.settled(v, 1)
+	if got := b.logs.text(); got != "" {
+		t.Errorf("before it is invoked it wrote %q, want nothing", got)
+	}
+	b.wantResult(v, `{}`, `1`)
+	if got := b.logs.text(); !strings.HasPrefix(got, "INIT_START ") {
+		t.Errorf("its log is %q, want it to begin with INIT_START", got)
+	}
+	b.Provision(v, 0)
 }
