@@ -1,6 +1,7 @@
 package cloudformation_test
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -61,6 +62,20 @@ func (m *memory) Load(kind string, yield func(key string, value []byte) error) e
 		}
 	}
 	return nil
+}
+
+// has says that some record speaks of a token.
+func (m *memory) has(token string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, records := range m.records {
+		for _, value := range records {
+			if bytes.Contains(value, []byte(token)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func TestStacksSurviveARestart(t *testing.T) {
@@ -133,7 +148,12 @@ func TestAnOperationThatIsKilledAtAnyInstantComesToTheSameEnd(t *testing.T) {
 				m := &memory{}
 				w.open(m)
 				w.create("shop", twoTopics)
-				w.answer = c.answer
+				w.answer = func(r cloudformation.Request) (time.Duration, string) {
+					if !m.has(r.Token) {
+						t.Errorf("killed after write %d: %s was begun before that was saved", killAfter, r.LogicalID)
+					}
+					return c.answer(r)
+				}
 				m.mu.Lock()
 				m.commits, m.last = 0, killAfter
 				m.mu.Unlock()

@@ -119,9 +119,6 @@ func (p *step) begin(options Options, creating bool) {
 	if options.Timeout > 0 {
 		p.Deadline = p.now.Add(options.Timeout)
 	}
-	if p.Before == nil {
-		p.Before = p.Outputs
-	}
 	for _, r := range p.Resources {
 		if r.Visit != unvisited {
 			r.Visit = unvisited
@@ -273,6 +270,7 @@ func (p *step) made(r *Resource, in Report) {
 // need it.
 func (p *step) leave(r *Resource) {
 	if r.Was.PhysicalID == r.Is.PhysicalID {
+		r.Rested = r.Is.On
 		if r.Tried == nil && !p.unchanged(r) {
 			was := r.Is.Wanted
 			r.Tried = &was // by an operation before this one, which failed
@@ -290,7 +288,7 @@ func (p *step) gaveUp(r *Resource, reason string) {
 	}
 	switch half := w.PhysicalID; {
 	case w.Action == ActionUpdate:
-		r.Tried = &r.Next.Wanted
+		r.doubt(r.Next.Wanted)
 	case half == "":
 	case r.Is.PhysicalID == "":
 		// What is half made is deleted as if it were whole.

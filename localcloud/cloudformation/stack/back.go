@@ -69,9 +69,6 @@ func (p *step) beginRevert() {
 	p.Phase = PhaseRevert
 	p.FailedCreate, p.FailedUpdate, p.FailedDelete = nil, nil, nil
 	p.Deadline, p.Watched = time.Time{}, time.Time{}
-	if p.Before != nil {
-		p.Outputs = p.Before
-	}
 	for _, r := range slices.Clone(p.Resources) {
 		p.mark(r.ID)
 		switch {
@@ -82,7 +79,7 @@ func (p *step) beginRevert() {
 			r.Visit = unvisited
 		case r.isNew():
 			r.Visit = done // the tidying deletes it
-		case r.Visit == failed, !p.unchanged(r):
+		case r.Visit == failed, strings.HasSuffix(r.Status, "_FAILED"), !p.unchanged(r):
 			r.Visit = waiting
 		default:
 			r.Is, r.Was, r.Visit = *r.Was, nil, unvisited
@@ -99,10 +96,14 @@ func (p *step) unchanged(r *Resource) bool {
 }
 
 // revert gives resources back what they had, those first that others do not need.
+//
+// The needs of now are without circles, and so are those of before; both together
+// may have one, when the update has turned a dependency around. Then those of now
+// decide.
 func (p *step) revert() {
-	for moved := true; moved; {
+	for moved, both := true, true; moved; {
 		moved = false
-		needed := p.needed()
+		needed := p.needed(both)
 		for _, r := range p.Resources {
 			if r.Visit != waiting || needed[r.ID] {
 				continue
@@ -122,6 +123,9 @@ func (p *step) revert() {
 			r.Next, r.Work, r.Visit = &next, p.work(ActionUpdate, r.Is.PhysicalID, true), running
 			p.tell(r, string(UpdateInProgress), r.Is.PhysicalID, "", next.Wanted)
 		}
+		if both && !moved && !p.busy() && len(p.FailedUpdate) == 0 {
+			moved, both = true, false
+		}
 	}
 	if p.busy() {
 		return
@@ -134,14 +138,14 @@ func (p *step) revert() {
 	p.beginTidy()
 }
 
-// needed returns what the resources on their way back need, also by way of
-// others.
-func (p *step) needed() map[string]bool {
+// needed returns what the resources on their way back need now, or, with both, also
+// what they needed before; by way of others too.
+func (p *step) needed(both bool) map[string]bool {
 	needed := map[string]bool{}
 	var follow func(r *Resource)
 	follow = func(r *Resource) {
 		after := r.Is.After
-		if r.Was != nil {
+		if both && r.Was != nil {
 			after = slices.Concat(after, r.Was.After)
 		}
 		for _, id := range after {
@@ -251,9 +255,7 @@ func (p *step) beginRemoval(undo bool) {
 		r.Visit = unvisited
 		// A replacement under way leaves two: the old one is not the stack's
 		// resource any more.
-		if was := r.Was; was != nil && was.PhysicalID != "" && was.PhysicalID != r.Is.PhysicalID {
-			p.Removals = append(p.Removals, &Removal{ID: r.ID, Type: r.Type, Is: *was, Keep: keeps(was.Replace), Visit: waiting})
-		}
+		p.removeFormer(r)
 		r.Was = nil
 		p.mark(r.ID)
 	}

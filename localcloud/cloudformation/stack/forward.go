@@ -95,7 +95,7 @@ func (p *step) visit(r *Resource, d Declaration) {
 		p.stop()
 		return
 	}
-	next := Version{Wanted: wanted, After: d.After, Deletion: d.Deletion, Replace: d.Replace}
+	next := Version{Wanted: wanted, After: d.After, On: p.on(d.After), Deletion: d.Deletion, Replace: d.Replace}
 	change := Anew
 	if r.Is.PhysicalID != "" && r.Type == d.Type {
 		change = p.design.Compare(d.Type, r.Is.Wanted, wanted)
@@ -117,7 +117,25 @@ func (p *step) visit(r *Resource, d Declaration) {
 	default:
 		next.PhysicalID, next.Attributes = r.Is.PhysicalID, r.Is.Attributes
 		r.Is, r.Visit = next, done
+		if strings.HasSuffix(r.Status, "_FAILED") {
+			// An operation before this one failed with it and left nothing behind.
+			p.tell(r, string(UpdateComplete), r.Is.PhysicalID, "", wanted)
+		}
 	}
+}
+
+// on returns the physical ids of resources that are there.
+func (p *step) on(ids []string) map[string]string {
+	var on map[string]string
+	for _, id := range ids {
+		if there, ok := p.there(id); ok {
+			if on == nil {
+				on = make(map[string]string, len(ids))
+			}
+			on[id] = there.ID
+		}
+	}
+	return on
 }
 
 // finish ends a walk forward on which everything went well.
@@ -140,9 +158,7 @@ func (p *step) finish() {
 		declared[d.ID] = true
 	}
 	for _, r := range slices.Clone(p.Resources) {
-		if was := r.Was; was != nil && was.PhysicalID != "" && was.PhysicalID != r.Is.PhysicalID {
-			p.Removals = append(p.Removals, &Removal{ID: r.ID, Type: r.Type, Is: *was, Keep: keeps(was.Replace), Visit: waiting})
-		}
+		p.removeFormer(r)
 		switch {
 		case declared[r.ID]:
 		case r.Is.PhysicalID == "":
@@ -158,12 +174,12 @@ func (p *step) finish() {
 // settle forgets what only an operation needs to know.
 func (p *step) settle() {
 	p.Phase, p.Creating, p.Options, p.Trouble = PhaseIdle, false, Options{}, ""
-	p.Before, p.Removals, p.Retain = nil, nil, nil
+	p.Removals, p.Retain = nil, nil
 	p.Deadline, p.Watched = time.Time{}, time.Time{}
 	p.FailedCreate, p.FailedUpdate, p.FailedDelete = nil, nil, nil
 	for _, r := range p.Resources {
 		if r.Was != nil || r.Visit != unvisited {
-			r.Was, r.Visit, r.Tried = nil, unvisited, nil
+			r.Was, r.Visit, r.Rested, r.Tried = nil, unvisited, nil, nil
 			p.mark(r.ID)
 		}
 	}

@@ -15,18 +15,21 @@ const (
 
 // remove starts to delete what nothing else needs any more.
 func (p *step) remove() {
+	// What stood under an id before and what stands there now are two things, and an
+	// update may have turned a dependency around.
+	type thing struct{ id, physical string }
 	for moved := true; moved; {
 		moved = false
-		needed := map[string]int{}
+		needed := map[thing]bool{}
 		for _, m := range p.Removals {
 			if m.Visit != done {
-				for _, id := range m.Is.After {
-					needed[id]++
+				for id, physical := range m.Is.On {
+					needed[thing{id, physical}] = true
 				}
 			}
 		}
 		for _, m := range p.Removals {
-			if m.Visit != waiting || needed[m.ID] > 0 {
+			if m.Visit != waiting || needed[thing{m.ID, m.Is.PhysicalID}] {
 				continue
 			}
 			if m.Keep {
@@ -63,6 +66,16 @@ func (p *step) remove() {
 	default:
 		p.end(stuck, DeleteComplete, DeleteFailed)
 	}
+}
+
+// removeFormer plans the removal of what a replacement took the place of, if one did.
+func (p *step) removeFormer(r *Resource) {
+	if r.Was == nil || r.Was.PhysicalID == "" || r.Was.PhysicalID == r.Is.PhysicalID {
+		return
+	}
+	was := *r.Was
+	was.On = r.Rested
+	p.Removals = append(p.Removals, &Removal{ID: r.ID, Type: r.Type, Is: was, Keep: keeps(was.Replace), Visit: waiting})
 }
 
 // end is the last status of a deletion.

@@ -124,8 +124,10 @@ type Version struct {
 	Attributes map[string]jsonvalue.Value `json:"attributes,omitempty"`
 	Wanted     Wanted                     `json:"wanted"`
 	After      []string                   `json:"after,omitempty"`
-	Deletion   Policy                     `json:"deletion,omitempty"`
-	Replace    Policy                     `json:"replace,omitempty"`
+	// On are the physical ids of what it was made to rest on, by the ids in After.
+	On       map[string]string `json:"on,omitempty"`
+	Deletion Policy            `json:"deletion,omitempty"`
+	Replace  Policy            `json:"replace,omitempty"`
 }
 
 // A visit is how far the present walk has come with a resource.
@@ -152,8 +154,10 @@ type Resource struct {
 	// resource was not touched since, and of no PhysicalID when it is new.
 	Was *Version `json:"was,omitempty"`
 
-	// Tried is what a failed operation has made, or tried to make, of what Was
-	// names, after which nobody knows how much of it was done.
+	// Rested is what the thing of Was rested on when another took its place.
+	Rested map[string]string `json:"rested,omitempty"`
+	// Tried is what failed operations have made, or tried to make, of what is there,
+	// after which nobody knows how much of it was done.
 	Tried *Wanted `json:"tried,omitempty"`
 
 	Visit visit    `json:"visit,omitempty"`
@@ -179,6 +183,55 @@ func (r *Resource) touch() {
 		was := r.Is
 		r.Was = &was
 	}
+}
+
+// before is what an update is told of what is there. A property of which that is in
+// doubt is told as something else than is wanted now, so that a provider that looks
+// for changes takes care of it.
+func (r *Resource) before() Wanted {
+	is := r.Is.Wanted
+	if r.Tried == nil {
+		return is
+	}
+	for name, tried := range r.Tried.Properties.Members() {
+		now, _ := is.Properties.Get(name)
+		next, _ := r.Next.Wanted.Properties.Get(name)
+		if same(now, next) && !same(now, tried) {
+			is.Properties = is.Properties.With(name, tried)
+		}
+	}
+	for name, now := range is.Properties.Members() {
+		_, tried := r.Tried.Properties.Get(name)
+		if next, _ := r.Next.Wanted.Properties.Get(name); !tried && same(now, next) {
+			is.Properties = is.Properties.Without(name)
+		}
+	}
+	return is
+}
+
+// doubt notes that an operation that failed may have done any part of what it tried.
+func (r *Resource) doubt(tried Wanted) {
+	if r.Tried != nil {
+		// What an earlier one tried is still in doubt where this one tried nothing new.
+		for name, earlier := range r.Tried.Properties.Members() {
+			now, _ := r.Is.Wanted.Properties.Get(name)
+			if last, _ := tried.Properties.Get(name); same(last, now) {
+				tried.Properties = tried.Properties.With(name, earlier)
+			}
+		}
+		for name, now := range r.Is.Wanted.Properties.Members() {
+			_, earlier := r.Tried.Properties.Get(name)
+			if last, _ := tried.Properties.Get(name); !earlier && same(last, now) {
+				tried.Properties = tried.Properties.Without(name)
+			}
+		}
+	}
+	r.Tried = &tried
+}
+
+// same compares two properties, of which either may be absent.
+func same(a, b jsonvalue.Value) bool {
+	return a.IsDefined() == b.IsDefined() && jsonvalue.Equal(a, b)
 }
 
 // A Work is one operation on a resource that a provider was asked for.
@@ -247,11 +300,9 @@ type State struct {
 	Resources []*Resource `json:"-"`
 	Removals  []*Removal  `json:"removals,omitempty"`
 	// Left is what a later cleanup will delete.
-	Left    []*Removal `json:"left,omitempty"`
-	Outputs []Output   `json:"outputs,omitempty"`
-	// Before are the outputs of when the stack was last stable, while an
-	// update goes on.
-	Before   []Output  `json:"before,omitempty"`
+	Left []*Removal `json:"left,omitempty"`
+	// Outputs are those of when the stack was last stable.
+	Outputs  []Output  `json:"outputs,omitempty"`
 	Works    int       `json:"works,omitempty"` // how many there were
 	Deadline time.Time `json:"deadline,omitzero"`
 	Watched  time.Time `json:"watched,omitzero"` // when PhaseMonitor ends
@@ -328,10 +379,7 @@ func (s *State) Calls() []Call {
 		if r.Work != nil {
 			c := Call{Work: *r.Work, ID: r.ID, Type: r.Type, Is: r.Next.Wanted}
 			if r.Work.Action == ActionUpdate {
-				c.Was = r.Is.Wanted
-				if r.Work.Rollback && r.Tried != nil {
-					c.Was = *r.Tried
-				}
+				c.Was = r.before()
 			}
 			calls = append(calls, c)
 		}

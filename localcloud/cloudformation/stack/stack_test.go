@@ -388,3 +388,112 @@ func TestAFailedUpdateThatWasLeftIsFinishedByTheNext(t *testing.T) {
 		stack UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
 		stack UPDATE_COMPLETE`)
 }
+
+func TestWhatIsReplacedTwiceLeavesNothingBehind(t *testing.T) {
+	w := chain(t)
+	w.answer = func(c stack.Call) outcome {
+		if c.ID == "C" {
+			return ill
+		}
+		return well
+	}
+	for name := 1; name <= 2; name++ {
+		w.design = design{"A": {name: name}, "B": {needs: []string{"A"}}, "C": {needs: []string{"B"}, value: name}}
+		w.apply(stack.Update{Options: stack.Options{KeepFailed: true}})
+	}
+	w.answer = nil
+	w.apply(stack.Update{})
+	if w.state.Status != stack.UpdateComplete || len(w.things) != 3 {
+		t.Errorf("%s with %d things, want %s with 3: %v", w.state.Status, len(w.things), stack.UpdateComplete, w.things)
+	}
+}
+
+func TestADependencyThatAnUpdateTurnedAroundIsGivenBack(t *testing.T) {
+	w := newWorld(t)
+	w.design = design{"A": {}, "B": {needs: []string{"A"}}}
+	w.apply(stack.Create{})
+	w.did = nil
+	w.design = design{"A": {needs: []string{"B"}}, "B": {}, "C": {needs: []string{"A"}, broken: true}}
+	w.apply(stack.Update{})
+	want := []string{"update B", "update A", "update A back", "update B back"}
+	if w.state.Status != stack.UpdateRollbackComplete || !slices.Equal(w.did, want) {
+		t.Errorf("%s after %q, want %s after %q", w.state.Status, w.did, stack.UpdateRollbackComplete, want)
+	}
+}
+
+func TestAStackIsDeletedWhoseDependenciesAFailedUpdateTurnedAround(t *testing.T) {
+	w := newWorld(t)
+	w.design = design{"A": {}, "B": {needs: []string{"A"}}}
+	w.apply(stack.Create{})
+	w.did = nil
+	w.design = design{"A": {needs: []string{"B"}, name: 1}, "B": {name: 1}, "C": {needs: []string{"A"}, broken: true}}
+	w.apply(stack.Update{Options: stack.Options{KeepFailed: true}})
+	w.apply(stack.Delete{})
+	want := []string{"create B", "create A", "delete A", "delete B", "delete B", "delete A"}
+	if w.state.Status != stack.DeleteComplete || !slices.Equal(w.did, want) {
+		t.Errorf("%s after %q, want %s after %q", w.state.Status, w.did, stack.DeleteComplete, want)
+	}
+}
+
+func TestAProviderThatDidNotHearOfACancellationIsAskedAgainAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.design = design{"A": {}}
+	w.input(stack.Create{})
+	before := w.state.Calls()[0]
+	w.input(stack.Delete{})
+	w.input(stack.Report{Token: before.Token, PhysicalID: "a", Memo: "busy", Again: time.Hour}) // it was asked before the deletion
+	if c := w.state.Calls()[0]; !c.Cancelled || c.At.After(w.now) {
+		t.Errorf("the next call is at %v, cancelled %t, want now and cancelled", c.At, c.Cancelled)
+	}
+}
+
+func TestWhatTheFormerThingNoLongerNeededDoesNotHoldTheCleanupUp(t *testing.T) {
+	w := newWorld(t)
+	w.design = design{"A": {needs: []string{"B"}}, "B": {}}
+	w.apply(stack.Create{})
+	w.design = design{"A": {value: 1}, "B": {needs: []string{"A"}}, "C": {broken: true}}
+	w.apply(stack.Update{Options: stack.Options{KeepFailed: true}})
+	w.design = design{"A": {name: 1, value: 1}}
+	w.apply(stack.Update{})
+	if w.state.Status != stack.UpdateComplete || len(w.things) != 1 || w.state.Reason != "" {
+		t.Errorf("%s (%s) with %v, want %s with one thing", w.state.Status, w.state.Reason, w.things, stack.UpdateComplete)
+	}
+}
+
+func TestAReplacementThatFailedAndIsNoLongerWantedIsComplete(t *testing.T) {
+	w := chain(t)
+	before := w.design
+	w.design = design{"A": {name: 1}, "B": {needs: []string{"A"}}, "C": {needs: []string{"B"}}}
+	w.answer = func(stack.Call) outcome { return ill }
+	w.apply(stack.Update{Options: stack.Options{KeepFailed: true}})
+	w.events, w.did = nil, nil
+	w.design = before
+	w.apply(stack.Update{})
+	w.tells(t, `
+		stack UPDATE_IN_PROGRESS: User Initiated
+		A UPDATE_COMPLETE
+		stack UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
+		stack UPDATE_COMPLETE`)
+	if len(w.did) > 0 {
+		t.Errorf("carried out %q, want nothing", w.did)
+	}
+}
+
+func TestAPropertyOfWhichWhatIsThereIsInDoubtIsToldAsChanged(t *testing.T) {
+	w := chain(t)
+	valued := func(value int) design {
+		return design{"A": {value: value}, "B": {needs: []string{"A"}}, "C": {needs: []string{"B"}}}
+	}
+	w.answer = func(stack.Call) outcome { return illHalfWay }
+	for _, value := range []int{1, 0} { // the first is done, the second is not
+		w.design = valued(value)
+		w.apply(stack.Update{Options: stack.Options{KeepFailed: true}})
+		w.answer = func(stack.Call) outcome { return ill }
+	}
+	w.answer = nil
+	w.design = valued(0)
+	w.apply(stack.Update{}) // which compares what is there with what is wanted
+	if w.state.Status != stack.UpdateComplete {
+		t.Errorf("status is %s, want %s", w.state.Status, stack.UpdateComplete)
+	}
+}

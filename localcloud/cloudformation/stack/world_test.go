@@ -120,6 +120,17 @@ func (w *world) apply(in stack.Input) {
 			if calls := w.state.Calls(); len(calls) > 0 {
 				w.t.Fatalf("the stack rests in %s and still calls for %v", w.state.Status, calls)
 			}
+			for _, r := range w.state.Resources {
+				if !strings.HasSuffix(string(w.state.Status), "_COMPLETE") || strings.HasPrefix(r.Status, "DELETE_") {
+					continue
+				}
+				if !strings.HasSuffix(r.Status, "_COMPLETE") {
+					w.t.Fatalf("the stack rests in %s with %s in %s:\n%s", w.state.Status, r.ID, r.Status, story(w.events))
+				}
+				if got, want := w.things[r.Is.PhysicalID], string(r.Is.Wanted.Properties.AppendJSON(nil)); got != want {
+					w.t.Fatalf("the stack rests in %s, and %s has %s instead of %s:\n%s", w.state.Status, r.ID, got, want, story(w.events))
+				}
+			}
 			return
 		}
 		w.next()
@@ -200,13 +211,33 @@ func (w *world) carryOut(c stack.Call) stack.Report {
 	switch c.Action {
 	case stack.ActionDelete:
 		delete(w.things, report.PhysicalID)
+	case stack.ActionCreate:
+		w.things[report.PhysicalID] = string(c.Is.Properties.AppendJSON(nil))
 	default:
-		w.things[report.PhysicalID] = c.Is.Properties.String() + string(c.Is.Properties.AppendJSON(nil))
+		w.things[report.PhysicalID] = w.change(c, answer == illHalfWay)
 	}
 	if answer == illHalfWay {
 		report.Failure = "refused half way"
 	}
 	return report
+}
+
+// change is what a provider that looks for changes makes of a thing, or, when it fails
+// half way, the first of its changes.
+func (w *world) change(c stack.Call, half bool) string {
+	is, err := jsonvalue.Parse(w.things[c.PhysicalID])
+	if err != nil {
+		w.t.Fatalf("%s, which is to change, is not there: %v", c.PhysicalID, err)
+	}
+	for name, v := range c.Is.Properties.Members() {
+		if was, _ := c.Was.Properties.Get(name); jsonvalue.Equal(was, v) {
+			continue
+		}
+		if is = is.With(name, v); half {
+			break
+		}
+	}
+	return string(is.AppendJSON(nil))
 }
 
 // story tells the events as lines.
