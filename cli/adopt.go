@@ -64,18 +64,13 @@ func (o adoptOptions) run(ctx context.Context, env *Env, t plan.Target) error {
 	var stop func()
 	o.carry.signalled, stop = catchSignals()
 	defer stop()
-	var s *session
 	var rec controller.Record
-	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
-		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
-			t = s.sure(ctx, t, o.alias)
-			rec, err = s.ctl.Adopt(ctx, t, way, env.person(), o.reason)
-		}
+	s, err := startSession(ctx, env, o.store, o.aws, o.carry, func(ctx context.Context, s *session) (err error) {
+		t = s.sure(ctx, t, o.alias)
+		rec, err = s.ctl.Adopt(ctx, t, way, env.person(), o.reason)
 		return err
 	})
-	if s != nil {
-		defer s.close()
-	}
+	defer s.close()
 	var leased *controller.LeasedError
 	if errors.As(err, &leased) {
 		return &failure{code: ExitRefused, err: fmt.Errorf("%s is split because %s is open on it", t, leased.Lease.Rollout), next: []string{

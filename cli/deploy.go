@@ -99,17 +99,12 @@ func (o deployOptions) run(ctx context.Context, env *Env, p plan.Plan, dir direc
 	var stop func()
 	o.carry.signalled, stop = catchSignals()
 	defer stop()
-	var s *session
 	var id string
-	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
-		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
-			id, err = s.begin(ctx, p, dir)
-		}
+	s, err := startSession(ctx, env, o.store, o.aws, o.carry, func(ctx context.Context, s *session) (err error) {
+		id, err = s.begin(ctx, p, dir)
 		return err
 	})
-	if s != nil {
-		defer s.close()
-	}
+	defer s.close()
 	switch {
 	case errors.Is(err, controller.ErrUnchanged):
 		env.say("%v", err)

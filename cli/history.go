@@ -34,15 +34,11 @@ meant.`,
 }
 
 func (o historyOptions) run(ctx context.Context, env *Env, name string) error {
-	store, err := o.store.openToRead(ctx, env)
+	store, rec, err := o.store.read(ctx, env, name)
 	if err != nil {
 		return err
 	}
 	defer shut(store)
-	rec, err := find(ctx, store, name)
-	if err != nil {
-		return err
-	}
 	events, err := store.Events(ctx, rec.ID, 0)
 	if err != nil {
 		return err

@@ -178,16 +178,10 @@ func (o orderOptions) takeUp(ctx context.Context, env *Env, rec controller.Recor
 	var stop func()
 	o.carry.signalled, stop = catchSignals()
 	defer stop()
-	var s *session
-	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
-		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
-			err = s.adoptOwner(ctx, rec)
-		}
-		return err
+	s, err := startSession(ctx, env, o.store, o.aws, o.carry, func(ctx context.Context, s *session) error {
+		return s.adoptOwner(ctx, rec)
 	})
-	if s != nil {
-		defer s.close()
-	}
+	defer s.close()
 	if err != nil {
 		return interruptedTakeUp(err, string(o.kind), rec.ID)
 	}

@@ -67,18 +67,13 @@ func (o rollbackOptions) run(ctx context.Context, env *Env, t plan.Target) error
 	var stop func()
 	o.carry.signalled, stop = catchSignals()
 	defer stop()
-	var s *session
 	var rec controller.Record
-	err := whileStarting(ctx, o.carry.signalled, func(ctx context.Context) (err error) {
-		if s, err = openSession(ctx, env, o.store, o.aws); err == nil {
-			t = s.sure(ctx, t, o.alias)
-			rec, err = s.ctl.Rollback(ctx, t, o.to, env.person(), o.reason)
-		}
+	s, err := startSession(ctx, env, o.store, o.aws, o.carry, func(ctx context.Context, s *session) (err error) {
+		t = s.sure(ctx, t, o.alias)
+		rec, err = s.ctl.Rollback(ctx, t, o.to, env.person(), o.reason)
 		return err
 	})
-	if s != nil {
-		defer s.close()
-	}
+	defer s.close()
 	var leased *controller.LeasedError
 	if errors.As(err, &leased) && o.to == "" {
 		stop() // to wait for another process may be left at any time

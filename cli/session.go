@@ -69,6 +69,19 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	return s, nil
 }
 
+// startSession opens a session and begins something in it, unless a signal comes
+// first; see whileStarting. After an error the session may be nil.
+func startSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions, co carryOptions, begin func(context.Context, *session) error) (*session, error) {
+	var s *session
+	err := whileStarting(ctx, co.signalled, func(ctx context.Context) (err error) {
+		if s, err = openSession(ctx, env, so, ao); err != nil {
+			return err
+		}
+		return begin(ctx, s)
+	})
+	return s, err
+}
+
 // newSession joins what is open already.
 func newSession(env *Env, store controller.Store, cfg aws.Config) (*session, error) {
 	states, metrics := sfn.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)
@@ -141,7 +154,11 @@ func isLocal(cfg aws.Config) bool {
 // from when it is stamped until it can be read.
 const localLogLag = 200 * time.Millisecond
 
+// close closes what the session opened; a nil session opened nothing.
 func (s *session) close() {
+	if s == nil {
+		return
+	}
 	for _, c := range s.closers {
 		// What matters was committed by its own transaction; a store that does
 		// not close properly loses nothing.

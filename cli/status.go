@@ -36,15 +36,11 @@ such as orders:prod; without one the only open rollout is meant.`,
 }
 
 func (o statusOptions) run(ctx context.Context, env *Env, name string) error {
-	store, err := o.store.openToRead(ctx, env)
+	store, rec, err := o.store.read(ctx, env, name)
 	if err != nil {
 		return err
 	}
 	defer shut(store)
-	rec, err := find(ctx, store, name)
-	if err != nil {
-		return err
-	}
 	events, err := eventsOf(ctx, store, rec.ID)
 	if err != nil {
 		return err

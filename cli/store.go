@@ -85,6 +85,21 @@ func (o storeOptions) openToRead(ctx context.Context, env *Env) (*sqlitestore.St
 	return copied, nil
 }
 
+// read finds the rollout that a person means by name, for a command that only
+// shows it. Whoever calls it closes the store.
+func (o storeOptions) read(ctx context.Context, env *Env, name string) (*sqlitestore.Store, controller.Record, error) {
+	store, err := o.openToRead(ctx, env)
+	if err != nil {
+		return nil, controller.Record{}, err
+	}
+	rec, err := find(ctx, store, name)
+	if err != nil {
+		shut(store)
+		return nil, controller.Record{}, err
+	}
+	return store, rec, nil
+}
+
 // shut closes what holds nothing that could be lost: each write to a store was
 // committed by its own transaction.
 func shut(c io.Closer) { _ = c.Close() }

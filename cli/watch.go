@@ -72,15 +72,11 @@ const watchPoll = 250 * time.Millisecond
 func (o watchOptions) run(ctx context.Context, env *Env, name string) error {
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
-	store, err := o.store.openToRead(ctx, env)
+	store, rec, err := o.store.read(ctx, env, name)
 	if err != nil {
 		return err
 	}
 	defer shut(store)
-	rec, err := find(ctx, store, name)
-	if err != nil {
-		return err
-	}
 	d := env.display(o.json, o.plain, false, "")
 	err = o.follow(ctx, env, store, rec.ID, d)
 	d.close()

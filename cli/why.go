@@ -56,15 +56,11 @@ an alias such as orders:prod; without one the only open rollout is meant.`,
 }
 
 func (o whyOptions) run(ctx context.Context, env *Env, name string) error {
-	store, err := o.store.openToRead(ctx, env)
+	store, rec, err := o.store.read(ctx, env, name)
 	if err != nil {
 		return err
 	}
 	defer shut(store)
-	rec, err := find(ctx, store, name)
-	if err != nil {
-		return err
-	}
 	r := reasons{Rollout: rec.ID, Phase: rec.Status.Phase, Why: rec.Status.Why, Findings: rec.Status.Findings}
 	for i, t := range rec.Status.Targets {
 		if c := t.Comparison; c != nil {
