@@ -12,7 +12,7 @@ func (v Value) AppendJSON(dst []byte) []byte {
 	case KindUndefined:
 		return dst
 	case KindString:
-		return appendQuoted(dst, v.text)
+		return AppendQuoted(dst, v.text)
 	case KindArray:
 		dst = append(dst, '[')
 		if v.node != nil {
@@ -32,7 +32,7 @@ func (v Value) AppendJSON(dst []byte) []byte {
 					dst = append(dst, ',')
 				}
 				m := &v.node.members[i]
-				dst = appendQuoted(dst, m.Key)
+				dst = AppendQuoted(dst, m.Key)
 				dst = append(dst, ':')
 				dst = m.Value.AppendJSON(dst)
 			}
@@ -71,8 +71,9 @@ func (v *Value) UnmarshalJSON(text []byte) error {
 
 const hexDigits = "0123456789abcdef"
 
-// appendQuoted appends s as a JSON string. Only what must be escaped is.
-func appendQuoted(dst []byte, s string) []byte {
+// AppendQuoted appends s as a JSON string. Only what must be escaped is. s is
+// UTF-8, or what Str returned.
+func AppendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
@@ -113,7 +114,7 @@ func appendQuoted(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// textSize returns the number of bytes that appendQuoted writes for s.
+// textSize returns the number of bytes that AppendQuoted writes for s.
 func textSize(s string) uint32 {
 	extra := 0
 	for i := 0; i < len(s); i++ {
