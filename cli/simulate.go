@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +53,10 @@ A policy is good when "× limit" is low: the bad requests as a multiple of what 
 test can do without, if it takes back at most one good release of a hundred and
 misses at most one bad one. The same options give the same numbers.
 
-Exit code 0: measured, and with --check every goal was met. 1: a goal was missed.`,
+Interrupted, it prints the scenarios that were played whole.
+
+Exit code 0: measured, and with --check every goal was met. 1: a goal was missed, or
+it was interrupted.`,
 		Example: `  crossfade simulate
   crossfade simulate orders.yaml --scenario H2 --policy Crossfade --html orders.html
   crossfade simulate orders.yaml --trace counts.csv
@@ -114,13 +116,13 @@ func (o simulateOptions) run(cmd *cobra.Command, env *Env, file string) error {
 		return err
 	}
 	measured := suite.Options{Scenarios: scenarios, Policies: policies, Reps: o.reps, Seed: o.seed, Workers: o.parallel}
-	rows, err := env.measure(cmd.Context(), measured)
-	if err != nil {
-		return err
+	rows, interrupted := env.measure(cmd.Context(), measured)
+	if len(rows) == 0 {
+		return interrupted
 	}
 	b := readBuild()
 	report := suite.NewReport(o.suite, strings.TrimSpace("crossfade "+b.Version+" "+b.Commit)+", "+b.Go, measured, rows)
-	if goals != nil {
+	if goals != nil && interrupted == nil {
 		report.Missed = goals.Check(rows, o.strict)
 	}
 	if o.page != "" {
@@ -131,6 +133,9 @@ func (o simulateOptions) run(cmd *cobra.Command, env *Env, file string) error {
 	}
 	if err := o.write(env, report); err != nil {
 		return err
+	}
+	if interrupted != nil {
+		return interrupted
 	}
 	if len(report.Missed) > 0 {
 		return &failure{code: ExitError, err: fmt.Errorf("%d of the goals are missed", len(report.Missed)), next: report.Missed}
@@ -258,52 +263,73 @@ func (o simulateOptions) goals() (*suite.Goals, error) {
 	return &g, nil
 }
 
-// measure measures with a line about how far it is.
+// measure measures and says how far it is. When it was interrupted it returns what
+// was measured until then, and a failure.
 func (env *Env) measure(ctx context.Context, o suite.Options) ([]suite.Row, error) {
-	total, start := o.Rollouts(), env.Clock.Now()
-	line := &progress{env: env, total: total, start: start, terminal: env.isTerminal(env.Stderr)}
-	if !line.terminal {
-		env.say("%s rollouts, %d at a time", view.Count(total), o.Workers)
-	}
-	o.Progress = line.tell
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
+	start := env.Clock.Now()
+	line := &progress{env: env, rollouts: o.Rollouts(), scenarios: len(o.Scenarios), start: start, told: start, terminal: env.isTerminal(env.Stderr)}
+	if !line.terminal {
+		env.say("%s rollouts, %d at a time", view.Count(o.Rollouts()), o.Workers)
+	}
+	o.Progress = line.tell
 	rows, err := suite.Measure(ctx, o)
 	line.clear()
-	if errors.Is(err, context.Canceled) {
-		return nil, &failure{code: ExitError, err: fmt.Errorf("interrupted after %s of %s rollouts; nothing was written", view.Count(line.done), view.Count(total))}
-	}
 	if err != nil {
-		return nil, err
+		after := fmt.Errorf("interrupted after %s; nothing was written", line.far())
+		if len(rows) > 0 {
+			after = fmt.Errorf("interrupted after %s; what was written is incomplete", line.far())
+		}
+		return rows, &failure{code: ExitError, err: after}
 	}
-	env.say("%s rollouts in %s", view.Count(total), view.Duration(env.Clock.Now().Sub(start)))
+	env.say("%s rollouts in %s", view.Count(o.Rollouts()), view.Duration(env.Clock.Now().Sub(start)))
 	return rows, nil
 }
 
-// progress is a line that is redrawn on a terminal.
+// progress says how far a measurement is: in a line that is redrawn on a terminal,
+// and in a line now and then elsewhere.
 type progress struct {
-	env      *Env
-	total    int
-	start    time.Time
-	terminal bool
+	env                 *Env
+	rollouts, scenarios int // of all
+	start               time.Time
+	terminal            bool
 
 	mu   sync.Mutex
-	done int
+	done suite.Progress
 	told time.Time
 }
 
-func (p *progress) tell(done int) {
+// How often progress is told: to eyes, and to a file.
+const (
+	redrawEvery = 200 * time.Millisecond
+	sayEvery    = 15 * time.Second
+)
+
+func (p *progress) tell(done suite.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.done = max(p.done, done)
-	now := p.env.Clock.Now()
-	if !p.terminal || now.Sub(p.told) < 200*time.Millisecond {
+	p.done.Rollouts, p.done.Scenarios = max(p.done.Rollouts, done.Rollouts), max(p.done.Scenarios, done.Scenarios)
+	now, every := p.env.Clock.Now(), sayEvery
+	if p.terminal {
+		every = redrawEvery
+	}
+	if now.Sub(p.told) < every || p.done.Rollouts == p.rollouts {
 		return
 	}
 	p.told = now
-	left := time.Duration(float64(now.Sub(p.start)) * float64(p.total-p.done) / float64(p.done))
-	text := fmt.Sprintf("%3d %%  %s of %s rollouts, %s left", 100*p.done/p.total, view.Count(p.done), view.Count(p.total), view.Duration(left.Round(time.Second)))
-	fmt.Fprintf(p.env.Stderr, "\r%s\x1b[K", p.env.errStyle().Text(text))
+	left := time.Duration(float64(now.Sub(p.start)) * float64(p.rollouts-p.done.Rollouts) / float64(p.done.Rollouts))
+	text := fmt.Sprintf("%s, about %s left", p.far(), view.Duration(left.Round(time.Second)))
+	if p.terminal {
+		fmt.Fprintf(p.env.Stderr, "\r%s\x1b[K", p.env.errStyle().Text(text))
+		return
+	}
+	p.env.say("%s", text)
+}
+
+// far is how far it is.
+func (p *progress) far() string {
+	return fmt.Sprintf("%d of %d scenarios, %s of %s rollouts", p.done.Scenarios, p.scenarios, view.Count(p.done.Rollouts), view.Count(p.rollouts))
 }
 
 func (p *progress) clear() {

@@ -23,6 +23,9 @@ type Report struct {
 	Program string  `json:"program,omitempty"`
 	Rows    []Row   `json:"rows"`
 	Totals  []Total `json:"totals"`
+	// Incomplete says, when not every scenario was played, of how many these
+	// are the rows.
+	Incomplete string `json:"incomplete,omitempty"`
 	// Missed are the goals that were missed; nil when nobody asked.
 	Missed []string `json:"missed,omitempty"`
 	// Result is a hash of the rows: the same program, options and machine give
@@ -35,10 +38,14 @@ func NewReport(suite, program string, o Options, rows []Row) Report {
 	var text bytes.Buffer
 	_ = WriteCSV(&text, rows) // a buffer takes everything
 	sum := sha256.Sum256(text.Bytes())
-	return Report{
+	r := Report{
 		Suite: suite, Reps: o.Reps, Seed: o.Seed, Program: program, Rows: rows, Totals: Totals(rows),
 		Result: hex.EncodeToString(sum[:6]),
 	}
+	if all := len(o.Scenarios) * len(o.Policies); len(rows) < all {
+		r.Incomplete = fmt.Sprintf("%d of %d scenarios", len(rows)/len(o.Policies), len(o.Scenarios))
+	}
+	return r
 }
 
 // World is a scenario in a few words: its traffic, its failures and its release.
@@ -243,6 +250,9 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 // Signature says what it takes to measure the same again.
 func (r Report) Signature() string {
 	text := fmt.Sprintf("suite %s, %d replications, seed %d, result %s", r.Suite, r.Reps, r.Seed, r.Result)
+	if r.Incomplete != "" {
+		text = "incomplete, " + r.Incomplete + ": " + text
+	}
 	if r.Program != "" {
 		text += ", " + r.Program
 	}

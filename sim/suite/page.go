@@ -230,9 +230,8 @@ func harms(rows []Row) template.HTML {
 	for i, r := range rows {
 		y := float64(marginTop + rowHeight*i + rowHeight/2)
 		fmt.Fprintf(&b, `<g fill="%s"><title>%s: median %s</title>`, colour(i), template.HTMLEscapeString(r.Policy), count(r.Median))
-		// Two hundred of them show the shape of any number.
-		for k, n := 0, len(r.Harms); k < n; k += max(1, n/200) {
-			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="1.6"/>`, x.at(r.Harms[k]), y+float64(k*7%9)-4)
+		for k, harm := range r.Harms {
+			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="1.6"/>`, x.at(harm), y+float64(k*7%9)-4)
 		}
 		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="2" height="12"/></g>`, x.at(r.Median)-1, y-6)
 	}

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -153,11 +154,25 @@ func TestReportsSayHowToMeasureAgain(t *testing.T) {
 	}
 }
 
-func TestAMeasurementCanBeInterrupted(t *testing.T) {
+func TestAnInterruptedMeasurementKeepsTheScenariosThatWerePlayed(t *testing.T) {
+	o := Options{Scenarios: pick(t, "H1", "H4", "H7"), Policies: Crossfade(), Reps: 20, Seed: 1, Workers: 2}
+	whole := measure(t, o)
 	ctx, cancel := context.WithCancel(context.Background())
-	o := Options{Scenarios: Headline(), Policies: Crossfade(), Reps: 1000, Seed: 1, Workers: 2, Progress: func(int) { cancel() }}
-	if rows, err := Measure(ctx, o); err == nil || rows != nil {
-		t.Errorf("got %d rows and %v, want an error", len(rows), err)
+	o.Progress = func(p Progress) {
+		if p.Scenarios == 2 {
+			cancel()
+		}
+	}
+	rows, err := Measure(ctx, o)
+	if err == nil || len(rows) < 4 || len(rows) == len(whole) || !reflect.DeepEqual(rows, whole[:len(rows)]) {
+		t.Fatalf("got %d rows and %v, want those of two scenarios or three, as they are without an interrupt", len(rows), err)
+	}
+	if got, want := NewReport("headline", "", o, rows).Signature(), "incomplete, 2 of 4 scenarios: "; len(rows) == 4 && !strings.HasPrefix(got, want) {
+		t.Errorf("%q does not begin with %q", got, want)
+	}
+	cancel()
+	if rows, err := Measure(ctx, o); err == nil || len(rows) > 0 {
+		t.Errorf("got %d rows and %v after the end, want an error", len(rows), err)
 	}
 }
 

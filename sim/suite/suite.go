@@ -35,9 +35,15 @@ type Options struct {
 	Reps      int    // replications of each pair, above 0
 	Seed      uint64 // of all draws
 	Workers   int    // how many play at the same time; the results are the same
-	// Progress, if not nil, is told after each replication how many are done.
-	// Several workers may call it at the same time.
-	Progress func(done int)
+	// Progress, if not nil, is told after each rollout how far it is. Several
+	// workers may call it at the same time, and a later call may know less.
+	Progress func(Progress)
+}
+
+// Progress is how far a measurement is.
+type Progress struct {
+	Rollouts  int // that were played
+	Scenarios int // in which every policy was played as often as it is to be
 }
 
 // Rollouts is how many are played.
@@ -72,7 +78,8 @@ type Row struct {
 	Detected float64 `json:"detected"`
 	Top      float64 `json:"top"`
 	Done     float64 `json:"done"`
-	// Harms are the bad requests of each replication, in rising order.
+	// Harms are the bad requests of replications, in rising order: of a few
+	// hundred at most, evenly chosen, and of the worst.
 	Harms []float64 `json:"-"`
 }
 
@@ -81,47 +88,79 @@ type Row struct {
 func (r Row) Ratio() float64 { return max(r.Harm, 0.1) / r.Limit }
 
 // Measure plays every policy in every scenario. Rows come by scenario, then by
-// policy, in the order of the options. The error is that of a context that ended
-// before everything was played.
+// policy, in the order of the options. When the context ends before everything was
+// played its error is returned, with the rows of those scenarios that were played
+// whole. Only what is being played is kept run by run.
 func Measure(ctx context.Context, o Options) ([]Row, error) {
-	type cell struct{ scenario, policy, rep int }
-	work := make(chan cell)
-	runs := make([][]Run, len(o.Scenarios)*len(o.Policies))
-	for i := range runs {
-		runs[i] = make([]Run, o.Reps)
+	m := measurement{Options: o, rows: make([]Row, len(o.Scenarios)*len(o.Policies)), open: make([]atomic.Int64, len(o.Scenarios))}
+	type cell struct {
+		*pair
+		rep int
 	}
+	work := make(chan cell)
 	var players sync.WaitGroup
-	var done atomic.Int64
 	for range max(1, o.Workers) {
 		players.Go(func() {
 			var w world
 			for c := range work {
-				runs[c.scenario*len(o.Policies)+c.policy][c.rep] = w.play(o.Scenarios[c.scenario], o.Policies[c.policy].New, o.Seed, c.rep, nil)
-				if n := done.Add(1); o.Progress != nil {
-					o.Progress(int(n))
-				}
+				m.play(&w, c.pair, c.rep)
 			}
 		})
 	}
 	for s := range o.Scenarios {
-		for p := range o.Policies {
+		m.open[s].Store(int64(len(o.Policies)))
+		for p := 0; p < len(o.Policies) && ctx.Err() == nil; p++ {
+			pair := &pair{scenario: s, policy: p, runs: make([]Run, o.Reps)}
+			pair.open.Store(int64(o.Reps))
 			for rep := 0; rep < o.Reps && ctx.Err() == nil; rep++ {
-				work <- cell{s, p, rep}
+				work <- cell{pair, rep}
 			}
 		}
 	}
 	close(work)
 	players.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	rows := make([]Row, 0, len(runs))
-	for s, sc := range o.Scenarios {
-		for p, policy := range o.Policies {
-			rows = append(rows, summarize(sc, policy.Name, runs[s*len(o.Policies)+p]))
+	rows := m.rows[:0]
+	for s := range o.Scenarios {
+		if m.open[s].Load() == 0 {
+			rows = append(rows, m.rows[s*len(o.Policies):(s+1)*len(o.Policies)]...)
 		}
 	}
+	if len(rows) < len(m.rows) {
+		return rows, ctx.Err()
+	}
 	return rows, nil
+}
+
+// A measurement is one that goes on.
+type measurement struct {
+	Options
+	rows []Row          // of every pair that was played as often as it is to be
+	open []atomic.Int64 // by scenario: how many pairs were not
+	// played and whole count rollouts and scenarios.
+	played, whole atomic.Int64
+}
+
+// A pair is a policy in a scenario while it is played.
+type pair struct {
+	scenario, policy int
+	runs             []Run // by replication
+	open             atomic.Int64
+}
+
+// play plays one replication of a pair, and sums the pair up after the last one.
+func (m *measurement) play(w *world, p *pair, rep int) {
+	scenario, policy := m.Scenarios[p.scenario], m.Policies[p.policy]
+	p.runs[rep] = w.play(scenario, policy.New, m.Seed, rep, nil)
+	if p.open.Add(-1) == 0 {
+		m.rows[p.scenario*len(m.Policies)+p.policy] = summarize(scenario, policy.Name, p.runs)
+		if m.open[p.scenario].Add(-1) == 0 {
+			m.whole.Add(1)
+		}
+	}
+	played := m.played.Add(1)
+	if m.Progress != nil {
+		m.Progress(Progress{Rollouts: int(played), Scenarios: int(m.whole.Load())})
+	}
 }
 
 // summarize turns runs into a row.
@@ -161,11 +200,22 @@ func summarize(sc Scenario, policy string, runs []Run) Row {
 	}
 	row.Harm = sum / n
 	row.Error = math.Sqrt(max(0, squares/n-row.Harm*row.Harm) / n)
-	row.Harms = harms
 	row.Low, row.Median, row.High = quantile(harms, 0.05), quantile(harms, 0.5), quantile(harms, 0.95)
 	row.Detected, row.Top, row.Done = finite(quantile(detected, 0.5)), finite(quantile(top, 0.5)), finite(quantile(done, 0.5))
 	row.Upper = upper(row.RolledBack, n)
+	row.Harms = some(harms)
 	return row
+}
+
+// some returns a few hundred values of a sorted list, evenly chosen, and its last.
+func some(values []float64) []float64 {
+	const many = 200
+	step := max(1, len(values)/many)
+	few := make([]float64, 0, 2*many)
+	for i := 0; i < len(values)-1; i += step {
+		few = append(few, values[i])
+	}
+	return append(few, values[len(values)-1])
 }
 
 // quantile returns the smallest value with at least a share q of them at or below.
