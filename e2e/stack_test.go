@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +13,8 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/crossfade-dev/crossfade/internal/stacktest"
 )
 
 func (c *cloud) stacks() *cloudformation.Client { return cloudformation.NewFromConfig(c.config()) }
@@ -44,13 +42,22 @@ func (c *cloud) mustAWS(t *testing.T, args ...string) string {
 	return out
 }
 
+// capabilities are what the templates of these tests ask for.
+var capabilities = []cfntypes.Capability{cfntypes.CapabilityCapabilityIam, cfntypes.CapabilityCapabilityAutoExpand}
+
 // deployStack begins to deploy a template with `aws cloudformation deploy`. The
-// CLI looks at once and then every 30 s; what follows does not wait for it.
-func (c *cloud) deployStack(t *testing.T, name, template, greeting string) (wait func() (code int, out string)) {
+// CLI looks at once and then every 30 s; what follows does not wait for it. A
+// parameter that is not given keeps the value that the stack has.
+func (c *cloud) deployStack(t *testing.T, name, template string, parameters ...string) (wait func() (code int, out string)) {
 	t.Helper()
-	path := file(t, t.TempDir(), "template.yaml", []byte(template))
-	cmd := exec.Command("aws", "cloudformation", "deploy", "--stack-name", name, "--template-file", path, "--capabilities", "CAPABILITY_IAM",
-		"--parameter-overrides", "Greeting="+greeting) // else the CLI keeps the value that the stack has
+	args := []string{
+		"cloudformation", "deploy", "--stack-name", name, "--template-file", file(t, t.TempDir(), "template.yaml", []byte(template)),
+		"--capabilities", string(capabilities[0]), string(capabilities[1]),
+	}
+	if len(parameters) > 0 {
+		args = append(append(args, "--parameter-overrides"), parameters...)
+	}
+	cmd := exec.Command("aws", args...)
 	cmd.Env = environment(t, c.endpoint)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -72,18 +79,25 @@ func (c *cloud) stackStatus(t *testing.T, name string) cfntypes.StackStatus {
 	return out.Stacks[0].StackStatus
 }
 
-// stackEvents tells a stack's newest events, oldest of them first.
-func (c *cloud) stackEvents(t *testing.T, name string) string {
+// story tells a stack's events of its newest operation, see [stacktest.Story].
+func (c *cloud) story(t *testing.T, name string, of ...string) string {
 	t.Helper()
-	out, err := c.stacks().DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: &name})
+	story, err := stacktest.Story(t.Context(), c.stacks(), name, of...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	story := ""
-	for _, e := range out.StackEvents {
-		story = fmt.Sprintf("%s %s %s\n", *e.LogicalResourceId, e.ResourceStatus, aws.ToString(e.ResourceStatusReason)) + story
-	}
 	return story
+}
+
+// stackIs checks how a stack ended and what it went through.
+func (c *cloud) stackIs(t *testing.T, name string, status cfntypes.StackStatus, story string, of ...string) {
+	t.Helper()
+	if got := c.stackStatus(t, name); got != status {
+		t.Errorf("the stack %s is %s, want %s", name, got, status)
+	}
+	if got := c.story(t, name, of...); got != story {
+		t.Errorf("the events of %s tell\n%s\nwant\n%s", name, got, story)
+	}
 }
 
 func (c *cloud) stackResource(t *testing.T, name, id string) string {
@@ -123,108 +137,74 @@ func ordersTemplate(t *testing.T, versions int) string {
 	return template
 }
 
+// The shares of a function's alias when tens of percent go to version 2, and the
+// same for a state machine's.
+var (
+	functionTens = []string{"1", "1 2=0.1", "1 2=0.2", "1 2=0.3", "1 2=0.4", "1 2=0.5", "1 2=0.6", "1 2=0.7", "1 2=0.8", "1 2=0.9", "2"}
+	machineTens  = []string{
+		"1=100", "1=90 2=10", "1=80 2=20", "1=70 2=30", "1=60 2=40", "1=50 2=50", "1=40 2=60", "1=30 2=70", "1=20 2=80", "1=10 2=90", "2=100",
+	}
+)
+
 func TestATemplateWithADeploymentPreferenceThroughTheAWSCLI(t *testing.T) {
 	t.Parallel()
 	need(t, "aws", "--version")
 	c := startCloud(t, "--speed", "600") // ten of the template's minutes take a second
-	code, out := c.deployStack(t, "orders", ordersTemplate(t, 1), "good morning")()
+	code, out := c.deployStack(t, "orders", ordersTemplate(t, 1))()
 	if code != 0 || !strings.Contains(out, "Successfully created/updated stack - orders") {
 		t.Fatalf("creating the stack: exit code %d\n%s", code, out)
 	}
 	alias := c.stackResource(t, "orders", "Prod")
-	code, out = c.deployStack(t, "orders", ordersTemplate(t, 1), "good morning")()
+	code, out = c.deployStack(t, "orders", ordersTemplate(t, 1))()
 	if !strings.Contains(out, "No changes to deploy") {
 		t.Errorf("nothing to change: exit code %d\n%s", code, out)
 	}
 
-	wait := c.deployStack(t, "orders", ordersTemplate(t, 2), "good evening")
-	seen := map[string]bool{}
-	eventually(t, "all traffic on version 2", func() bool {
-		now := c.routing(t, alias)
-		seen[now] = true
-		return now == "2=100"
-	})
-	if len(seen) < 5 {
-		t.Errorf("the alias's shares were %v, want about ten of them", seen)
+	routing := func() string { return c.routing(t, alias) }
+	shares := watch(t, routing)
+	code, out = c.deployStack(t, "orders", ordersTemplate(t, 2), "Greeting=good evening")()
+	if code != 0 {
+		t.Fatalf("the update: exit code %d\n%s\n%s", code, out, c.story(t, "orders"))
 	}
-	if code, out := wait(); code != 0 {
-		t.Fatalf("the update: exit code %d\n%s\n%s", code, out, c.stackEvents(t, "orders"))
-	}
+	shares.were(t, machineTens...)
+	c.stackIs(t, "orders", cfntypes.StackStatusUpdateComplete, `orders UPDATE_IN_PROGRESS: User Initiated
+Orders UPDATE_IN_PROGRESS
+Orders UPDATE_COMPLETE
+VersionB CREATE_IN_PROGRESS
+VersionB CREATE_IN_PROGRESS: Resource creation Initiated
+VersionB CREATE_COMPLETE
+Prod UPDATE_IN_PROGRESS
+Prod UPDATE_COMPLETE
+orders UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
+orders UPDATE_COMPLETE
+`)
 
-	wait = c.deployStack(t, "orders", ordersTemplate(t, 3), "good night")
-	eventually(t, "some traffic on version 3", func() bool { return strings.Contains(c.routing(t, alias), "3=") })
-	c.setAlarm(t, c.stackResource(t, "orders", "FailedAlarm"), cwtypes.StateValueAlarm)
-	if code, out := wait(); code != 255 {
+	shares = watch(t, routing)
+	wait := c.deployStack(t, "orders", ordersTemplate(t, 3), "Greeting=good night")
+	eventually(t, "a fifth of the traffic on version 3", func() bool { return c.routing(t, alias) == "2=80 3=20" })
+	c.mustAWS(t, "cloudwatch", "set-alarm-state", "--alarm-name", c.stackResource(t, "orders", "FailedAlarm"), "--state-value", "ALARM", "--state-reason", "a test says so")
+	if code, out := wait(); code != 255 || !strings.Contains(out, "Failed to create/update the stack") {
 		t.Errorf("an update that an alarm takes back: exit code %d, want 255\n%s", code, out)
 	}
-	if got := c.stackStatus(t, "orders"); got != cfntypes.StackStatusUpdateRollbackComplete || c.routing(t, alias) != "2=100" {
-		t.Errorf("the stack is %s with the routing %q, want %s with 2=100\n%s",
-			got, c.routing(t, alias), cfntypes.StackStatusUpdateRollbackComplete, c.stackEvents(t, "orders"))
-	}
-	if story := c.stackEvents(t, "orders"); !strings.Contains(story, "CloudWatch alarms are in an 'ALARM' state") ||
-		!strings.Contains(story, "orders UPDATE_ROLLBACK_IN_PROGRESS The following resource(s) failed to update: [Prod].") {
-		t.Errorf("the events do not tell why:\n%s", story)
-	}
-}
-
-func TestAPackagedWorkflowOfFunctionsReleasesAnotherFunction(t *testing.T) {
-	t.Parallel()
-	need(t, "aws", "--version")
-	need(t, "python3", "-c", "import boto3")
-	c := startCloud(t)
-	c.mustAWS(t, "s3", "mb", "s3://artifacts")
-	packaged := filepath.Join(t.TempDir(), "packaged.yaml")
-	c.mustAWS(t, "cloudformation", "package", "--template-file", "testdata/stacks/deployer/template.yaml",
-		"--s3-bucket", "artifacts", "--s3-prefix", "deployer", "--output-template-file", packaged)
-	c.mustAWS(t, "cloudformation", "deploy", "--template-file", packaged, "--stack-name", "deployer", "--s3-bucket", "artifacts", "--capabilities", "CAPABILITY_IAM")
-
-	ctx := t.Context()
-	c.createFunction(t, "checkout")
-	if _, err := c.cloudwatch().PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
-		AlarmName: aws.String("checkout-errors"), Namespace: aws.String("Shop"), MetricName: aws.String("Errors"), Statistic: cwtypes.StatisticSum,
-		Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(0),
-		ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("ignore"),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	machine := c.stackResource(t, "deployer", "Release")
-	for _, release := range []struct {
-		version string
-		alarm   cwtypes.StateValue
-		ends    sfntypes.ExecutionStatus
-		routing string
-	}{
-		{"2", cwtypes.StateValueOk, sfntypes.ExecutionStatusSucceeded, "2"},
-		{"3", cwtypes.StateValueAlarm, sfntypes.ExecutionStatusFailed, "2"},
-	} {
-		if _, err := c.lambda().UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-			FunctionName: aws.String("checkout"), ZipFile: archive(t, fmt.Sprintf(goodCode, "version "+release.version)), Publish: true,
-		}); err != nil {
-			t.Fatal(err)
-		}
-		c.awaitFunction(t, "checkout")
-		run, err := c.sfn().StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: aws.String(fmt.Sprintf(
-			`{"release": {"function": "checkout", "alias": "live", "version": %q, "steps": 3, "interval": 1, "alarm": "checkout-errors"}}`, release.version))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "some traffic on version "+release.version, func() bool {
-			return strings.Contains(c.functionRouting(t, "checkout"), release.version+"=0.33")
-		})
-		c.setAlarm(t, "checkout-errors", release.alarm)
-		var end *sfn.DescribeExecutionOutput
-		eventually(t, "the workflow's end", func() bool {
-			end, err = c.sfn().DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: run.ExecutionArn})
-			return err != nil || end.Status != sfntypes.ExecutionStatusRunning
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := c.functionRouting(t, "checkout"); end.Status != release.ends || got != release.routing {
-			t.Errorf("version %s: the workflow is %s (%s) and the alias at %q, want %s and %q",
-				release.version, end.Status, aws.ToString(end.Cause), got, release.ends, release.routing)
-		}
-	}
+	shares.returned(t, "2=100", "2=90 3=10", "2=80 3=20", "2=70 3=30", "2=60 3=40", "2=50 3=50")
+	c.stackIs(t, "orders", cfntypes.StackStatusUpdateRollbackComplete, `orders UPDATE_IN_PROGRESS: User Initiated
+Orders UPDATE_IN_PROGRESS
+Orders UPDATE_COMPLETE
+VersionC CREATE_IN_PROGRESS
+VersionC CREATE_IN_PROGRESS: Resource creation Initiated
+VersionC CREATE_COMPLETE
+Prod UPDATE_IN_PROGRESS
+Prod UPDATE_FAILED: Resource handler returned message: "Aborting deployment. The following CloudWatch alarms are in an 'ALARM' state: [orders-FailedAlarm-…]." (RequestToken: …, HandlerErrorCode: NotStabilized)
+orders UPDATE_ROLLBACK_IN_PROGRESS: The following resource(s) failed to update: [Prod].
+Prod UPDATE_IN_PROGRESS
+Prod UPDATE_COMPLETE
+Orders UPDATE_IN_PROGRESS
+Orders UPDATE_COMPLETE
+orders UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS
+VersionC DELETE_IN_PROGRESS
+VersionC DELETE_COMPLETE
+orders UPDATE_ROLLBACK_COMPLETE
+`)
 }
 
 func TestAStackWhoseCloudIsKilledComesToItsEnd(t *testing.T) {
@@ -252,7 +232,7 @@ func TestAStackWhoseCloudIsKilledComesToItsEnd(t *testing.T) {
 			}
 			eventually(t, "the stack's end", func() bool { return !strings.HasSuffix(string(c.stackStatus(t, "orders")), "_IN_PROGRESS") })
 			if got := c.stackStatus(t, "orders"); got != want || c.routing(t, alias) != routing {
-				t.Errorf("the stack is %s and the alias at %s, want %s and %s\n%s", got, c.routing(t, alias), want, routing, c.stackEvents(t, "orders"))
+				t.Errorf("the stack is %s and the alias at %s, want %s and %s\n%s", got, c.routing(t, alias), want, routing, c.story(t, "orders"))
 			}
 		})
 	}
@@ -263,7 +243,7 @@ func (c *cloud) changeStack(t *testing.T, kind cfntypes.ChangeSetType, template,
 	t.Helper()
 	set, err := c.stacks().CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
 		StackName: aws.String("orders"), ChangeSetName: aws.String("next"), ChangeSetType: kind, TemplateBody: &template,
-		Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityIam},
+		Capabilities: capabilities,
 		Parameters:   []cfntypes.Parameter{{ParameterKey: aws.String("Greeting"), ParameterValue: &greeting}},
 	})
 	if err != nil {

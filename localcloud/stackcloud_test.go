@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/internal/stacktest"
 	"github.com/crossfade-dev/crossfade/localcloud"
 )
 
@@ -218,41 +219,15 @@ func (c *stackCloud) wantShares(alias, want string) {
 	}
 }
 
-// story tells a stack's events of this operation, oldest first, those of the named
-// resources alone if there are any. Names that are drawn read as what they are.
+// story tells a stack's events of this operation, see [stacktest.Story].
 func (c *stackCloud) story(name string, of ...string) string {
 	c.t.Helper()
-	var events []cfntypes.StackEvent
-	pages := cloudformation.NewDescribeStackEventsPaginator(c.stacks, &cloudformation.DescribeStackEventsInput{StackName: &name})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(c.t.Context())
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		events = append(events, page.StackEvents...)
+	story, err := stacktest.Story(c.t.Context(), c.stacks, name, of...)
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	begins := slices.IndexFunc(events, func(e cfntypes.StackEvent) bool {
-		return *e.LogicalResourceId == name && (e.ResourceStatus == "UPDATE_IN_PROGRESS" || e.ResourceStatus == "CREATE_IN_PROGRESS")
-	})
-	events = events[:begins+1]
-	slices.Reverse(events)
-	var b strings.Builder
-	for _, e := range events {
-		if len(of) > 0 && !slices.Contains(of, *e.LogicalResourceId) {
-			continue
-		}
-		fmt.Fprintf(&b, "%s %s", *e.LogicalResourceId, e.ResourceStatus)
-		if reason := strings.TrimSpace(aws.ToString(e.ResourceStatusReason)); reason != "" {
-			b.WriteString(": " + reason)
-		}
-		b.WriteByte('\n')
-	}
-	return drawn.ReplaceAllString(b.String(), "$1…")
+	return story
 }
-
-// drawn are names of which a part is drawn: of requests, deployments and
-// resources.
-var drawn = regexp.MustCompile(`((?:RequestToken: |\bd-|-[A-Za-z]+-))[-0-9A-Za-z]{9,}`)
 
 // wantStory checks a stack's events.
 func (c *stackCloud) wantStory(want, name string, of ...string) {
