@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/plan"
@@ -105,19 +104,34 @@ func TestOnlyAProcessOfThisMachineThatIsGoneIsDead(t *testing.T) {
 }
 
 func TestTheSameDeliveryIsRecognisedAfterItsVersionWasPublished(t *testing.T) {
-	asked := plan.Plan{
-		Targets: []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "v2.json"}},
-		Steps:   []plan.Step{{Weight: 1000, For: time.Minute}, {Weight: plan.Full}},
+	asked := func(change func(*plan.Spec)) plan.Plan {
+		spec := plan.Spec{Targets: []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "v2.json"}}, Canary: "10%/1m"}
+		change(&spec)
+		p, err := plan.New(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
 	}
-	begun := asked
-	begun.Targets = []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "v2.json", Version: "2"}}
-	if !sameDelivery(asked, begun) {
-		t.Error("the same command is taken for another delivery")
+	begun := asked(func(*plan.Spec) {})
+	begun.Targets[0].Version = "2"
+	tests := map[string]struct {
+		change func(*plan.Spec)
+		want   string
+	}{
+		"the same command":       {func(*plan.Spec) {}, ""},
+		"what is accepted":       {func(s *plan.Spec) { s.AcceptQuarantined = true }, ""},
+		"another strategy":       {func(s *plan.Spec) { s.Canary = "50%/1m" }, "its plan is canary 10% for 1m"},
+		"another soak":           {func(s *plan.Spec) { s.Soak = "1h" }, "its plan is canary 10% for 1m"},
+		"one more alarm":         {func(s *plan.Spec) { s.Alarms = []string{"late"} }, "its checks"},
+		"another file":           {func(s *plan.Spec) { s.Targets[0].Definition = "v3.json" }, "it releases something else to orders:prod"},
+		"another alias":          {func(s *plan.Spec) { s.Targets[0].Alias = "beta" }, "it moves other aliases"},
+		"a function of the name": {func(s *plan.Spec) { s.Targets[0] = plan.Target{Kind: plan.Lambda, Name: "orders", Alias: "prod"} }, "it moves other aliases"},
 	}
-	other := asked
-	other.Steps = []plan.Step{{Weight: 5000, For: time.Minute}, {Weight: plan.Full}}
-	if sameDelivery(other, begun) {
-		t.Error("another strategy is taken for the same delivery")
+	for name, tt := range tests {
+		if got := planDifference(asked(tt.change), begun); (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
 	}
 }
 

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -23,6 +26,8 @@ type deployOptions struct {
 	store storeOptions
 	aws   awsOptions
 	carry carryOptions
+	// supersede takes back what is open on an alias of the plan first.
+	supersede bool
 }
 
 // carryOptions are the flags of every command that carries a rollout out.
@@ -86,6 +91,7 @@ on with it. Ctrl-C takes everything back, unless --on-interrupt says otherwise.`
 	o.store.flags(cmd)
 	o.aws.flags(cmd)
 	o.carry.flags(cmd)
+	cmd.Flags().BoolVar(&o.supersede, "supersede", false, "first take back another rollout that is open on the alias, whoever runs it")
 	return cmd
 }
 
@@ -101,7 +107,7 @@ func (o deployOptions) run(ctx context.Context, env *Env, p plan.Plan, dir direc
 	defer stop()
 	var id string
 	s, err := startSession(ctx, env, o.store, o.aws, o.carry, func(ctx context.Context, s *session) (err error) {
-		id, err = s.begin(ctx, p, dir)
+		id, err = s.begin(ctx, p, dir, o.supersede)
 		return err
 	})
 	defer s.close()
@@ -116,12 +122,24 @@ func (o deployOptions) run(ctx context.Context, env *Env, p plan.Plan, dir direc
 }
 
 // begin starts a rollout, or goes on with the open one of the same kind that an
-// earlier process left behind. It returns its ID.
-func (s *session) begin(ctx context.Context, p plan.Plan, dir directory) (string, error) {
-	if open, ok, err := s.openOn(ctx, p); err != nil {
-		return "", err
-	} else if ok {
-		return s.goOn(ctx, p, open)
+// earlier process left behind. It returns its ID. With supersede, what is open and
+// is not the same is taken back first.
+func (s *session) begin(ctx context.Context, p plan.Plan, dir directory, supersede bool) (string, error) {
+	for {
+		open, ok, err := s.openOn(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			break
+		}
+		id, err := s.goOn(ctx, p, dir, open)
+		if !supersede || !errors.Is(err, controller.ErrLeased) {
+			return id, err
+		}
+		if err := s.supersede(ctx, open); err != nil {
+			return "", err
+		}
 	}
 	rec, err := s.ctl.Start(ctx, p, dir)
 	var refusal *controller.RefusedError
@@ -151,48 +169,148 @@ func (s *session) openOn(ctx context.Context, p plan.Plan) (controller.Record, b
 	return controller.Record{}, false, nil
 }
 
+// supersede takes an open rollout back, in whichever process looks after it, and
+// returns when it has ended. Nothing is said about its version by that.
+func (s *session) supersede(ctx context.Context, open controller.Record) error {
+	const reason = "superseded by another deploy"
+	s.env.say("%s: %s, which %s began, is taken back first", view.Name(open.Plan), open.ID, open.Owner)
+	attended, err := isAttended(ctx, s.env, s.store, open)
+	switch {
+	case err != nil:
+		return err
+	case attended:
+		err = s.ctl.Order(ctx, open.ID, rollout.Revert, s.env.person(), reason)
+		for _, watchErr := range s.ctl.Watch(ctx, open.ID, math.MaxInt64) {
+			err = errors.Join(err, watchErr)
+		}
+	default:
+		if err = s.adoptOwner(ctx, open); err == nil {
+			_, err = s.ctl.Revert(ctx, open.ID, s.env.person(), reason)
+		}
+	}
+	if err != nil && !errors.Is(err, controller.ErrEnded) {
+		return &failure{code: ExitWaiting, err: fmt.Errorf("%s is not back yet: %w", open.ID, err), next: []string{"crossfade status " + open.ID + " shows how it stands"}}
+	}
+	return isBack(ctx, s.store, open.ID)
+}
+
 // goOn takes over a rollout that nobody looks after, if it is the one that is
 // wanted.
-func (s *session) goOn(ctx context.Context, p plan.Plan, open controller.Record) (string, error) {
+func (s *session) goOn(ctx context.Context, p plan.Plan, dir directory, open controller.Record) (string, error) {
 	name := view.Name(open.Plan)
-	if err := s.adoptOwner(ctx, open); err != nil {
+	if err := s.ownerless(ctx, open); err != nil {
 		return "", err
 	}
-	if !sameDelivery(p, open.Plan) {
+	other, err := s.difference(ctx, p, dir, open)
+	if err != nil {
+		return "", err
+	}
+	if other != "" {
 		return "", &failure{
 			code: ExitRefused,
-			err:  fmt.Errorf("%s has an open rollout %s with another plan (%s), which nobody looks after", name, open.ID, stepsOf(open.Plan)),
+			err:  leasedError{fmt.Sprintf("%s has an open rollout %s, which nobody looks after and which is another one: %s", name, open.ID, other)},
 			next: []string{
 				"crossfade resume " + open.ID + " --reason TEXT goes on with it",
 				"crossfade abort " + open.ID + " --reason TEXT takes it back; then deploy again",
+				"deploy --supersede does both at once",
 			},
 		}
+	}
+	if err := s.adoptOwner(ctx, open); err != nil {
+		return "", err
 	}
 	s.env.say("%s: going on with %s, which %s began and left %s at %s", name, open.ID, open.Owner, open.Status.Phase, view.Percent(weightOf(open)))
 	return open.ID, nil
 }
 
-// sameDelivery says whether two plans move the same aliases in the same way.
-// The version may have been named since: publishing made it.
-func sameDelivery(a, b plan.Plan) bool {
-	if len(a.Targets) != len(b.Targets) || !slices.Equal(a.Steps, b.Steps) || a.Soak != b.Soak {
-		return false
+// difference says in which way an open rollout is not the one that a plan would
+// start now; empty when it is the same.
+func (s *session) difference(ctx context.Context, p plan.Plan, dir directory, open controller.Record) (string, error) {
+	if other := planDifference(p, open.Plan); other != "" {
+		return other, nil
+	}
+	for i, t := range p.Targets {
+		r, err := s.publishers[t.Kind].Resolve(ctx, t, dir)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", t, err)
+		}
+		was := open.Status.Targets[i]
+		if r.Content == was.Content || !r.Upload && (r.Content == "" || was.Content == "") {
+			continue
+		}
+		what := cmp.Or(t.Definition, t.Code, "what is there")
+		return fmt.Sprintf("%s is not any more what it releases as version %s of %s", what, was.Canary, t), nil
+	}
+	return "", nil
+}
+
+// planDifference says in which way two plans differ; empty when they move the same
+// aliases in the same way. The version may have been named since: publishing made
+// it. What a plan accepts is for the start alone.
+func planDifference(a, b plan.Plan) string {
+	if len(a.Targets) != len(b.Targets) {
+		return "it moves other aliases"
 	}
 	for i := range a.Targets {
 		x, y := a.Targets[i], b.Targets[i]
 		if x.Version == "" {
 			y.Version = ""
 		}
-		if x != y {
-			return false
+		switch {
+		case x.Kind != y.Kind || x.Name != y.Name || x.Alias != y.Alias:
+			return "it moves other aliases"
+		case x != y:
+			return fmt.Sprintf("it releases something else to %s", y)
 		}
 	}
-	return true
+	if !slices.Equal(a.Steps, b.Steps) || a.Soak != b.Soak {
+		return "its plan is " + stepsOf(b) + ", at least " + plan.FormatDuration(b.Duration())
+	}
+	for _, p := range []*plan.Plan{&a, &b} {
+		p.Name, p.Targets, p.AcceptAlarms, p.AcceptQuarantined = "", nil, nil, false
+	}
+	if x, y := plan.Marshal(a), plan.Marshal(b); !bytes.Equal(x, y) {
+		return "its checks, hooks or reactions are others"
+	}
+	return ""
 }
 
+// ownerless is an error while the owner of a rollout may be alive.
+func (s *session) ownerless(ctx context.Context, rec controller.Record) error {
+	for _, alias := range rec.Aliases() {
+		l, ok, err := s.store.Lease(ctx, alias)
+		if err != nil {
+			return err
+		}
+		if !ok || l.Owner == s.ctl.Owner() || l.Free(s.env.Clock.Now()) || s.env.isDead(l.Owner) {
+			continue
+		}
+		return &failure{
+			code: ExitRefused,
+			err:  leasedError{fmt.Sprintf("%s is being released by %s since %s (%s)", view.Name(rec.Plan), l.Owner, view.Clock(l.Since, s.env.Clock.Now()), rec.ID)},
+			next: []string{
+				"crossfade watch " + rec.ID + " follows it",
+				"crossfade abort " + rec.ID + " --reason TEXT takes it back",
+			},
+		}
+	}
+	return nil
+}
+
+// A leasedError says who or what is in the way on an alias. It is
+// [controller.ErrLeased].
+type leasedError struct{ text string }
+
+func (e leasedError) Error() string { return e.text }
+
+func (e leasedError) Unwrap() error { return controller.ErrLeased }
+
 // adoptOwner makes this process the owner of a rollout whose owner is gone;
-// ErrLeased while the owner may be alive.
+// [session.ownerless]'s error while it may be alive.
 func (s *session) adoptOwner(ctx context.Context, rec controller.Record) error {
+	if err := s.ownerless(ctx, rec); err != nil {
+		return err
+	}
 	for _, alias := range rec.Aliases() {
 		l, ok, err := s.store.Lease(ctx, alias)
 		if err != nil {
@@ -200,16 +318,6 @@ func (s *session) adoptOwner(ctx context.Context, rec controller.Record) error {
 		}
 		if !ok || l.Owner == s.ctl.Owner() || l.Free(s.env.Clock.Now()) {
 			continue
-		}
-		if !s.env.isDead(l.Owner) {
-			return &failure{
-				code: ExitRefused,
-				err:  fmt.Errorf("%s is being released by %s since %s (%s)", view.Name(rec.Plan), l.Owner, view.Clock(l.Since, s.env.Clock.Now()), rec.ID),
-				next: []string{
-					"crossfade watch " + rec.ID + " follows it",
-					"crossfade abort " + rec.ID + " --reason TEXT takes it back",
-				},
-			}
 		}
 		if err := s.ctl.TakeOver(ctx, rec.ID, l.Owner); err != nil {
 			return err

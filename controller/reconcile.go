@@ -207,9 +207,13 @@ func (c *Controller) notes(ctx context.Context, rec Record, d rollout.Decision, 
 				continue // by an earlier rollout; to serve again takes nothing from that
 			}
 		}
+		content, err := c.contentOf(ctx, rec.Status.Targets[n.Target], n.Version)
+		if err != nil {
+			return nil, err
+		}
 		entries = append(entries, LedgerEntry{
 			Alias: alias, Version: n.Version,
-			State: n.State, Rollout: rec.ID, At: now, Why: n.Why,
+			State: n.State, Rollout: rec.ID, At: now, Why: n.Why, Content: content,
 		})
 	}
 	if rec.Status.Step >= 0 || d.Status.Step < 0 {
@@ -228,4 +232,22 @@ func (c *Controller) notes(ctx context.Context, rec Record, d rollout.Decision, 
 		}
 	}
 	return entries, nil
+}
+
+// contentOf is what is known of a version's content: a rollout knows what it
+// releases, and the ledger what was released before.
+func (c *Controller) contentOf(ctx context.Context, t rollout.TargetStatus, version string) (string, error) {
+	if version == t.Canary && t.Content != "" {
+		return t.Content, nil
+	}
+	ledger, err := c.cfg.Store.Ledger(ctx, t.Alias)
+	if err != nil {
+		return "", fmt.Errorf("ledger of %s: %w", t.Alias, err)
+	}
+	for _, e := range ledger {
+		if e.Version == version && e.Content != "" {
+			return e.Content, nil
+		}
+	}
+	return "", nil
 }

@@ -92,6 +92,9 @@ type LedgerEntry struct {
 	Rollout string               `json:"rollout"`
 	At      time.Time            `json:"at"`
 	Why     string               `json:"why"`
+	// Content is a digest of what the version is made of, see [Resolved]; empty
+	// where it is not known.
+	Content string `json:"content,omitempty"`
 }
 
 // standings returns the newest state of each version in a ledger, which is

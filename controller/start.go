@@ -55,7 +55,7 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 		if ok {
 			problem(i, "", "%s: %v", t, &LeasedError{Lease: lease})
 		}
-		quarantined, err := c.quarantined(ctx, p, t, r.Alias, r.Version)
+		quarantined, err := c.quarantined(ctx, p, r, r.Version)
 		if err != nil {
 			return pre, err
 		}
@@ -85,22 +85,30 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 }
 
 // quarantined returns why a version is not released: an earlier rollout took it
-// back, and nothing better is known of it since. Empty when it may be.
-func (c *Controller) quarantined(ctx context.Context, p plan.Plan, t plan.Target, alias, version string) (string, error) {
-	if version == "" || p.AcceptQuarantined {
+// back, or another version with the same content, and nothing better is known of
+// either since. version is empty as long as its number is not known. The result is
+// empty when it may be released.
+func (c *Controller) quarantined(ctx context.Context, p plan.Plan, r Resolved, version string) (string, error) {
+	if p.AcceptQuarantined || version == "" && r.Content == "" {
 		return "", nil
 	}
-	ledger, err := c.cfg.Store.Ledger(ctx, alias)
+	ledger, err := c.cfg.Store.Ledger(ctx, r.Alias)
 	if err != nil {
-		return "", fmt.Errorf("ledger of %s: %w", alias, err)
+		return "", fmt.Errorf("ledger of %s: %w", r.Alias, err)
 	}
-	i := slices.IndexFunc(ledger, func(e LedgerEntry) bool { return e.Version == version })
+	i := slices.IndexFunc(ledger, func(e LedgerEntry) bool {
+		return version != "" && e.Version == version || r.Content != "" && e.Content == r.Content
+	})
 	if i < 0 || ledger[i].State != rollout.Quarantined {
 		return "", nil
 	}
 	e := ledger[i]
-	return fmt.Sprintf("%s: %s took version %s back on %s (%s); fix it and publish another one, or --accept-quarantined releases it all the same",
-		t, e.Rollout, version, e.At.UTC().Format("2006-01-02 15:04 UTC"), e.Why), nil
+	same := ""
+	if e.Version != version {
+		same = ", and what is to be released is the same"
+	}
+	return fmt.Sprintf("%s: %s took version %s back on %s (%s)%s; fix it and publish another one, or --accept-quarantined releases it all the same",
+		r.Target, e.Rollout, e.Version, e.At.UTC().Format("2006-01-02 15:04 UTC"), e.Why, same), nil
 }
 
 func (c *Controller) resolve(ctx context.Context, t plan.Target, files Files) (Resolved, error) {
@@ -219,7 +227,7 @@ func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Recor
 			return Record{}, &UnstartedError{Publishing: p.Targets[i].String(), Published: published, Err: err}
 		}
 		if r.Target.Version == "" && pub.Reused { // only now is it known which version that is
-			quarantined, err := c.quarantined(ctx, p, r.Target, r.Alias, pub.Canary)
+			quarantined, err := c.quarantined(ctx, p, r, pub.Canary)
 			if err != nil {
 				return Record{}, &UnstartedError{Published: published, Err: err}
 			}
@@ -237,7 +245,7 @@ func (c *Controller) Start(ctx context.Context, p plan.Plan, files Files) (Recor
 		t := r.Target
 		t.Version = pub.Canary
 		moving.Targets = append(moving.Targets, t)
-		targets = append(targets, rollout.TargetStatus{Alias: r.Alias, Canary: pub.Canary, Created: !r.Exists})
+		targets = append(targets, rollout.TargetStatus{Alias: r.Alias, Canary: pub.Canary, Content: r.Content, Created: !r.Exists})
 		events = append(events, rollout.Event{At: now, Kind: "accepted", Phase: rollout.Pending, By: c.cfg.Owner, Text: accepted(r, pub)})
 	}
 	if len(targets) == 0 {

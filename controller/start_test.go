@@ -206,3 +206,34 @@ func TestAnInterruptSaysNothingAboutTheVersion(t *testing.T) {
 	w.wantRouting(t, rollout.Routing{Stable: "7"})
 	start(t, c, canary(t, "8")) // without a word
 }
+
+func TestAVersionThatWasTakenBackIsKnownUnderAnotherNumber(t *testing.T) {
+	w, store := newWorld(), memstore.New()
+	w.content = map[string]string{"orders": "bad"}
+	c := w.controller(store, "ann")
+	note := func(version, content string, state rollout.VersionState) {
+		t.Helper()
+		if err := store.Note(t.Context(), controller.LedgerEntry{
+			Alias: arnOf("orders", "prod"), Version: version, State: state, Rollout: "r-9", At: t0, Why: "it was slow", Content: content,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	note("3", "bad", rollout.Quarantined)
+	note("5", "good", rollout.Verified)
+	_, err := c.Start(t.Context(), canary(t, ""), nil)
+	wantErr(t, "a start with what version 3 was", err, controller.ErrRefused)
+	if want := "r-9 took version 3 back on 2026-03-04 05:06 UTC (it was slow), and what is to be released is the same"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	note("6", "bad", rollout.Verified) // somebody accepted it, and it was good
+	rec := start(t, c, canary(t, ""))
+	w.drive(t, c, rec.ID, 10*time.Second)
+	if err := c.Order(t.Context(), rec.ID, rollout.Abort, "ann", "slow again"); err != nil {
+		t.Fatal(err)
+	}
+	wantPhase(t, w.drive(t, c, rec.ID, time.Minute), rollout.Aborted)
+	if ledger, err := store.Ledger(t.Context(), arnOf("orders", "prod")); err != nil || ledger[0].Content != "bad" {
+		t.Errorf("ledger %+v, error %v; want the content of what was taken back", ledger, err)
+	}
+}

@@ -100,6 +100,10 @@ type Resolved struct {
 	Upload bool `json:"upload,omitempty"`
 	// Revision is the state of the resource that Publish insists on.
 	Revision string `json:"revision,omitempty"`
+	// Content is a digest of everything that makes the version to release do what
+	// it does: its definition or code, and its settings. Versions with the same
+	// content do the same, whatever their numbers. Empty where it is not known.
+	Content string `json:"content,omitempty"`
 }
 
 // Published is a target made definite.

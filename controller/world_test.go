@@ -34,6 +34,7 @@ type world struct {
 	fired    map[string]time.Time       // when an alarm last fired
 	counts   map[string]analysis.Counts // by version
 	revision string
+	content  map[string]string // what would be published, by state machine's name
 
 	hooks map[string]string // by the key of what was asked: its answer
 	deaf  bool              // what is asked is forgotten
@@ -187,7 +188,7 @@ func (w *world) Resolve(ctx context.Context, t plan.Target, _ controller.Files) 
 	defer w.mu.Unlock()
 	alias := arnOf(t.Name, t.Alias)
 	now, ok := w.aliases[alias]
-	return controller.Resolved{Target: t, Alias: alias, Exists: ok, Now: now, Version: t.Version, Revision: w.revision}, nil
+	return controller.Resolved{Target: t, Alias: alias, Exists: ok, Now: now, Version: t.Version, Revision: w.revision, Content: w.content[t.Name]}, nil
 }
 
 func (w *world) Publish(ctx context.Context, r controller.Resolved, _ controller.Files) (controller.Published, error) {

@@ -8,7 +8,7 @@ import (
 
 // Begin returns the status of a rollout that has just been accepted. targets
 // has, for each of the plan's targets and in its order, the alias's ARN, the
-// version to introduce, and whether the alias was created for it; Decide finds
+// version to introduce with what is known of its content, and whether the alias was created for it; Decide finds
 // out the rest at its first look.
 func Begin(p plan.Plan, targets []TargetStatus, now time.Time) Status {
 	if len(targets) != len(p.Targets) {
@@ -23,7 +23,7 @@ func Begin(p plan.Plan, targets []TargetStatus, now time.Time) Status {
 		Why:     "proving everything before the first shift",
 	}
 	for i, t := range targets {
-		s.Targets[i] = TargetStatus{Alias: t.Alias, Canary: t.Canary, Created: t.Created}
+		s.Targets[i] = TargetStatus{Alias: t.Alias, Canary: t.Canary, Content: t.Content, Created: t.Created}
 	}
 	return s
 }

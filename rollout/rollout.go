@@ -72,6 +72,8 @@ type TargetStatus struct {
 	// Seen is the routing last read, at SeenAt.
 	Seen   Routing   `json:"seen"`
 	SeenAt time.Time `json:"seenAt"`
+	// Content is a digest of what Canary is made of; empty where it is not known.
+	Content string `json:"content,omitempty"`
 	// Created is true when the alias did not exist and was created for this
 	// rollout with all of its traffic on Canary: there is nothing to shift.
 	Created bool `json:"created,omitempty"`

@@ -2,6 +2,9 @@ package lambdatarget
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -177,4 +180,22 @@ func alike(a, b *configuration) bool {
 	x, ok := settingsOf(a)
 	y, also := settingsOf(b)
 	return ok && also && reflect.DeepEqual(x, y)
+}
+
+// content is a digest of a version with other code, whose sum is given; empty: with
+// its own. It is empty where the settings are not all told.
+func content(c *configuration, sum string) string {
+	s, ok := settingsOf(c)
+	if !ok {
+		return ""
+	}
+	if sum == "" {
+		sum = aws.ToString(c.CodeSha256)
+	}
+	text, err := json.Marshal([]any{sum, s})
+	if err != nil {
+		return "" // a digest is a help: without it versions are known by their numbers
+	}
+	digest := sha256.Sum256(text)
+	return hex.EncodeToString(digest[:])
 }

@@ -69,6 +69,7 @@ func (t *Target) Resolve(ctx context.Context, target plan.Target, files controll
 	}
 	r.Revision = aws.ToString(next.RevisionId)
 	r.Upload = sum != "" && sum != aws.ToString(next.CodeSha256)
+	r.Content = content(next, sum)
 	if err := releasable(next, r); err != nil {
 		return controller.Resolved{}, fmt.Errorf("%s: %w", of(function, target.Version), err)
 	}

@@ -3,6 +3,8 @@ package sfntarget
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,8 +43,9 @@ func (t *Target) Resolve(ctx context.Context, target plan.Target, files controll
 		return controller.Resolved{}, fmt.Errorf("state machine %s: %w: it is being deleted", machine, controller.ErrNotFound)
 	}
 	r.Revision = revision(now.RevisionId)
+	released := now
 	if target.Version != "" {
-		_, err := t.describe(ctx, machine.With(target.Version).String())
+		released, err = t.describe(ctx, machine.With(target.Version).String())
 		if errors.Is(err, controller.ErrNotFound) {
 			return controller.Resolved{}, fmt.Errorf("version %s of state machine %s: %w", target.Version, machine, err)
 		}
@@ -50,13 +53,14 @@ func (t *Target) Resolve(ctx context.Context, target plan.Target, files controll
 			return controller.Resolved{}, err
 		}
 	}
-	if target.Definition != "" {
-		text, err := definition(files, target.Definition)
-		if err != nil {
+	text := []byte(aws.ToString(released.Definition))
+	if target.Definition != "" && target.Version == "" {
+		if text, err = definition(files, target.Definition); err != nil {
 			return controller.Resolved{}, err
 		}
 		r.Upload = !sameJSON([]byte(aws.ToString(now.Definition)), text)
 	}
+	r.Content = content(released, text)
 	r.Now, err = t.Routing(ctx, r.Alias)
 	switch {
 	case err == nil:
@@ -107,6 +111,23 @@ func sameJSON(a, b []byte) bool {
 		return bytes.Equal(a, b)
 	}
 	return bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+// content is a digest of a version of a state machine with a definition: of
+// everything about it that its executions can notice.
+func content(m *sfn.DescribeStateMachineOutput, definition []byte) string {
+	var compact bytes.Buffer
+	if json.Compact(&compact, definition) == nil {
+		definition = compact.Bytes()
+	}
+	text, err := json.Marshal([]any{
+		m.Type, string(definition), aws.ToString(m.RoleArn), m.LoggingConfiguration, m.TracingConfiguration, m.EncryptionConfiguration,
+	})
+	if err != nil {
+		return "" // a digest is a help: without it versions are known by their numbers
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // Publish uploads the definition if it differs, and publishes, on the condition

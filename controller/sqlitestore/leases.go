@@ -104,7 +104,7 @@ func (s *Store) Ledger(ctx context.Context, alias string) ([]controller.LedgerEn
 	return query(ctx, s, "ledger", func(row scanner) (e controller.LedgerEntry, err error) {
 		var at int64
 		var state string
-		err = row.Scan(&e.Alias, &e.Version, &state, &e.Rollout, &at, &e.Why)
+		err = row.Scan(&e.Alias, &e.Version, &state, &e.Rollout, &at, &e.Why, &e.Content)
 		e.State, e.At = rollout.VersionState(state), instant(at)
 		return e, err
 	}, alias)
@@ -116,6 +116,6 @@ func (s *Store) Note(ctx context.Context, e controller.LedgerEntry) error {
 }
 
 func (t tx) note(e controller.LedgerEntry) error {
-	_, err := t.exec("insert_note", e.Alias, e.Version, string(e.State), e.Rollout, e.At.UnixNano(), e.Why)
+	_, err := t.exec("insert_note", e.Alias, e.Version, string(e.State), e.Rollout, e.At.UnixNano(), e.Why, e.Content)
 	return err
 }

@@ -190,7 +190,7 @@ func saveAfterQuietExpiry(t *testing.T, s controller.Store) {
 
 func saveIsAtomic(t *testing.T, s controller.Store) {
 	rec, leases := create(t, s, Record("r-1", "ann", "a:1"))
-	note := controller.LedgerEntry{Alias: "a:1", Version: "7", State: rollout.Served, Rollout: "r-1", At: t0, Why: "it served"}
+	note := controller.LedgerEntry{Alias: "a:1", Version: "7", State: rollout.Served, Rollout: "r-1", At: t0, Why: "it served", Content: "c7"}
 	stale := rec
 	stale.Revision = 7
 	stale.Status.Why = "never"

@@ -82,6 +82,7 @@ func Run(t *testing.T, open func(t testing.TB) Subject) {
 		{"a version out of use can be deleted, twice", deleteUnused},
 		{"what runs, and what may be redriven, is in use", inUse},
 		{"resolving changes nothing and says what is there", resolves},
+		{"content is the same until the resource changes, under any number", knowsContent},
 		{"resolving finds what is missing", resolvesMissing},
 		{"publishing makes a version of what was resolved", publishes},
 		{"publishing what is published already says so", publishReuses},
@@ -381,6 +382,22 @@ func resolvesMissing(t *testing.T, s Subject) {
 	spec.Name += "-missing"
 	_, err = s.Publisher.Resolve(t.Context(), spec, nil)
 	wantErr(t, "resolve a missing resource", err, controller.ErrNotFound)
+}
+
+func knowsContent(t *testing.T, s Subject) {
+	before := s.resolve(t, s.Spec).Content
+	s.Edit(t)
+	there := s.resolve(t, s.Spec)
+	published, err := s.Publisher.Publish(t.Context(), there, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := s.Spec
+	spec.Version = published.Canary
+	version := s.resolve(t, spec).Content
+	if before == "" || there.Content == before || version != there.Content {
+		t.Errorf("content is %q, after an edit %q, and of what was published of that %q; want the last two alike and not the first", before, there.Content, version)
+	}
 }
 
 func publishes(t *testing.T, s Subject) {

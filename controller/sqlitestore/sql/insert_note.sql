@@ -1,1 +1,1 @@
-INSERT INTO ledger (alias, version, state, rollout, at, why) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO ledger (alias, version, state, rollout, at, why, content) VALUES (?, ?, ?, ?, ?, ?, ?)

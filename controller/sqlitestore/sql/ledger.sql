@@ -1,1 +1,1 @@
-SELECT alias, version, state, rollout, at, why FROM ledger WHERE alias = ? ORDER BY seq DESC
+SELECT alias, version, state, rollout, at, why, content FROM ledger WHERE alias = ? ORDER BY seq DESC
