@@ -144,7 +144,7 @@ func (s *Service) call(e *entity, c stack.Call, now time.Time) {
 		s.answer(e, report)
 		return
 	}
-	ctx := wire.WithCaller(s.ctx, e.place.caller())
+	ctx := wire.WithCaller(s.ctx, e.place.Caller())
 	progress, err := p.Handle(ctx, s.request(e, c, now))
 	if s.ctx.Err() != nil {
 		return // the service is being closed, and the next one asks again

@@ -10,19 +10,9 @@ import (
 )
 
 // A place is where a stack is.
-type place struct {
-	Partition string `json:"partition"`
-	Region    string `json:"region"`
-	Account   string `json:"account"`
-}
+type place struct{ wire.Place }
 
-func placeOf(c wire.Caller) place {
-	return place{Partition: c.Partition, Region: c.Region, Account: c.Account}
-}
-
-func (p place) caller() wire.Caller {
-	return wire.Caller{Account: p.Account, Region: p.Region, Partition: p.Partition}
-}
+func placeOf(c wire.Caller) place { return place{c.Place()} }
 
 func (p place) name(name string) placedName { return placedName{p.Account, p.Region, name} }
 

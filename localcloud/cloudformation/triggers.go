@@ -112,7 +112,7 @@ func (s *Service) watchTriggers(ctx context.Context, e *entity, now time.Time) *
 			names = append(names, name)
 		}
 	}
-	states, err := s.config.Alarms.States(wire.WithCaller(ctx, e.place.caller()), names)
+	states, err := s.config.Alarms.States(wire.WithCaller(ctx, e.place.Caller()), names)
 	if err != nil {
 		return nil // nobody knows; the next look may tell
 	}

@@ -80,14 +80,12 @@ type region struct {
 }
 
 // An owner is whose alarms these are.
-type owner struct{ Account, Region, Partition string }
+type owner struct{ wire.Place }
 
 func (o owner) scope() metrics.Scope { return metrics.Scope{Account: o.Account, Region: o.Region} }
 
 // arn returns the ARN of a resource of CloudWatch.
-func (o owner) arn(resource string) string {
-	return wire.Caller{Account: o.Account, Region: o.Region, Partition: o.Partition}.ARN("cloudwatch", resource)
-}
+func (o owner) arn(resource string) string { return o.ARN("cloudwatch", resource) }
 
 // New returns a service with what the journal remembers. The error is the
 // journal's, or says which of its records cannot be read.
@@ -154,8 +152,7 @@ func (s *Service) region(o owner) *region {
 
 // caller returns in whose name a request came.
 func caller(ctx context.Context) owner {
-	c := wire.CallerFrom(ctx)
-	return owner{Account: c.Account, Region: c.Region, Partition: c.Partition}
+	return owner{wire.CallerFrom(ctx).Place()}
 }
 
 // change calls f with the caller's region under the lock, then saves what f

@@ -106,14 +106,9 @@ type Service struct {
 }
 
 // A place is an account's region.
-type place struct{ Account, Region, Partition string }
+type place struct{ wire.Place }
 
-func placeOf(c wire.Caller) place { return place{c.Account, c.Region, c.Partition} }
-
-// caller is who services of the place act as.
-func (p place) caller() wire.Caller {
-	return wire.Caller{Account: p.Account, Region: p.Region, Partition: p.Partition}
-}
+func placeOf(c wire.Caller) place { return place{c.Place()} }
 
 func (p place) key(names ...string) string {
 	key := p.Account + "/" + p.Region

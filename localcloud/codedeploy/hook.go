@@ -71,7 +71,7 @@ func (h hooks) Ask(ctx context.Context, c controller.HookCall) error {
 	if err != nil {
 		return err
 	}
-	err = h.s.config.Functions.Invoke(wire.WithCaller(ctx, d.Place.caller()), c.Hook.Name, event)
+	err = h.s.config.Functions.Invoke(wire.WithCaller(ctx, d.Place.Caller()), c.Hook.Name, event)
 	refused, ok := errors.AsType[*wire.Error](err)
 	ok = ok && refused.HTTPStatus() < http.StatusInternalServerError && refused.HTTPStatus() != http.StatusTooManyRequests
 	if err != nil && !ok {

@@ -77,7 +77,7 @@ func (s *Service) put(ctx context.Context, d *deployment, event string) error {
 	if s.config.Bus == nil || !ok {
 		return nil
 	}
-	c := d.Place.caller()
+	c := d.Place.Caller()
 	detail, err := json.Marshal(map[string]string{
 		"region": c.Region, "deploymentId": d.ID, "deploymentGroup": d.Group, "state": state, "application": d.Application,
 	})

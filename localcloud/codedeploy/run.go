@@ -88,7 +88,7 @@ func (s *Service) step(ctx context.Context, id string) error {
 		return nil
 	}
 	d = d.clone()
-	ctx = wire.WithCaller(ctx, d.Place.caller())
+	ctx = wire.WithCaller(ctx, d.Place.Caller())
 	switch {
 	case d.Ending != nil:
 		return s.end(ctx, d)

@@ -56,7 +56,7 @@ func (s *Service) retag(name string, change func(tags map[string]string) (map[st
 	appName, groupName, _ := strings.Cut(rest, "/")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	app := s.applications[place{a.Account, a.Region, a.Partition}][appName]
+	app := s.applications[place{wire.Place{Partition: a.Partition, Region: a.Region, Account: a.Account}}][appName]
 	switch {
 	case kind != "application" && kind != "deploymentgroup":
 		return nil, codedeployapi.NewArnNotSupportedException("The specified ARN is not supported.")

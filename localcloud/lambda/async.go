@@ -97,7 +97,7 @@ func (s *Service) attempt(e *event) {
 	if e.Failed == 0 && e.Throttled == 0 {
 		s.count(f, asyncAge, inMS, milliseconds(now.Sub(e.Received)), now)
 	}
-	ctx := wire.WithCaller(s.ctx, wire.Caller{Account: f.space.account, Region: f.space.region, Partition: f.space.partition, RequestID: e.RequestID})
+	ctx := wire.WithCaller(s.ctx, wire.Caller{Account: f.space.Account, Region: f.space.Region, Partition: f.space.Partition, RequestID: e.RequestID})
 	ran, err := s.run(ctx, f, e.Qualifier, Request{
 		ID: e.RequestID, Payload: e.Payload, ClientContext: e.ClientContext, InvokedARN: e.InvokedARN, TraceID: e.TraceID,
 	})

@@ -18,16 +18,16 @@ import (
 
 // A signing is a code signing configuration. It is immutable.
 type signing struct {
-	ID          string      `json:"id"`
-	Place       placeRecord `json:"place"`
-	Description string      `json:"description,omitempty"`
-	Publishers  []string    `json:"publishers"`
-	Policy      string      `json:"policy"`
-	Modified    time.Time   `json:"modified"`
-	Number      int64       `json:"number"` // grows with every configuration
+	ID          string    `json:"id"`
+	Place       place     `json:"place"`
+	Description string    `json:"description,omitempty"`
+	Publishers  []string  `json:"publishers"`
+	Policy      string    `json:"policy"`
+	Modified    time.Time `json:"modified"`
+	Number      int64     `json:"number"` // grows with every configuration
 }
 
-func (g *signing) arn() string { return g.Place.place().arn("code-signing-config", g.ID) }
+func (g *signing) arn() string { return g.Place.arn("code-signing-config", g.ID) }
 
 func (g *signing) describe() *lambdaapi.CodeSigningConfig {
 	return &lambdaapi.CodeSigningConfig{
@@ -46,7 +46,7 @@ func (s *Service) signing(ctx context.Context, name string) (*space, *signing, e
 	gone := user(lambdaapi.NewCodeSigningConfigNotFoundException(
 		"The code signing configuration cannot be found. Check that the provided configuration is not deleted: " + name + "."))
 	a, err := arn.Parse(name)
-	if err != nil || a.Region != sp.region || a.Account != sp.account {
+	if err != nil || a.Region != sp.Region || a.Account != sp.Account {
 		return nil, nil, gone
 	}
 	sp.mu.RLock()
@@ -73,7 +73,7 @@ func (s *Service) createCodeSigningConfig(ctx context.Context, in *lambdaapi.Cre
 	sp := s.here(ctx)
 	g := &signing{
 		ID:          fmt.Sprintf("csc-%016x%x", s.random.Uint64(), s.random.Uint64()>>60),
-		Place:       placeRecordOf(sp.place),
+		Place:       sp.place,
 		Description: wire.Value(in.Description),
 		Publishers:  in.AllowedPublishers.SigningProfileVersionArns,
 		Policy:      lambdaapi.CodeSigningPolicyWarn,
@@ -243,7 +243,7 @@ func (s *Service) checkSignature(ctx context.Context, configuration string) erro
 
 // signing reads a configuration from the journal.
 func (r *restoring) signing(id string, g signing) error {
-	r.space(g.Place.place()).signings[id] = &g
+	r.space(g.Place).signings[id] = &g
 	if g.Number > r.queued.Load() {
 		r.queued.Store(g.Number)
 	}

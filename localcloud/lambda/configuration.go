@@ -321,7 +321,7 @@ func (f *function) describe(v *version, arn string, now time.Time, listed bool) 
 // but that two are the same.
 func (p place) runtimeARN(runtime string) string {
 	sum := sha256.Sum256([]byte(runtime))
-	return "arn:" + p.partition + ":lambda:" + p.region + "::runtime:" + hex.EncodeToString(sum[:])
+	return "arn:" + p.Partition + ":lambda:" + p.Region + "::runtime:" + hex.EncodeToString(sum[:])
 }
 
 func versionKey(number int) string { return fmt.Sprintf("%012d", number) }

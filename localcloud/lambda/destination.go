@@ -90,7 +90,7 @@ func (s *Service) deadLetter(e *event, to string, o outcome) {
 
 func (s *Service) send(e *event, to string, record []byte, attributes map[string]string) error {
 	sp := e.function.space
-	ctx := wire.WithCaller(s.ctx, wire.Caller{Account: sp.account, Region: sp.region, Partition: sp.partition})
+	ctx := wire.WithCaller(s.ctx, sp.Caller())
 	if a, err := arn.Parse(to); err == nil && a.Service == "lambda" {
 		_, err := s.Invoke(ctx, Invocation{Function: to, Payload: record, Type: lambdaapi.InvocationTypeEvent})
 		return err

@@ -60,7 +60,7 @@ func (s *Service) layerName(ctx context.Context, given string) (name string, err
 	}
 	here := placeOf(wire.CallerFrom(ctx))
 	a, err := arn.Parse(given)
-	if err != nil || a.Region != here.region || a.Account != here.account {
+	if err != nil || a.Region != here.Region || a.Account != here.Account {
 		return "", accessDenied(wire.CallerFrom(ctx), given)
 	}
 	return a.Name(), nil
@@ -93,11 +93,11 @@ func (s *Service) findLayers(p place, arns []string) ([]layerRef, []*Archive, er
 		if err != nil {
 			return nil, nil, invalid("Layer version " + text + " does not exist.")
 		}
-		if a.Region != p.region {
-			return nil, nil, invalid("Layers are not in the same region as the function. Layers are expected to be in region " + p.region + ".")
+		if a.Region != p.Region {
+			return nil, nil, invalid("Layers are not in the same region as the function. Layers are expected to be in region " + p.Region + ".")
 		}
 		of, number := a.Qualified()
-		v := s.layerVersion(place{partition: a.Partition, region: a.Region, account: a.Account}, of.Name(), number)
+		v := s.layerVersion(place{wire.Place{Partition: a.Partition, Region: a.Region, Account: a.Account}}, of.Name(), number)
 		if v == nil {
 			return nil, nil, invalid("Layer version " + text + " does not exist.")
 		}

@@ -77,7 +77,7 @@ func (s *Service) regionMeter(sp *space) *meter {
 
 func (s *Service) newMeter(p place, dimensions []Dimension) *meter {
 	series := func(name, unit string) Series {
-		return s.metrics.Series(p.account, p.region, name, unit, dimensions)
+		return s.metrics.Series(p.Account, p.Region, name, unit, dimensions)
 	}
 	return &meter{
 		invocations: series(invocations, count),
@@ -140,7 +140,7 @@ func (s *Service) count(f *function, name, unit string, value float64, at time.T
 	}
 	found, ok := f.meters.Load(name)
 	if !ok {
-		found, _ = f.meters.LoadOrStore(name, s.metrics.Series(f.space.account, f.space.region, name, unit, []Dimension{{"FunctionName", f.name}}))
+		found, _ = f.meters.LoadOrStore(name, s.metrics.Series(f.space.Account, f.space.Region, name, unit, []Dimension{{"FunctionName", f.name}}))
 	}
 	found.(Series).Record(value, at)
 }

@@ -336,8 +336,8 @@ func (s *Service) runnable(f *function, v *version) *runnable {
 		FunctionARN:        f.arn,
 		Name:               f.name,
 		Version:            v.qualifier(),
-		Account:            f.space.account,
-		Region:             f.space.region,
+		Account:            f.space.Account,
+		Region:             f.space.Region,
 		Runtime:            v.Runtime,
 		Architecture:       v.Architecture,
 		Handler:            v.Handler,
@@ -366,13 +366,13 @@ func (s *Service) credentials(f *function, role string) Credentials {
 		name += "@lambda_function" // names of sessions have two letters at least: recorded
 	}
 	if s.sessions != nil {
-		made, err := s.sessions.Session(f.space.account, f.space.partition, role, name)
+		made, err := s.sessions.Session(f.space.Account, f.space.Partition, role, name)
 		if err == nil {
 			return made
 		}
 		// Without a session a function is the account itself, and can still work.
 	}
-	return Credentials{AccessKeyID: f.space.account, SecretAccessKey: "local", SessionToken: "local"}
+	return Credentials{AccessKeyID: f.space.Account, SecretAccessKey: "local", SessionToken: "local"}
 }
 
 func idPart(number int) string {

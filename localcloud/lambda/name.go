@@ -13,16 +13,12 @@ import (
 const latest = "$LATEST"
 
 // A place is an account in a region: what is here is unknown elsewhere.
-type place struct{ partition, region, account string }
+type place struct{ wire.Place }
 
-func placeOf(c wire.Caller) place {
-	return place{partition: c.Partition, region: c.Region, account: c.Account}
-}
+func placeOf(c wire.Caller) place { return place{c.Place()} }
 
 // arn names a resource at the place: kind is "function" or "layer".
-func (p place) arn(kind, rest string) string {
-	return "arn:" + p.partition + ":lambda:" + p.region + ":" + p.account + ":" + kind + ":" + rest
-}
+func (p place) arn(kind, rest string) string { return p.ARN("lambda", kind+":"+rest) }
 
 // A reference is how a request names a function, one of its versions or one of
 // its aliases. Whether it is there does not matter.
@@ -68,10 +64,10 @@ func (s *Service) reference(ctx context.Context, name string, qualifier *string)
 		if qualifier != nil && *qualifier != "" && r.qualifier != "" && *qualifier != r.qualifier {
 			return r, errMismatch
 		}
-		if region != "" && region != r.region {
-			return r, notFound("Functions from '" + region + "' are not reachable in this region ('" + r.region + "')")
+		if region != "" && region != r.Region {
+			return r, notFound("Functions from '" + region + "' are not reachable in this region ('" + r.Region + "')")
 		}
-		if account != "" && account != r.account {
+		if account != "" && account != r.Account {
 			return r, accessDenied(caller, name)
 		}
 	}

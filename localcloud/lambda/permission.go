@@ -34,7 +34,7 @@ func principal(p place, given string) (any, error) {
 	case given == "*":
 		return "*", nil
 	case len(given) == 12 && strings.Trim(given, "0123456789") == "":
-		return map[string]string{"AWS": "arn:" + p.partition + ":iam::" + given + ":root"}, nil
+		return map[string]string{"AWS": "arn:" + p.Partition + ":iam::" + given + ":root"}, nil
 	case strings.HasPrefix(given, "arn:"):
 		return map[string]string{"AWS": given}, nil
 	case strings.Contains(given, "."):

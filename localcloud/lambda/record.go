@@ -22,14 +22,8 @@ const (
 // The values of records are JSON. A member may be added; what a member means
 // does not change, so that an older directory can be read for good.
 type (
-	placeRecord struct {
-		Partition string `json:"partition"`
-		Region    string `json:"region"`
-		Account   string `json:"account"`
-	}
-
 	functionRecord struct {
-		Place       placeRecord             `json:"place"`
+		Place       place                   `json:"place"`
 		Name        string                  `json:"name"`
 		LastVersion int                     `json:"lastVersion,omitempty"`
 		Tags        map[string]string       `json:"tags,omitempty"`
@@ -67,7 +61,7 @@ type (
 	}
 
 	layerRecord struct {
-		Place    placeRecord          `json:"place"`
+		Place    place                `json:"place"`
 		Name     string               `json:"name"`
 		Last     int                  `json:"last"`
 		Versions []layerVersionRecord `json:"versions"`
@@ -86,14 +80,6 @@ type (
 	}
 )
 
-func placeRecordOf(p place) placeRecord {
-	return placeRecord{Partition: p.partition, Region: p.region, Account: p.account}
-}
-
-func (p placeRecord) place() place {
-	return place{partition: p.Partition, region: p.Region, account: p.Account}
-}
-
 func (f *function) versionKey(v *version) string { return f.id + "/" + idPart(v.number) }
 
 func (f *function) aliasKey(a *alias) string { return f.id + "/" + a.name }
@@ -102,7 +88,7 @@ func (f *function) aliasKey(a *alias) string { return f.id + "/" + a.name }
 // next; old is nil for a new function.
 func (f *function) changes(old, next *control) []journal.Record {
 	records := []journal.Record{journal.JSON(recordFunction, f.id, functionRecord{
-		Place:       placeRecordOf(f.space.place),
+		Place:       f.space.place,
 		Name:        f.name,
 		LastVersion: next.lastVersion,
 		Tags:        next.tags,
@@ -168,7 +154,7 @@ func (f *function) deletion(c *control) []journal.Record {
 }
 
 func (sp *space) layerRecord(l *layer, last int, versions []*layerVersion) journal.Record {
-	r := layerRecord{Place: placeRecordOf(sp.place), Name: l.name, Last: last}
+	r := layerRecord{Place: sp.place, Name: l.name, Last: last}
 	for _, v := range versions {
 		r.Versions = append(r.Versions, layerVersionRecord{
 			Number: v.number, Description: v.description, Licence: v.licence, Runtimes: v.runtimes, Architectures: v.architectures,

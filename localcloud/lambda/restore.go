@@ -53,7 +53,7 @@ type restoring struct {
 }
 
 func (r *restoring) layer(_ string, rec layerRecord) error {
-	sp := r.space(rec.Place.place())
+	sp := r.space(rec.Place)
 	l := sp.addLayer(rec.Name)
 	l.last = rec.Last
 	for _, v := range rec.Versions {
@@ -70,7 +70,7 @@ func (r *restoring) layer(_ string, rec layerRecord) error {
 }
 
 func (r *restoring) function(id string, rec functionRecord) error {
-	r.functions[id] = r.space(rec.Place.place()).newFunction(id, rec.Name)
+	r.functions[id] = r.space(rec.Place).newFunction(id, rec.Name)
 	r.controls[id] = &control{
 		lastVersion: rec.LastVersion,
 		tags:        rec.Tags,

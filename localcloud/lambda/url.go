@@ -111,7 +111,7 @@ func (s *Service) createFunctionURLConfig(ctx context.Context, in *lambdaapi.Cre
 	}
 	s.urls.Store(u.ID, f)
 	return &lambdaapi.CreateFunctionUrlConfigResponse{
-		FunctionUrl: s.address(u, r.region), FunctionArn: arn, AuthType: u.Auth, Cors: u.CORS,
+		FunctionUrl: s.address(u, r.Region), FunctionArn: arn, AuthType: u.Auth, Cors: u.CORS,
 		CreationTime: u.Created.UTC().Format(urlTime), InvokeMode: wire.Optional(u.Mode),
 	}, nil
 }
@@ -142,7 +142,7 @@ func (s *Service) updateFunctionURLConfig(ctx context.Context, in *lambdaapi.Upd
 		return nil, err
 	}
 	return &lambdaapi.UpdateFunctionUrlConfigResponse{
-		FunctionUrl: s.address(&u, r.region), FunctionArn: qualified(f.arn, r.qualifier), AuthType: u.Auth, Cors: u.CORS,
+		FunctionUrl: s.address(&u, r.Region), FunctionArn: qualified(f.arn, r.qualifier), AuthType: u.Auth, Cors: u.CORS,
 		CreationTime: u.Created.UTC().Format(urlTime), LastModifiedTime: u.Modified.UTC().Format(urlTime), InvokeMode: in.InvokeMode,
 	}, nil
 }
@@ -153,7 +153,7 @@ func (s *Service) describeURL(f *function, qualifier string, u *urlConfig) lambd
 		mode = lambdaapi.InvokeModeBuffered
 	}
 	return lambdaapi.FunctionUrlConfig{
-		FunctionUrl: s.address(u, f.space.region), FunctionArn: qualified(f.arn, qualifier), AuthType: u.Auth, Cors: u.CORS,
+		FunctionUrl: s.address(u, f.space.Region), FunctionArn: qualified(f.arn, qualifier), AuthType: u.Auth, Cors: u.CORS,
 		CreationTime: u.Created.UTC().Format(urlTime), LastModifiedTime: u.Modified.UTC().Format(urlTime), InvokeMode: &mode,
 	}
 }

@@ -66,7 +66,7 @@ func (s *Service) serveURL(w http.ResponseWriter, r *http.Request, id, host stri
 	}
 	event := []byte(compactJSON(s.urlEvent(r, id, host, requestID, body)))
 	ctx := wire.WithCaller(r.Context(), wire.Caller{
-		Account: f.space.account, Region: f.space.region, Partition: f.space.partition, RequestID: requestID,
+		Account: f.space.Account, Region: f.space.Region, Partition: f.space.Partition, RequestID: requestID,
 	})
 	done, err := s.Invoke(ctx, Invocation{Function: f.name, Qualifier: qualifier, Payload: event})
 	var refused *wire.Error

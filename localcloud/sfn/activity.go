@@ -351,21 +351,21 @@ func (s *Service) sendTaskHeartbeat(_ context.Context, in *sfnapi.SendTaskHeartb
 
 // An activityRecord is an activity in the journal.
 type activityRecord struct {
-	Place      placeRecord `json:"place"`
-	Name       string      `json:"name"`
-	Created    time.Time   `json:"created"`
-	Encryption encryption  `json:"encryption"`
-	Tags       []tag       `json:"tags,omitempty"`
+	Place      place      `json:"place"`
+	Name       string     `json:"name"`
+	Created    time.Time  `json:"created"`
+	Encryption encryption `json:"encryption"`
+	Tags       []tag      `json:"tags,omitempty"`
 }
 
 func (a *activity) record(tags []tag) journal.Record {
 	return journal.JSON(recordActivity, a.arn, activityRecord{
-		Place: placeRecordOf(a.space.place), Name: a.name, Created: a.created, Encryption: a.encryption, Tags: tags,
+		Place: a.space.place, Name: a.name, Created: a.created, Encryption: a.encryption, Tags: tags,
 	})
 }
 
 func (s *Service) restoreActivity(_ string, r activityRecord) error {
-	sp := s.space(r.Place.place())
+	sp := s.space(r.Place)
 	sp.activities[r.Name] = &activity{
 		space: sp, name: r.Name, arn: sp.arn(kindActivity, r.Name), created: r.Created, encryption: r.Encryption, tags: r.Tags,
 	}

@@ -35,7 +35,7 @@ func parseResource(text string, kinds ...string) (resource, error) {
 	if err != nil || a.Service != "states" {
 		return resource{}, sfnapi.NewInvalidArn("Invalid Arn: 'Invalid ARN prefix: " + text + "'")
 	}
-	r := resource{place: place{partition: a.Partition, region: a.Region, account: a.Account}}
+	r := resource{place: place{wire.Place{Partition: a.Partition, Region: a.Region, Account: a.Account}}}
 	var remainder string
 	r.kind, remainder, _ = strings.Cut(a.Resource, ":")
 	r.name, r.rest, _ = strings.Cut(remainder, ":")
@@ -73,16 +73,12 @@ func versionNumber(qualifier string) (int, bool) {
 }
 
 // A place is an account in a region: what is here is unknown elsewhere.
-type place struct{ partition, region, account string }
+type place struct{ wire.Place }
 
-func placeOf(c wire.Caller) place {
-	return place{partition: c.Partition, region: c.Region, account: c.Account}
-}
+func placeOf(c wire.Caller) place { return place{c.Place()} }
 
 // arn names a resource at the place.
-func (p place) arn(kind, rest string) string {
-	return "arn:" + p.partition + ":states:" + p.region + ":" + p.account + ":" + kind + ":" + rest
-}
+func (p place) arn(kind, rest string) string { return p.ARN("states", kind+":"+rest) }
 
 // checkName refuses the names of state machines, executions and activities that
 // AWS refuses. Their length is checked by the model.

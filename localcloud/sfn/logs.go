@@ -41,7 +41,7 @@ func (s *Service) writeLogs(x *execution, events []machine.HistoryEvent) {
 // drainLogs writes until nothing is left.
 func (s *Service) drainLogs(x *execution) {
 	at := x.machine.space.place
-	ctx := wire.WithCaller(s.ctx, wire.Caller{Account: at.account, Region: at.region, Partition: at.partition})
+	ctx := wire.WithCaller(s.ctx, at.Caller())
 	group := strings.TrimSuffix(x.revision.logging.Groups[0], ":*")
 	stream := fmt.Sprintf("states/%s/%s/%.8s", x.machine.name, x.started.UTC().Format("2006-01-02-15-04"), x.machine.id)
 	for {

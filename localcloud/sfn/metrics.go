@@ -57,7 +57,7 @@ func (s *Service) series(m *stateMachine, more []Dimension) series {
 	made := series{}
 	add := func(units map[metric]string) {
 		for name, unit := range units {
-			made[name] = s.metrics.Series(m.space.account, m.space.region, string(name), unit, dimensions)
+			made[name] = s.metrics.Series(m.space.Account, m.space.Region, string(name), unit, dimensions)
 		}
 	}
 	add(metricUnits)

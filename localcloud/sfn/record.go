@@ -32,24 +32,18 @@ const (
 // added; what a member means does not change, so that an older directory can be
 // read for good.
 type (
-	placeRecord struct {
-		Partition string `json:"partition"`
-		Region    string `json:"region"`
-		Account   string `json:"account"`
-	}
-
 	machineRecord struct {
-		Place              placeRecord `json:"place"`
-		Name               string      `json:"name"`
-		Kind               asl.Type    `json:"kind"`
-		Created            time.Time   `json:"created"`
-		Revision           string      `json:"revision,omitempty"`
-		LastVersion        int         `json:"lastVersion,omitempty"`
-		LastAlias          int         `json:"lastAlias,omitempty"`
-		Tags               []tag       `json:"tags,omitempty"`
-		Deleting           bool        `json:"deleting,omitempty"`
-		CreatedPublished   bool        `json:"createdPublished,omitempty"`
-		CreatedDescription *string     `json:"createdDescription,omitempty"`
+		Place              place     `json:"place"`
+		Name               string    `json:"name"`
+		Kind               asl.Type  `json:"kind"`
+		Created            time.Time `json:"created"`
+		Revision           string    `json:"revision,omitempty"`
+		LastVersion        int       `json:"lastVersion,omitempty"`
+		LastAlias          int       `json:"lastAlias,omitempty"`
+		Tags               []tag     `json:"tags,omitempty"`
+		Deleting           bool      `json:"deleting,omitempty"`
+		CreatedPublished   bool      `json:"createdPublished,omitempty"`
+		CreatedDescription *string   `json:"createdDescription,omitempty"`
 	}
 
 	revisionRecord struct {
@@ -126,19 +120,11 @@ type (
 	}
 )
 
-func placeRecordOf(p place) placeRecord {
-	return placeRecord{Partition: p.partition, Region: p.region, Account: p.account}
-}
-
-func (p placeRecord) place() place {
-	return place{partition: p.Partition, region: p.Region, account: p.Account}
-}
-
 // changes returns the records that take the journal from one control to the
 // next; old is nil for a new state machine.
 func (m *stateMachine) changes(old, next *control) []journal.Record {
 	records := []journal.Record{journal.JSON(recordMachine, m.id, machineRecord{
-		Place:              placeRecordOf(m.space.place),
+		Place:              m.space.place,
 		Name:               m.name,
 		Kind:               m.kind,
 		Created:            m.created,

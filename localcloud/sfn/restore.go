@@ -81,7 +81,7 @@ func (r *restoring) orphan(kind, key string) error {
 }
 
 func (r *restoring) machine(id string, rec machineRecord) error {
-	sp := r.space(rec.Place.place())
+	sp := r.space(rec.Place)
 	m := sp.newMachine(id, rec.Name, rec.Kind, rec.Created)
 	m.counted = r.series(m, nil)
 	m.control.Store(&control{

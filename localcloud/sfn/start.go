@@ -288,9 +288,9 @@ func (x *execution) begin(input jsonvalue.Value, seed uint64) machine.Start {
 			StateMachineARN:  m.arn,
 			StateMachineName: m.name,
 		},
-		Region:    m.space.region,
-		Account:   m.space.account,
-		Partition: m.space.partition,
+		Region:    m.space.Region,
+		Account:   m.space.Account,
+		Partition: m.space.Partition,
 		Seed:      seed,
 		Express:   m.kind == asl.Express,
 	}

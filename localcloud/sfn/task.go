@@ -138,7 +138,7 @@ func (s *Service) report(t *task, ev machine.Event) { _ = s.apply(t.x, ev) }
 // and in the account of its role.
 func (s *Service) callerOf(t *task) wire.Caller {
 	at := t.x.machine.space.place
-	caller := wire.Caller{Account: at.account, Region: at.region, Partition: at.partition, RequestID: s.random.UUID()}
+	caller := wire.Caller{Account: at.Account, Region: at.Region, Partition: at.Partition, RequestID: s.random.UUID()}
 	if role, err := arn.Parse(t.call.RoleARN); err == nil && role.Account != "" {
 		caller.Account = role.Account
 	}

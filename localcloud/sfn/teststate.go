@@ -102,7 +102,7 @@ func (s *Service) stateTest(ctx context.Context, definition *asl.StateMachine, i
 			StateMachineARN:  at.arn(kindMachine, sm),
 			StateMachineName: sm,
 		},
-		Region: at.region, Account: at.account, Partition: at.partition,
+		Region: at.Region, Account: at.Account, Partition: at.Partition,
 		Seed:    s.random.Uint64(),
 		Express: true,
 	}

@@ -28,9 +28,30 @@ type Caller struct {
 }
 
 // ARN returns the name of a resource of service in the caller's account and
-// region: arn:Partition:service:Region:Account:resource.
-func (c Caller) ARN(service, resource string) string {
-	return "arn:" + c.Partition + ":" + service + ":" + c.Region + ":" + c.Account + ":" + resource
+// region.
+func (c Caller) ARN(service, resource string) string { return c.Place().ARN(service, resource) }
+
+// Place returns where the caller's resources are.
+func (c Caller) Place() Place {
+	return Place{Partition: c.Partition, Region: c.Region, Account: c.Account}
+}
+
+// A Place is an account in a region: what is in one is unknown in another.
+type Place struct {
+	Partition string `json:"partition"`
+	Region    string `json:"region"`
+	Account   string `json:"account"`
+}
+
+// ARN returns the name of a resource of service in the place:
+// arn:Partition:service:Region:Account:resource.
+func (p Place) ARN(service, resource string) string {
+	return "arn:" + p.Partition + ":" + service + ":" + p.Region + ":" + p.Account + ":" + resource
+}
+
+// Caller returns who calls in the name of the place's account, without a request.
+func (p Place) Caller() Caller {
+	return Caller{Account: p.Account, Region: p.Region, Partition: p.Partition}
 }
 
 type callerKey struct{}
