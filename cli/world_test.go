@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -20,6 +18,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // worldClient changes and shows a cloud.
@@ -181,22 +181,8 @@ func writeCode(file, answer string) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
-	header.SetMode(0o755)
-	f, err := z.CreateHeader(header)
-	if err != nil {
-		return err
-	}
-	program = strings.TrimSuffix(program, "world") + "function"
-	if _, err := fmt.Fprintf(f, "#!/bin/sh\nexec '%s' '%s'\n", program, answer); err != nil {
-		return err
-	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	return os.WriteFile(file, b.Bytes(), 0o644)
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' '%s'\n", strings.TrimSuffix(program, "world")+"function", answer)
+	return os.WriteFile(file, lambdatest.Archive(map[string]string{"bootstrap*": script}), 0o644)
 }
 
 // function is a program for scripts: the code of a Lambda function that answers

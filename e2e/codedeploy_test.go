@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // hookCode answers as a hook of CodeDeploy does, with nothing but what Python
@@ -50,7 +52,7 @@ func openShop(t *testing.T, args ...string) *shop {
 	s.createFunction(t, "checkout")
 	for _, release := range []string{"second", "third"} {
 		if _, err := s.lambda().UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{
-			FunctionName: aws.String("checkout"), ZipFile: archive(t, fmt.Sprintf(goodCode, release)), Publish: true,
+			FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code(fmt.Sprintf(goodCode, release)), Publish: true,
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +164,7 @@ func TestADeploymentWithTheAWSCLIIsARolloutThatAPersonMayPause(t *testing.T) {
 	s := openShop(t)
 	if _, err := s.lambda().CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 		FunctionName: aws.String("CodeDeployHook_before"), Role: aws.String(roleArn), Handler: aws.String("app.handler"),
-		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, hookCode)}, Timeout: aws.Int32(20),
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code(hookCode)}, Timeout: aws.Int32(20),
 	}); err != nil {
 		t.Fatal(err)
 	}

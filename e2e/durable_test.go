@@ -15,6 +15,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 func TestWhatTheLocalCloudAcknowledgedSurvivesKill(t *testing.T) {
@@ -79,7 +81,7 @@ func TestAKilledCloudLeavesNoFunctionsAndLosesNoInvocationThatItAccepted(t *test
 	if _, err := client.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("busy"), Role: aws.String("arn:aws:iam::000000000000:role/busy"), Handler: aws.String("app.handler"),
 		Runtime: lambdatypes.RuntimePython312, Timeout: aws.Int32(300),
-		Code: &lambdatypes.FunctionCode{ZipFile: archive(t, `
+		Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code(`
 import time
 def handler(event, context):
     if event.get("hang"):

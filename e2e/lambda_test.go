@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -20,6 +18,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 const (
@@ -28,24 +28,6 @@ const (
 )
 
 func (c *cloud) lambda() *lambda.Client { return lambda.NewFromConfig(c.config()) }
-
-// archive is a function's code: app.py alone.
-func archive(t *testing.T, source string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("app.py")
-	if err == nil {
-		_, err = f.Write([]byte(source))
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
 
 // file writes a file into a directory and returns its name.
 func file(t *testing.T, dir, name string, content []byte) string {
@@ -63,7 +45,7 @@ func (c *cloud) createFunction(t *testing.T, name string) {
 	client, ctx := c.lambda(), t.Context()
 	if _, err := client.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: &name, Role: aws.String("arn:aws:iam::000000000000:role/till"), Handler: aws.String("app.handler"),
-		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, fmt.Sprintf(goodCode, "first"))},
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code(fmt.Sprintf(goodCode, "first"))},
 		Publish: true, Timeout: aws.Int32(20),
 	}); err != nil {
 		t.Fatal(err)
@@ -144,7 +126,7 @@ func TestAFunctionIsPromotedWhenItsNewVersionWorksAndTakenBackWhenItFails(t *tes
 	})
 	d, dir := mortalDeploy{cloud: c, env: environment(t, c.endpoint)}, t.TempDir()
 	release := func(name, code string) (int, string) {
-		r := start(t, d.command("deploy", "--lambda", "checkout:live", "--code", file(t, dir, name, archive(t, code)),
+		r := start(t, d.command("deploy", "--lambda", "checkout:live", "--code", file(t, dir, name, lambdatest.Code(code)),
 			"--canary", "20%/2s", "--soak", "1s", "--look", "500ms", "--max-failures", "5%/5"))
 		return r.code(t), r.said()
 	}
@@ -231,7 +213,7 @@ checks:
 			machines:  []string{"2=100", "2=80 4=20"},
 		},
 	} {
-		file(t, dir, "checkout.zip", archive(t, fmt.Sprintf(release.function, release.name)))
+		file(t, dir, "checkout.zip", lambdatest.Code(fmt.Sprintf(release.function, release.name)))
 		file(t, dir, "orders.asl.json", []byte(machineText(release.name, release.fails)))
 		r := start(t, d.command("deploy", plan))
 		seen := c.watchSteps(t, r.ended, alias, release.functions, release.machines)
@@ -286,7 +268,7 @@ func TestAnAliasOfAFunctionGivesEachVersionExactlyItsShare(t *testing.T) {
 	c.createFunction(t, "checkout")
 	client, ctx, name := c.lambda(), t.Context(), aws.String("checkout")
 	if _, err := client.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-		FunctionName: name, ZipFile: archive(t, fmt.Sprintf(goodCode, "second")), Publish: true,
+		FunctionName: name, ZipFile: lambdatest.Code(fmt.Sprintf(goodCode, "second")), Publish: true,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // A function that releases another one needs nothing to be told of the cloud that
@@ -27,7 +29,7 @@ func TestAFunctionThatIsADeployerPromotesOrTakesBackAnother(t *testing.T) {
 	}
 	if _, err := client.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("deployer"), Role: aws.String("arn:aws:iam::000000000000:role/deployer"), Handler: aws.String("app.handler"),
-		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, string(source))}, Timeout: aws.Int32(60),
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code(string(source))}, Timeout: aws.Int32(60),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func TestAFunctionThatIsADeployerPromotesOrTakesBackAnother(t *testing.T) {
 		{"bad", fmt.Sprintf(badCode, "no stock"), "3", "2 has everything again", "step 1: ", "2"},
 	} {
 		if _, err := client.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-			FunctionName: aws.String("checkout"), ZipFile: archive(t, release.source), Publish: true,
+			FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code(release.source), Publish: true,
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // What people type to release a function by hand works unmodified.
@@ -38,7 +40,7 @@ func TestAFunctionsCanaryByHandWithTheAWSCLI(t *testing.T) {
 		{"bad", fmt.Sprintf(badCode, "no stock"), 1, []string{`canary: 2 and {"3":0.05}`, "3\tUnhandled", `"errorMessage": "no stock"`, "taken back"}, "2"},
 	} {
 		cmd := exec.Command("bash", "testdata/function-canary.sh")
-		cmd.Env = append(environment(t, c.endpoint), "FUNCTION=checkout", "ALIAS=live", "ARCHIVE="+file(t, dir, release.name+".zip", archive(t, release.source)))
+		cmd.Env = append(environment(t, c.endpoint), "FUNCTION=checkout", "ALIAS=live", "ARCHIVE="+file(t, dir, release.name+".zip", lambdatest.Code(release.source)))
 		r := start(t, cmd)
 		code := r.code(t)
 		if got := c.functionRouting(t, "checkout"); code != release.code || got != release.routing {
@@ -68,7 +70,7 @@ func TestTheCommandsOfAReleaseByHandWorkAsTheyArePrinted(t *testing.T) {
 		}
 	}
 	if _, err := client.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-		FunctionName: aws.String("MyFunction"), ZipFile: archive(t, fmt.Sprintf(goodCode, "second")), Publish: true,
+		FunctionName: aws.String("MyFunction"), ZipFile: lambdatest.Code(fmt.Sprintf(goodCode, "second")), Publish: true,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func TestTheCommandsOfAReleaseByHandWorkAsTheyArePrinted(t *testing.T) {
 	}
 	if _, err := client.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("SimpleDeployFunction"), Role: aws.String("arn:aws:iam::000000000000:role/deployer"), Handler: aws.String("app.handler"),
-		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, string(source))}, Timeout: aws.Int32(300),
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code(string(source))}, Timeout: aws.Int32(300),
 		Environment: &lambdatypes.Environment{Variables: map[string]string{"MILLISECONDS": "1"}},
 	}); err != nil {
 		t.Fatal(err)
@@ -90,7 +92,7 @@ func TestTheCommandsOfAReleaseByHandWorkAsTheyArePrinted(t *testing.T) {
 	}
 	cmd := exec.Command("bash", script)
 	cmd.Dir = t.TempDir()
-	file(t, cmd.Dir, "code.zip", archive(t, fmt.Sprintf(goodCode, "second")))
+	file(t, cmd.Dir, "code.zip", lambdatest.Code(fmt.Sprintf(goodCode, "second")))
 	cmd.Env = environment(t, c.endpoint)
 	r := start(t, cmd)
 	if code := r.code(t); code != 0 || !strings.Contains(r.said(), `"MyFunction is at 2"`) {

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 func TestAPackagedWorkflowOfFunctionsReleasesAnotherFunction(t *testing.T) {
@@ -52,7 +54,7 @@ deployer CREATE_COMPLETE
 		{"3", cwtypes.StateValueAlarm, sfntypes.ExecutionStatusFailed, []string{"2", "2 3=0.33", "2"}},
 	} {
 		if _, err := c.lambda().UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-			FunctionName: aws.String("checkout"), ZipFile: archive(t, fmt.Sprintf(goodCode, "version "+release.version)), Publish: true,
+			FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code(fmt.Sprintf(goodCode, "version "+release.version)), Publish: true,
 		}); err != nil {
 			t.Fatal(err)
 		}

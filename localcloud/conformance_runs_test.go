@@ -1,8 +1,6 @@
 package localcloud_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"github.com/crossfade-dev/crossfade/internal/conformance"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // replayRuns creates the machines of a recorded case, runs them through the
@@ -58,23 +57,9 @@ func (r *runner) call(ctx context.Context, operation string, params map[string]a
 
 // createFunction creates a function and waits until it can be invoked.
 func (r *runner) createFunction(ctx context.Context, f conformance.RunFunction) error {
-	var archive bytes.Buffer
-	w := zip.NewWriter(&archive)
-	for name, text := range f.Files {
-		file, err := w.Create(name)
-		if err != nil {
-			return err
-		}
-		if _, err := file.Write([]byte(text)); err != nil {
-			return err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
 	params := map[string]any{
 		"FunctionName": f.Name, "Runtime": f.Runtime, "Handler": f.Handler, "Role": "arn:aws:iam::" + conformance.Account + ":role/lambda-role",
-		"Code": map[string]any{"ZipFile": base64.StdEncoding.EncodeToString(archive.Bytes())},
+		"Code": map[string]any{"ZipFile": base64.StdEncoding.EncodeToString(lambdatest.Archive(f.Files))},
 	}
 	if f.Timeout > 0 {
 		params["Timeout"] = f.Timeout

@@ -1,7 +1,6 @@
 package localcloud_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"fmt"
 	"os"
@@ -19,25 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
-)
 
-// functionCode is an archive with one file.
-func functionCode(t *testing.T, name, source string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create(name)
-	if err == nil {
-		_, err = f.Write([]byte(source))
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
+)
 
 // pack does what `aws cloudformation package` does to the template of the
 // workflow that releases functions, and returns the address of the result.
@@ -64,7 +47,7 @@ func (c *stackCloud) pack() string {
 			c.t.Fatal(err)
 		}
 		name := filepath.Base(filepath.Dir(source))
-		put(name+".zip", functionCode(c.t, "index.py", string(code)))
+		put(name+".zip", lambdatest.Archive(map[string]string{"index.py": string(code)}))
 		text = strings.Replace(text, "Code: "+name+"}", "Code: {S3Bucket: artifacts, S3Key: "+name+".zip}}", 1)
 	}
 	put("deployer.template", []byte(text))
@@ -85,12 +68,12 @@ func (c *stackCloud) furnish() {
 	}
 	_, err := client.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("checkout"), Role: aws.String("arn:aws:iam::000000000000:role/checkout"), Handler: aws.String("index.handler"),
-		Runtime: lambdatypes.RuntimeProvidedal2023, Code: &lambdatypes.FunctionCode{ZipFile: functionCode(c.t, "bootstrap", "1")}, Publish: true,
+		Runtime: lambdatypes.RuntimeProvidedal2023, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Archive(map[string]string{"bootstrap": "1"})}, Publish: true,
 	})
 	must(err)
 	for _, version := range []string{"2", "3"} {
 		_, err := client.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-			FunctionName: aws.String("checkout"), ZipFile: functionCode(c.t, "bootstrap", version), Publish: true,
+			FunctionName: aws.String("checkout"), ZipFile: lambdatest.Archive(map[string]string{"bootstrap": version}), Publish: true,
 		})
 		must(err)
 	}

@@ -1,8 +1,6 @@
 package lambdamonitor_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"math/rand/v2"
 	"testing"
@@ -18,6 +16,7 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
@@ -91,10 +90,10 @@ func TestInvocationsThroughAWeightedAliasAreCountedForTheVersionThatServedThem(t
 	}
 	_, err = client.CreateFunction(ctx, &awslambda.CreateFunctionInput{
 		FunctionName: name, Role: aws.String("arn:aws:iam::444455556666:role/till"), Handler: aws.String("app.run"),
-		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, "1")}, Publish: true,
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code("1")}, Publish: true,
 	})
 	must(err)
-	_, err = client.UpdateFunctionCode(ctx, &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: archive(t, "2"), Publish: true})
+	_, err = client.UpdateFunctionCode(ctx, &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: lambdatest.Code("2"), Publish: true})
 	must(err)
 	_, err = client.CreateAlias(ctx, &awslambda.CreateAliasInput{
 		FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("1"),
@@ -113,21 +112,4 @@ func TestInvocationsThroughAWeightedAliasAreCountedForTheVersionThatServedThem(t
 			t.Errorf("version %s: got %+v, error %v; want %d good ones and %d bad ones", version, got, err, want[0], want[1])
 		}
 	}
-}
-
-func archive(t *testing.T, text string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("app.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
@@ -64,13 +65,13 @@ func deliver(t *testing.T, version string) (rec controller.Record, served *awsla
 	}
 	_, err = client.CreateFunction(t.Context(), &awslambda.CreateFunctionInput{
 		FunctionName: name, Role: aws.String("arn:aws:iam::444455556666:role/till"), Handler: aws.String("app.run"),
-		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: archive(t, "1")}, Publish: true,
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code("1")}, Publish: true,
 	})
 	must(err)
 	_, err = client.CreateAlias(t.Context(), &awslambda.CreateAliasInput{FunctionName: name, Name: live, FunctionVersion: aws.String("1")})
 	must(err)
 	if version == "3" {
-		_, err = client.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: archive(t, "2"), Publish: true})
+		_, err = client.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: lambdatest.Code("2"), Publish: true})
 		must(err)
 	}
 
@@ -88,7 +89,7 @@ func deliver(t *testing.T, version string) (rec controller.Record, served *awsla
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, err = ctl.Start(t.Context(), p, archives{"checkout.zip": archive(t, version)})
+	rec, err = ctl.Start(t.Context(), p, archives{"checkout.zip": lambdatest.Code(version)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/plan"
 )
 
@@ -43,7 +44,7 @@ func (s *service) sumOf(t testing.TB, qualifier string) string {
 func TestWhatIsPublishedIsExactlyWhatWasUploaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // with an update that takes as long as AWS's
 		s, target := newService(t, 3*time.Second)
-		f := files{"checkout.zip": archive("version 5")}
+		f := files{"checkout.zip": lambdatest.Code("version 5")}
 		r, err := target.Resolve(t.Context(), coded, f)
 		if err != nil || !r.Upload || s.called("UpdateFunctionCode") != 0 {
 			t.Fatalf("resolve: %+v, error %v, %d uploads; want an upload to do", r, err, s.called("UpdateFunctionCode"))
@@ -61,7 +62,7 @@ func TestWhatIsPublishedIsExactlyWhatWasUploaded(t *testing.T) {
 func TestAnUploadThatIsNotInForceInTimeEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, target := newService(t, 3*time.Second)
-		f := files{"checkout.zip": archive("version 5")}
+		f := files{"checkout.zip": lambdatest.Code("version 5")}
 		r, err := target.Resolve(t.Context(), coded, f)
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +88,7 @@ func TestAnUploadThatIsNotInForceInTimeEndsWithItsContext(t *testing.T) {
 
 func TestCodeThatSomebodyElseUploadedSinceIsNotOverwritten(t *testing.T) {
 	s, target := newService(t, time.Nanosecond)
-	f := files{"checkout.zip": archive("version 5")}
+	f := files{"checkout.zip": lambdatest.Code("version 5")}
 	r, err := target.Resolve(t.Context(), coded, f)
 	if err != nil {
 		t.Fatal(err)
@@ -96,19 +97,19 @@ func TestCodeThatSomebodyElseUploadedSinceIsNotOverwritten(t *testing.T) {
 	if _, err := target.Publish(t.Context(), r, f); !errors.Is(err, controller.ErrConflict) || !strings.Contains(err.Error(), "changed while") {
 		t.Errorf("got %v, want a conflict", err)
 	}
-	if got := s.sumOf(t, ""); got != sum(archive("somebody else's")) {
+	if got := s.sumOf(t, ""); got != sum(lambdatest.Code("somebody else's")) {
 		t.Error("somebody else's code was overwritten")
 	}
 }
 
 func TestCodeThatIsThereAlreadyIsPublishedOnlyIfItIsStillThat(t *testing.T) {
 	_, target := newService(t, time.Nanosecond)
-	f := files{"checkout.zip": archive("version 4")}
+	f := files{"checkout.zip": lambdatest.Code("version 4")}
 	r, err := target.Resolve(t.Context(), coded, f)
 	if err != nil || r.Upload {
 		t.Fatalf("resolve: %+v, error %v; want nothing to upload", r, err)
 	}
-	f["checkout.zip"] = archive("version 5") // the file changed since
+	f["checkout.zip"] = lambdatest.Code("version 5") // the file changed since
 	if _, err := target.Publish(t.Context(), r, f); !errors.Is(err, controller.ErrConflict) {
 		t.Errorf("got %v, want a conflict", err)
 	}
@@ -116,7 +117,7 @@ func TestCodeThatIsThereAlreadyIsPublishedOnlyIfItIsStillThat(t *testing.T) {
 
 func TestTheCodeAndSettingsOfTheVersionThatServesAreNothingToRelease(t *testing.T) {
 	s, target := newService(t, time.Nanosecond)
-	f := files{"checkout.zip": archive("version 1")}
+	f := files{"checkout.zip": lambdatest.Code("version 1")}
 	r, err := target.Resolve(t.Context(), coded, f)
 	if err != nil || r.Version != "1" || r.Upload {
 		t.Fatalf("resolve: %+v, error %v; want version 1, and nothing to upload", r, err)
@@ -142,7 +143,7 @@ func TestVersionsThatLambdaWouldNotSplitAnAliasBetweenAreFoundBeforeAnythingIsDo
 	} {
 		s, target := newService(t, time.Nanosecond)
 		s.configure(t, change)
-		f := files{"checkout.zip": archive("version 5")}
+		f := files{"checkout.zip": lambdatest.Code("version 5")}
 		for _, spec := range []plan.Target{spec, coded} {
 			if _, err := target.Resolve(t.Context(), spec, f); !errors.Is(err, controller.ErrInvalid) || !strings.Contains(err.Error(), what) {
 				t.Errorf("%s, code %q: got %v, want that they differ in it", what, spec.Code, err)

@@ -1,8 +1,6 @@
 package lambdatarget_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +19,7 @@ import (
 	"github.com/crossfade-dev/crossfade/controller/lambdatarget"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	locallambda "github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
@@ -58,7 +57,7 @@ type service struct {
 // and the alias live on 1.
 func newService(t testing.TB, settle time.Duration) (*service, *lambdatarget.Target) {
 	t.Helper()
-	local, err := locallambda.New(locallambda.Config{Clock: clock.System{}, Rand: rand.NewPCG(1, 2), Runtime: idle{}, Settle: settle})
+	local, err := locallambda.New(locallambda.Config{Clock: clock.System{}, Rand: rand.NewPCG(1, 2), Runtime: lambdatest.Idle{}, Settle: settle})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +76,7 @@ func newService(t testing.TB, settle time.Duration) (*service, *lambdatarget.Tar
 	must(t, func() error {
 		_, err := s.Client.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 			FunctionName: aws.String("checkout"), Role: aws.String(role), Handler: aws.String("app.run"), Runtime: types.RuntimePython312,
-			Code: &types.FunctionCode{ZipFile: archive("version 1")},
+			Code: &types.FunctionCode{ZipFile: lambdatest.Code("version 1")},
 		})
 		return err
 	})
@@ -115,7 +114,7 @@ func must(t testing.TB, do func() error) {
 func (s *service) edit(t testing.TB, text string) {
 	t.Helper()
 	must(t, func() error {
-		_, err := s.Client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("checkout"), ZipFile: archive(text)})
+		_, err := s.Client.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code(text)})
 		return err
 	})
 }
@@ -290,37 +289,6 @@ func (s *service) ListEventSourceMappings(ctx context.Context, in *lambda.ListEv
 		out.EventSourceMappings = append(out.EventSourceMappings, types.EventSourceMappingConfiguration{FunctionArn: in.FunctionName})
 	}
 	return out, err
-}
-
-// idle is a runtime that runs nothing.
-type idle struct{}
-
-func (idle) Check(string, string) error { return nil }
-
-func (idle) Invoke(context.Context, *locallambda.FunctionVersion, locallambda.Request) (locallambda.Response, error) {
-	return locallambda.Response{Payload: []byte("null")}, nil
-}
-
-func (idle) Retire(*locallambda.FunctionVersion) {}
-
-func (idle) Provision(*locallambda.FunctionVersion, int) {}
-
-func (idle) Provisioned(*locallambda.FunctionVersion) locallambda.Provisioned {
-	return locallambda.Provisioned{}
-}
-
-// archive returns a zip file whose content is told apart by text.
-func archive(text string) []byte {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("app.py")
-	if err == nil {
-		_, err = f.Write([]byte(text))
-	}
-	if err = errors.Join(err, z.Close()); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
 }
 
 // files are files in memory.

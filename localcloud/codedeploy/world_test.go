@@ -1,7 +1,6 @@
 package codedeploy_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -31,6 +30,7 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/codedeploy"
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	locallambda "github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 	"github.com/crossfade-dev/crossfade/localcloud/sts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 		t: t, clock: clock.NewVirtual(start), store: memstore.New(), journal: &records{kept: map[string]map[string][]byte{}},
 		hooks: map[string]types.LifecycleEventStatus{}, objects: objects{},
 	}
-	functions, err := locallambda.New(locallambda.Config{Clock: w.clock, Rand: rand.NewPCG(1, 2), Runtime: idle{}})
+	functions, err := locallambda.New(locallambda.Config{Clock: w.clock, Rand: rand.NewPCG(1, 2), Runtime: lambdatest.Idle{}})
 	w.must(err)
 	t.Cleanup(functions.Close)
 	monitoring, err := localcloudwatch.New(localcloudwatch.Config{Clock: w.clock})
@@ -131,7 +131,7 @@ func (w *world) furnish() {
 	w.function("checkout")
 	for v := 2; v <= 3; v++ {
 		_, err := w.lambda.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
-			FunctionName: aws.String("checkout"), ZipFile: archive(fmt.Sprint(v)), Publish: true,
+			FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code(fmt.Sprint(v)), Publish: true,
 		})
 		w.must(err)
 		w.pass(time.Second)
@@ -148,7 +148,7 @@ func (w *world) function(name string) {
 	w.t.Helper()
 	_, err := w.lambda.CreateFunction(w.t.Context(), &lambda.CreateFunctionInput{
 		FunctionName: &name, Role: aws.String(role), Handler: aws.String("app.run"), Runtime: lambdatypes.RuntimePython312,
-		Code: &lambdatypes.FunctionCode{ZipFile: archive("1")}, Publish: true,
+		Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code("1")}, Publish: true,
 	})
 	w.must(err)
 	w.pass(time.Second)
@@ -360,23 +360,6 @@ func (f functions) call(ctx context.Context, operation string, in, out any) erro
 	return json.Unmarshal(answer, out)
 }
 
-// idle is a runtime for functions that nobody calls: the hooks are Go functions.
-type idle struct{}
-
-func (idle) Check(string, string) error { return nil }
-
-func (idle) Invoke(context.Context, *locallambda.FunctionVersion, locallambda.Request) (locallambda.Response, error) {
-	return locallambda.Response{Payload: []byte("null")}, nil
-}
-
-func (idle) Retire(*locallambda.FunctionVersion) {}
-
-func (idle) Provision(*locallambda.FunctionVersion, int) {}
-
-func (idle) Provisioned(*locallambda.FunctionVersion) locallambda.Provisioned {
-	return locallambda.Provisioned{}
-}
-
 // hook makes a function that answers as a hook does: with a status, or not at all
 // when that is empty.
 func (w *world) hook(name string, status types.LifecycleEventStatus) {
@@ -459,17 +442,4 @@ func (r *records) Load(kind string, yield func(key string, value []byte) error) 
 		}
 	}
 	return nil
-}
-
-func archive(text string) []byte {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("app.py")
-	if err == nil {
-		_, err = f.Write([]byte(text))
-	}
-	if err = errors.Join(err, z.Close()); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
 }

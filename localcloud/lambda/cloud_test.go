@@ -1,8 +1,6 @@
 package lambda_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 )
 
@@ -101,26 +100,12 @@ func (w *world) pass(d time.Duration) {
 	w.service.Idle()
 }
 
-// code returns a zip file whose content is told apart by text.
-func code(text string) []byte {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("app.py")
-	if err == nil {
-		_, err = f.Write([]byte(text))
-	}
-	if err = errors.Join(err, z.Close()); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
-}
-
 // create makes a function and waits until it is active.
 func (w *world) create(name string, change func(*awslambda.CreateFunctionInput)) *awslambda.CreateFunctionOutput {
 	w.t.Helper()
 	in := &awslambda.CreateFunctionInput{
 		FunctionName: &name, Role: aws.String(roleARN), Handler: aws.String("app.echo"), Runtime: types.RuntimePython312,
-		Code: &types.FunctionCode{ZipFile: code("first")},
+		Code: &types.FunctionCode{ZipFile: lambdatest.Code("first")},
 	}
 	if change != nil {
 		change(in)
@@ -134,7 +119,7 @@ func (w *world) create(name string, change func(*awslambda.CreateFunctionInput))
 // update gives a function other code and waits until it is in force.
 func (w *world) update(name, text string) {
 	w.t.Helper()
-	_, err := w.UpdateFunctionCode(w.t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: &name, ZipFile: code(text)})
+	_, err := w.UpdateFunctionCode(w.t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: &name, ZipFile: lambdatest.Code(text)})
 	w.must(err)
 	w.pass(time.Second)
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 func (w *world) signing(policy types.CodeSigningPolicy) *string {
@@ -26,7 +28,7 @@ func TestCodeIsRefusedWhereSignaturesAreEnforcedSinceNothingIsSignedHere(t *test
 	w.update("roast", "second")
 	_, err := w.PutFunctionCodeSigningConfig(t.Context(), &awslambda.PutFunctionCodeSigningConfigInput{FunctionName: name, CodeSigningConfigArn: enforce})
 	w.must(err)
-	_, err = w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: code("third")})
+	_, err = w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: lambdatest.Code("third")})
 	refused(t, err, "CodeVerificationFailedException", 400, "the code signing policy is set to ENFORCE")
 	used, err := w.ListFunctionsByCodeSigningConfig(t.Context(), &awslambda.ListFunctionsByCodeSigningConfigInput{CodeSigningConfigArn: enforce})
 	w.must(err)
@@ -57,7 +59,7 @@ func TestCodeSigningIsThereAfterARestart(t *testing.T) {
 
 	keep, _ = inDir(t, dir)
 	w = newWorld(t, keep)
-	_, err = w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: code("second")})
+	_, err = w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: lambdatest.Code("second")})
 	refused(t, err, "CodeVerificationFailedException", 400, "ENFORCE")
 	list, err := w.ListCodeSigningConfigs(t.Context(), &awslambda.ListCodeSigningConfigsInput{})
 	w.must(err)

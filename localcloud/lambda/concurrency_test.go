@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // holding replaces a handler with one that waits until release is called, and
@@ -99,7 +100,7 @@ func TestReservationsLeaveAHundredToTheOthers(t *testing.T) {
 	if l := settings.AccountLimit; l.ConcurrentExecutions != 1000 || *l.UnreservedConcurrentExecutions != 100 {
 		t.Errorf("got limits %+v", l)
 	}
-	if u := settings.AccountUsage; u.FunctionCount != 2 || u.TotalCodeSize != 2*int64(len(code("first"))) {
+	if u := settings.AccountUsage; u.FunctionCount != 2 || u.TotalCodeSize != 2*int64(len(lambdatest.Code("first"))) {
 		t.Errorf("got usage %+v", u)
 	}
 	_, err = w.PutFunctionConcurrency(t.Context(), &awslambda.PutFunctionConcurrencyInput{FunctionName: aws.String("roast:1"), ReservedConcurrentExecutions: aws.Int32(1)})

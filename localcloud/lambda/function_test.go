@@ -13,13 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 func TestANewFunctionIsPendingForAMomentAndThenActiveWithAnotherRevision(t *testing.T) {
 	w := newWorld(t, nil)
 	made, err := w.CreateFunction(t.Context(), &awslambda.CreateFunctionInput{
 		FunctionName: aws.String("roast"), Role: aws.String(roleARN), Handler: aws.String("app.echo"), Runtime: types.RuntimePython312,
-		Code: &types.FunctionCode{ZipFile: code("first")},
+		Code: &types.FunctionCode{ZipFile: lambdatest.Code("first")},
 	})
 	w.must(err)
 	if made.State != types.StatePending || made.StateReasonCode != types.StateReasonCodeCreating || made.LastUpdateStatus != "" {
@@ -46,12 +47,12 @@ func TestAnUpdateRunsTheOldCodeUntilItHasSettled(t *testing.T) {
 	w.runtime.handlers["app.echo"] = versionHandler
 	w.create("roast", nil)
 	before := string(w.invoke("roast", "", `{}`).Payload)
-	_, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: code("second")})
+	_, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: lambdatest.Code("second")})
 	w.must(err)
 	if got := string(w.invoke("roast", "", `{}`).Payload); got != before {
 		t.Errorf("while the update is in progress: got %s, want %s", got, before)
 	}
-	_, err = w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: code("third")})
+	_, err = w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: lambdatest.Code("third")})
 	refused(t, err, "ResourceConflictException", 409, "An update is in progress")
 	w.pass(time.Second)
 	if got := string(w.invoke("roast", "", `{}`).Payload); got == before {
@@ -72,7 +73,7 @@ func TestAStaleRevisionChangesNothing(t *testing.T) {
 	w.create("roast", nil)
 	name, stale := aws.String("roast"), aws.String("a5d1c0de-0000-4000-8000-000000000000")
 	const text = "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API"
-	_, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: code("x"), RevisionId: stale})
+	_, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: lambdatest.Code("x"), RevisionId: stale})
 	refused(t, err, "PreconditionFailedException", 412, text)
 	_, err = w.UpdateFunctionConfiguration(t.Context(), &awslambda.UpdateFunctionConfigurationInput{FunctionName: name, RevisionId: stale})
 	refused(t, err, "PreconditionFailedException", 412, text)
@@ -89,7 +90,7 @@ func TestAStaleRevisionChangesNothing(t *testing.T) {
 func TestADryRunOfCodeKeepsNothing(t *testing.T) {
 	w := newWorld(t, nil)
 	made := w.create("roast", nil)
-	dry, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: code("other"), DryRun: true})
+	dry, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: lambdatest.Code("other"), DryRun: true})
 	w.must(err)
 	if *dry.CodeSha256 == *made.CodeSha256 {
 		t.Error("the answer does not show what the code would be")
@@ -159,7 +160,7 @@ func TestWhatCannotBeCreatedIsSaidInAWSsWords(t *testing.T) {
 		t.Run(row.why, func(t *testing.T) {
 			in := &awslambda.CreateFunctionInput{
 				FunctionName: aws.String("roast"), Role: aws.String(roleARN), Handler: aws.String("app.echo"),
-				Runtime: types.RuntimePython312, Code: &types.FunctionCode{ZipFile: code("first")},
+				Runtime: types.RuntimePython312, Code: &types.FunctionCode{ZipFile: lambdatest.Code("first")},
 			}
 			row.change(in)
 			_, err := w.CreateFunction(t.Context(), in)
@@ -287,7 +288,7 @@ func TestTheCodeCanBeFetchedFromItsLocation(t *testing.T) {
 		t.Fatalf("got location %s", *got.Code.Location)
 	}
 	answer := fetch(t, w.service.Code(), path)
-	if answer != string(code("first")) {
+	if answer != string(lambdatest.Code("first")) {
 		t.Errorf("got %d bytes, want the zip file that was uploaded", len(answer))
 	}
 }

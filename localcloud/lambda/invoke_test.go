@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/lambdaapi"
 )
@@ -49,7 +50,7 @@ func TestAFunctionIsGivenEverythingItRunsBy(t *testing.T) {
 		v.Environment["BEANS"] != "two" || v.LogGroup != "/aws/lambda/roast" || v.Region != region || v.Account != account || v.EndpointURL != "http://127.0.0.1:4599" {
 		t.Errorf("the runtime was given %+v", v)
 	}
-	if content, err := v.Code.Bytes(); err != nil || !bytes.Equal(content, code("first")) {
+	if content, err := v.Code.Bytes(); err != nil || !bytes.Equal(content, lambdatest.Code("first")) {
 		t.Errorf("the runtime was given other code (%v)", err)
 	}
 	if r.InvokedARN != "arn:aws:lambda:eu-west-1:444455556666:function:roast:live" || string(r.Payload) != `{"cup": 1}` || r.ClientContext != `{"custom":{"k":"v"}}` || len(r.ID) != 36 {

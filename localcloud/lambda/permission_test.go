@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 func TestAPermissionShowsItsPrincipalAsPoliciesDo(t *testing.T) {
@@ -140,7 +142,7 @@ func TestLayersAreNumberedAndStayWithWhoUsesThem(t *testing.T) {
 	w := newWorld(t, nil)
 	publish := func(name, text string) string {
 		out, err := w.PublishLayerVersion(t.Context(), &awslambda.PublishLayerVersionInput{
-			LayerName: &name, Content: &types.LayerVersionContentInput{ZipFile: code(text)}, CompatibleRuntimes: []types.Runtime{types.RuntimePython312}})
+			LayerName: &name, Content: &types.LayerVersionContentInput{ZipFile: lambdatest.Code(text)}, CompatibleRuntimes: []types.Runtime{types.RuntimePython312}})
 		w.must(err)
 		return *out.LayerVersionArn
 	}
@@ -167,7 +169,7 @@ func TestLayersAreNumberedAndStayWithWhoUsesThem(t *testing.T) {
 	w.must(err) // what is not there is no error
 	got, err := w.GetFunctionConfiguration(t.Context(), &awslambda.GetFunctionConfigurationInput{FunctionName: aws.String("roast")})
 	w.must(err)
-	if len(got.Layers) != 2 || *got.Layers[0].Arn != cups2 || got.Layers[0].CodeSize != int64(len(code("b"))) {
+	if len(got.Layers) != 2 || *got.Layers[0].Arn != cups2 || got.Layers[0].CodeSize != int64(len(lambdatest.Code("b"))) {
 		t.Errorf("got layers %+v", got.Layers)
 	}
 	if next := publish("cups", "d"); !strings.HasSuffix(next, ":cups:3") {
@@ -194,7 +196,7 @@ func TestLayersAreNumberedAndStayWithWhoUsesThem(t *testing.T) {
 
 func TestALayersPolicyHasRevisionsOfItsOwn(t *testing.T) {
 	w := newWorld(t, nil)
-	_, err := w.PublishLayerVersion(t.Context(), &awslambda.PublishLayerVersionInput{LayerName: aws.String("cups"), Content: &types.LayerVersionContentInput{ZipFile: code("a")}})
+	_, err := w.PublishLayerVersion(t.Context(), &awslambda.PublishLayerVersionInput{LayerName: aws.String("cups"), Content: &types.LayerVersionContentInput{ZipFile: lambdatest.Code("a")}})
 	w.must(err)
 	add := func(id, revision *string) (*awslambda.AddLayerVersionPermissionOutput, error) {
 		return w.AddLayerVersionPermission(t.Context(), &awslambda.AddLayerVersionPermissionInput{

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 func (w *world) provision(name, qualifier string, n int32) error {
@@ -159,11 +160,11 @@ func TestProvisionedConcurrencyComesBackAfterARestart(t *testing.T) {
 }
 
 func TestCodeComesFromABucket(t *testing.T) {
-	w := newWorld(t, func(c *lambda.Config) { c.Objects = fakeObjects{"beans/roast.zip": code("from a bucket")} })
+	w := newWorld(t, func(c *lambda.Config) { c.Objects = fakeObjects{"beans/roast.zip": lambdatest.Code("from a bucket")} })
 	out := w.create("roast", func(in *awslambda.CreateFunctionInput) {
 		in.Code = &types.FunctionCode{S3Bucket: aws.String("beans"), S3Key: aws.String("roast.zip")}
 	})
-	if want := lambda.NewArchive(code("from a bucket")).SHA256; *out.CodeSha256 != want {
+	if want := lambda.NewArchive(lambdatest.Code("from a bucket")).SHA256; *out.CodeSha256 != want {
 		t.Errorf("the code is %s, want %s", *out.CodeSha256, want)
 	}
 	_, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), S3Bucket: aws.String("beans"), S3Key: aws.String("tea.zip")})

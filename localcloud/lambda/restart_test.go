@@ -14,6 +14,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/localcloud/journal"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // inDir returns what makes a Lambda keep everything in a folder.
@@ -37,7 +38,7 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 	keep, closeJournal := inDir(t, dir)
 	w := newWorld(t, keep)
 	name := aws.String("roast")
-	layer, err := w.PublishLayerVersion(t.Context(), &awslambda.PublishLayerVersionInput{LayerName: aws.String("cups"), Content: &types.LayerVersionContentInput{ZipFile: code("cups")}})
+	layer, err := w.PublishLayerVersion(t.Context(), &awslambda.PublishLayerVersionInput{LayerName: aws.String("cups"), Content: &types.LayerVersionContentInput{ZipFile: lambdatest.Code("cups")}})
 	w.must(err)
 	w.create("roast", func(in *awslambda.CreateFunctionInput) {
 		in.Layers, in.Tags = []string{*layer.LayerVersionArn}, map[string]string{"shop": "one"}
@@ -102,7 +103,7 @@ func TestEverythingIsThereAfterARestart(t *testing.T) {
 		return lambda.Response{Payload: []byte("null")}, err
 	}
 	again.invoke("roast", "1", `{}`)
-	if string(content) != string(code("first")) {
+	if string(content) != string(lambdatest.Code("first")) {
 		t.Errorf("the code of version 1 has %d bytes after the restart, want what was uploaded", len(content))
 	}
 	executed := map[string]int{}

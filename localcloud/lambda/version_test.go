@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 func TestPublishingTwiceWithoutAChangeMakesOneVersion(t *testing.T) {
@@ -90,7 +92,7 @@ func TestCodeCanBePublishedAsItIsUploaded(t *testing.T) {
 	if *made.Version != "1" || !strings.HasSuffix(*made.FunctionArn, ":function:roast") {
 		t.Errorf("a creation that publishes answers version %s of %s, want 1 and an ARN without it", *made.Version, *made.FunctionArn)
 	}
-	next, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: code("second"), Publish: true})
+	next, err := w.UpdateFunctionCode(t.Context(), &awslambda.UpdateFunctionCodeInput{FunctionName: aws.String("roast"), ZipFile: lambdatest.Code("second"), Publish: true})
 	w.must(err)
 	if *next.Version != "2" || !strings.HasSuffix(*next.FunctionArn, ":roast:2") || next.State != types.StatePending {
 		t.Errorf("an update that publishes answers version %s of %s in state %s, want 2, with it, Pending", *next.Version, *next.FunctionArn, next.State)

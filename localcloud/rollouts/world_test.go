@@ -1,10 +1,6 @@
 package rollouts_test
 
 import (
-	"archive/zip"
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -23,6 +19,7 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	localcloudwatch "github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	locallambda "github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 	localsfn "github.com/crossfade-dev/crossfade/localcloud/sfn"
 	"github.com/crossfade-dev/crossfade/localcloud/sts"
@@ -59,7 +56,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, clock: clock.NewVirtual(start), store: memstore.New()}
-	functions, err := locallambda.New(locallambda.Config{Clock: w.clock, Rand: rand.NewPCG(1, 2), Runtime: idle{}})
+	functions, err := locallambda.New(locallambda.Config{Clock: w.clock, Rand: rand.NewPCG(1, 2), Runtime: lambdatest.Idle{}})
 	w.must(err)
 	t.Cleanup(functions.Close)
 	machines, err := localsfn.New(localsfn.Config{Clock: w.clock, Rand: rand.NewPCG(1, 3)})
@@ -103,13 +100,13 @@ func (w *world) furnish() {
 	ctx := w.t.Context()
 	_, err := w.lambda.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("checkout"), Role: aws.String(role), Handler: aws.String("app.run"), Runtime: lambdatypes.RuntimePython312,
-		Code: &lambdatypes.FunctionCode{ZipFile: archive("1")}, Publish: true,
+		Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code("1")}, Publish: true,
 	})
 	w.must(err)
 	w.pass(time.Second)
 	_, err = w.lambda.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: aws.String("checkout"), Name: aws.String("live"), FunctionVersion: aws.String("1")})
 	w.must(err)
-	_, err = w.lambda.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("checkout"), ZipFile: archive("2"), Publish: true})
+	_, err = w.lambda.UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code("2"), Publish: true})
 	w.must(err)
 	w.pass(time.Second)
 
@@ -213,36 +210,6 @@ func planned(t *testing.T, s plan.Spec) plan.Plan {
 		t.Fatal(err)
 	}
 	return p
-}
-
-// idle is a runtime for functions that nobody calls.
-type idle struct{}
-
-func (idle) Check(string, string) error { return nil }
-
-func (idle) Invoke(context.Context, *locallambda.FunctionVersion, locallambda.Request) (locallambda.Response, error) {
-	return locallambda.Response{Payload: []byte("null")}, nil
-}
-
-func (idle) Retire(*locallambda.FunctionVersion) {}
-
-func (idle) Provision(*locallambda.FunctionVersion, int) {}
-
-func (idle) Provisioned(*locallambda.FunctionVersion) locallambda.Provisioned {
-	return locallambda.Provisioned{}
-}
-
-func archive(text string) []byte {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("app.py")
-	if err == nil {
-		_, err = f.Write([]byte(text))
-	}
-	if err = errors.Join(err, z.Close()); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
 }
 
 func definition(comment string) string {

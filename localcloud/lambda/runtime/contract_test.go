@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // object decodes an answer that is an object.
@@ -329,7 +330,7 @@ func TestFunctionsSeeAWSsVariables(t *testing.T) {
 func TestAWrapperStartsTheInterpreter(t *testing.T) {
 	both(t, func(t *testing.T, b *bed) {
 		v := python(t, "")
-		v.Code = lambda.NewArchive(archive(map[string]string{
+		v.Code = lambda.NewArchive(lambdatest.Archive(map[string]string{
 			"app.py": "import os\ndef handler(event, context):\n    return os.environ['WRAPPED']\n",
 			"wrap*":  "#!/bin/sh\nWRAPPED=yes exec \"$@\"\n",
 		}))
@@ -345,16 +346,16 @@ func TestLayersAreFound(t *testing.T) {
 	both(t, func(t *testing.T, b *bed) {
 		v := python(t, "import shared, other\ndef handler(event, context):\n    return [shared.name, other.name]\n")
 		v.Layers = []*lambda.Archive{
-			lambda.NewArchive(archive(map[string]string{"python/shared.py": "name = 'below'", "python/other.py": "name = 'other'"})),
-			lambda.NewArchive(archive(map[string]string{"python/shared.py": "name = 'above'"})),
+			lambda.NewArchive(lambdatest.Archive(map[string]string{"python/shared.py": "name = 'below'", "python/other.py": "name = 'other'"})),
+			lambda.NewArchive(lambdatest.Archive(map[string]string{"python/shared.py": "name = 'above'"})),
 		}
 		b.wantResult(v, `{}`, `["above", "other"]`)
 		needs(t, "node")
 		v = function("nodejs20.x", "app.handler", map[string]string{"app.js": "const shared = require('shared'); exports.handler = async () => shared.name"})
-		v.Layers = []*lambda.Archive{lambda.NewArchive(archive(map[string]string{"nodejs/node_modules/shared/index.js": "exports.name = 'layer'"}))}
+		v.Layers = []*lambda.Archive{lambda.NewArchive(lambdatest.Archive(map[string]string{"nodejs/node_modules/shared/index.js": "exports.name = 'layer'"}))}
 		b.wantResult(v, `{}`, `"layer"`)
 		v = program()
-		v.Layers, v.Code = []*lambda.Archive{v.Code}, lambda.NewArchive(archive(nil))
+		v.Layers, v.Code = []*lambda.Archive{v.Code}, lambda.NewArchive(lambdatest.Archive(nil))
 		b.wantResult(v, `{"a":1}`, `{"a":1}`)
 	})
 }

@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +21,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
+	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
 // The test program is also what it tests with: the sandbox's helper, and a
@@ -199,34 +198,10 @@ func function(runtime, handler string, files map[string]string) *lambda.Function
 	return &lambda.FunctionVersion{
 		ID: id, FunctionARN: "arn:aws:lambda:eu-west-1:123456789012:function:shop", Name: "shop", Version: "7",
 		Account: "123456789012", Region: "eu-west-1", Runtime: runtime, Architecture: "x86_64", Handler: handler,
-		Code: lambda.NewArchive(archive(files)), Environment: map[string]string{},
+		Code: lambda.NewArchive(lambdatest.Archive(files)), Environment: map[string]string{},
 		MemoryMB: 256, EphemeralStorageMB: 512, Timeout: 30 * time.Second,
 		LogGroup: "/aws/lambda/shop", LogFormat: "Text",
 	}
-}
-
-// archive zips files. A name that ends in * is of a program.
-func archive(files map[string]string) []byte {
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	for name, content := range files {
-		h := &zip.FileHeader{Name: strings.TrimSuffix(name, "*"), Method: zip.Store}
-		h.SetMode(0o644)
-		if strings.HasSuffix(name, "*") {
-			h.SetMode(0o755)
-		}
-		f, err := w.CreateHeader(h)
-		if err == nil {
-			_, err = f.Write([]byte(content))
-		}
-		if err != nil {
-			panic(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
 }
 
 func python(t testing.TB, code string) *lambda.FunctionVersion {
@@ -248,7 +223,7 @@ var compiledCode = sync.OnceValue(func() *lambda.Archive {
 	if err != nil {
 		panic(err)
 	}
-	return lambda.NewArchive(archive(map[string]string{"bootstrap*": string(content)}))
+	return lambda.NewArchive(lambdatest.Archive(map[string]string{"bootstrap*": string(content)}))
 })
 
 // program returns a function that was compiled: this very program.
