@@ -114,7 +114,11 @@ func flagError(cmd *cobra.Command, err error) error {
 	if near := nearest(missing.GetSpecifiedName(), names); near != "" {
 		next = append([]string{"did you mean --" + near + "?"}, next...)
 	}
-	return &failure{code: ExitUsage, err: fmt.Errorf("%s: there is no flag --%s", cmd.CommandPath(), missing.GetSpecifiedName()), next: next}
+	dashes := "--"
+	if missing.GetSpecifiedShortnames() != "" {
+		dashes = "-"
+	}
+	return &failure{code: ExitUsage, err: fmt.Errorf("%s: there is no flag %s%s", cmd.CommandPath(), dashes, missing.GetSpecifiedName()), next: next}
 }
 
 func unknownCommand(root *cobra.Command, name string) error {

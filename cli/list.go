@@ -45,19 +45,28 @@ func (o listOptions) run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if records == nil {
-		records = []controller.Record{}
+	list := make([]standing, 0, len(records))
+	for _, r := range records {
+		attended, err := isAttended(ctx, env, store, r)
+		if err != nil {
+			return err
+		}
+		list = append(list, standing{Record: r, Attended: attended})
 	}
-	return env.print(o.out, records, func() []string {
+	return env.print(o.out, list, func() []string {
 		if len(records) == 0 {
 			return []string{"no rollouts yet; crossfade deploy --help says how to begin"}
 		}
 		style, now := env.style(), env.Clock.Now()
 		rows := make([][]string, 0, len(records))
-		for _, r := range records {
+		for _, r := range list {
+			by := r.Owner
+			if r.abandoned() {
+				by = "nobody any more"
+			}
 			rows = append(rows, []string{
-				r.ID, style.Text(style.Kind(kindOf(r)) + " " + view.Name(r.Plan)), style.Phase(r.Status.Phase), versionsOf(style, r),
-				view.Percent(weightOf(r)), view.Clock(r.Created, now), r.Owner,
+				r.ID, style.Text(style.Kind(kindOf(r.Record)) + " " + view.Name(r.Plan)), style.Phase(r.Status.Phase), versionsOf(style, r.Record),
+				view.Percent(weightOf(r.Record)), view.Clock(r.Created, now), by,
 			})
 		}
 		return style.Table([]string{"id", "alias", "state", "versions", "new", "began", "by"}, rows, env.width())

@@ -266,12 +266,15 @@ func lastEvent(ctx context.Context, store controller.Store, id string) (int64, e
 
 // isAttended says whether some process looks after a rollout.
 func isAttended(ctx context.Context, env *Env, store controller.Store, rec controller.Record) (bool, error) {
+	if rec.Status.Phase.Ended() {
+		return false, nil
+	}
 	for _, alias := range rec.Aliases() {
 		l, ok, err := store.Lease(ctx, alias)
 		if err != nil {
 			return false, err
 		}
-		if !ok || l.Free(env.Clock.Now()) || env.isDead(l.Owner) {
+		if !ok || l.Rollout != rec.ID || l.Free(env.Clock.Now()) || env.isDead(l.Owner) {
 			return false, nil
 		}
 	}

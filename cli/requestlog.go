@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -47,10 +48,7 @@ func (l *requestLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.operation = r.Method + " " + r.URL.Path
 	}
 	if answer.status >= 400 {
-		c.problem = errorName(w.Header().Get("X-Amzn-Errortype"))
-		if c.problem == "" {
-			c.problem = http.StatusText(answer.status)
-		}
+		c.problem = cmp.Or(note.Problem, http.StatusText(answer.status))
 	}
 	l.mu.Lock()
 	l.calls[c]++
@@ -107,13 +105,6 @@ func isRead(operation string) bool {
 		}
 	}
 	return false
-}
-
-// errorName is the name in an error header, without the namespace and address
-// that some protocols add.
-func errorName(header string) string {
-	name, _, _ := strings.Cut(header, ":")
-	return name[strings.LastIndexByte(name, '#')+1:]
 }
 
 // answerWriter notes the status of an answer.

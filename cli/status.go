@@ -45,20 +45,32 @@ func (o statusOptions) run(ctx context.Context, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := env.print(o.out, rec, func() []string { return statusLines(env, rec, events) }); err != nil {
+	attended, err := isAttended(ctx, env, store, rec)
+	if err != nil {
 		return err
 	}
-	attended, err := isAttended(ctx, env, store, rec)
-	switch late := overdue(rec, env.Clock.Now()); {
-	case err != nil:
+	now := standing{Record: rec, Attended: attended}
+	if err := env.print(o.out, now, func() []string { return statusLines(env, rec, events) }); err != nil {
 		return err
-	case !attended && !rec.Status.Phase.Ended():
-		env.say("nobody looks after it: crossfade resume %s goes on with it, crossfade abort %s takes it back", rec.ID, rec.ID)
+	}
+	switch late := overdue(rec, env.Clock.Now()); {
+	case now.abandoned():
+		env.say("nobody looks after it, so nothing of this happens: crossfade resume %s goes on with it, crossfade abort %s takes it back", rec.ID, rec.ID)
 	case late != "":
 		env.say("%s", late)
 	}
 	return nil
 }
+
+// A standing is a rollout and whether some process looks after it: what programs
+// read.
+type standing struct {
+	controller.Record
+	Attended bool `json:"attended"`
+}
+
+// abandoned says whether a rollout is open that nobody looks after.
+func (s standing) abandoned() bool { return !s.Attended && !s.Status.Phase.Ended() }
 
 // unstored is how much older than the last look the record of a rollout that is
 // looked after may be: quiet looks are not stored each time, and calls take time.

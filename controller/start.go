@@ -44,16 +44,15 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 		if j := slices.IndexFunc(pre.Targets[:i], func(o Resolved) bool { return o.Alias == r.Alias }); j >= 0 {
 			problem(i, "", "%s: the plan names this alias twice", t)
 		}
-		if r.Exists && r.Now.Canary != "" {
+		lease, ok, err := c.cfg.Store.Lease(ctx, r.Alias)
+		switch {
+		case err != nil:
+			return pre, fmt.Errorf("lease of %s: %w", r.Alias, err)
+		case ok: // which is why the alias is split, if it is
+			problem(i, "", "%s: %v", t, &LeasedError{Lease: lease})
+		case r.Exists && r.Now.Canary != "":
 			problem(i, "", "%s: the alias is split already (%s): something else left it so or is at work; crossfade adopt %s finishes or reverts it",
 				t, r.Now, t.Arg())
-		}
-		lease, ok, err := c.cfg.Store.Lease(ctx, r.Alias)
-		if err != nil {
-			return pre, fmt.Errorf("lease of %s: %w", r.Alias, err)
-		}
-		if ok {
-			problem(i, "", "%s: %v", t, &LeasedError{Lease: lease})
 		}
 		quarantined, err := c.quarantined(ctx, p, r, r.Version)
 		if err != nil {

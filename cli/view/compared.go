@@ -13,14 +13,17 @@ var comparedHead = []string{"compared", "old", "new", "for harm", "proof", "rule
 
 // Compared returns a table of the findings that compare two versions: what both did
 // in the same time, the evidence of harm and what would prove it, and the excess that
-// is ruled out. It is empty when none compares.
+// is ruled out. Where several do, each has its own evidence, and a last row has that
+// of all together, which is what proves. It is empty when none compares.
 func (s Style) Compared(findings []analysis.Finding, width int) []string {
 	var rows [][]string
+	var last *analysis.Numbers
 	for _, f := range findings {
 		n := f.Compared
 		if n == nil {
 			continue
 		}
+		last = n
 		name := f.Check
 		if n.Slow > 0 {
 			name += " > " + Duration(time.Duration(n.Slow*float64(time.Second)))
@@ -30,11 +33,19 @@ func (s Style) Compared(findings []analysis.Finding, width int) []string {
 			ruled = s.pick("≥ ", "from ") + "+" + Share(n.Excluded)
 		}
 		rows = append(rows, []string{
-			s.Text(name), s.bad(n.Stable), s.bad(n.Canary), Odds(n.Evidence), Odds(n.Proof), ruled, s.Verdict(f.Verdict),
+			s.Text(name), s.bad(n.Stable), s.bad(n.Canary), Odds(n.Own), Odds(n.Proof), ruled, s.Verdict(f.Verdict),
 		})
 	}
-	if len(rows) == 0 {
+	switch len(rows) {
+	case 0:
 		return nil
+	case 1:
+		rows[0][3] = Odds(last.Evidence)
+	default:
+		for _, row := range rows {
+			row[4] = ""
+		}
+		rows = append(rows, []string{"together", "", "", Odds(last.Evidence), Odds(last.Proof), "", ""})
 	}
 	return s.Table(comparedHead, rows, width)
 }

@@ -3,6 +3,7 @@ package sfnmonitor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -25,6 +26,9 @@ const (
 	// calls it may take: with much traffic a few thousand executions tell enough.
 	historyLength = time.Hour
 	historyPages  = 5
+	// newerPages is how many calls more it may take to get past what began later,
+	// which a list has first.
+	newerPages = 60
 )
 
 // request is an execution as the list shows it.
@@ -61,7 +65,7 @@ func (m *Monitor) History(ctx context.Context, q controller.HistoryQuery) (analy
 	from := q.Before.Add(-historyLength)
 	var list []course.Request
 	in := &sfn.ListExecutionsInput{StateMachineArn: aws.String(machine.With(q.Version).String()), MaxResults: pageSize}
-	for page := 0; page < historyPages; page++ {
+	for pages, newer := 0, 0; pages < historyPages; {
 		out, err := m.api.ListExecutions(ctx, in)
 		if err = awserr.Wrap("ListExecutions", err); awserr.Code(err) == "StateMachineTypeNotSupported" {
 			return m.minutesBefore(ctx, q)
@@ -78,7 +82,13 @@ func (m *Monitor) History(ctx context.Context, q controller.HistoryQuery) (analy
 		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" || oldest.Before(from) {
 			break
 		}
-		if page == historyPages-1 {
+		if !oldest.Before(q.Before) {
+			if newer++; newer == newerPages {
+				return analysis.History{}, fmt.Errorf("more than %d executions began since %s, before which the list was not read", newer*pageSize, q.Before.UTC().Format(time.RFC3339))
+			}
+			continue
+		}
+		if pages++; pages == historyPages {
 			from = oldest
 		}
 	}

@@ -97,6 +97,23 @@ func TestAHistoryIsTheLastHourThroughTheAlias(t *testing.T) {
 	}
 }
 
+func TestAHistoryOfLongAgoIsFoundBehindWhatBeganSince(t *testing.T) {
+	s, c := orders(t, false)
+	m := sfnmonitor.New(s, nil, c)
+	before := t0.Add(-2 * time.Hour)
+	for i := range 7000 { // more than a history reads
+		s.Execution(alias, "1", types.ExecutionStatusSucceeded, before.Add(time.Duration(i+1)*time.Second), t0)
+	}
+	for i := range 60 {
+		start := before.Add(-time.Duration(i+1) * time.Minute)
+		s.Execution(alias, "1", types.ExecutionStatusFailed, start, start.Add(time.Second))
+	}
+	h, err := m.History(t.Context(), controller.HistoryQuery{Alias: alias, Version: "1", Before: before})
+	if err != nil || h.Outcomes.Requests != 60 || h.Outcomes.Failed != 60 || h.Seconds != 3600 {
+		t.Errorf("got %+v, error %v; want the 60 of the hour before", h, err)
+	}
+}
+
 // minutes are the metrics of an EXPRESS machine.
 type minutes struct {
 	fail string

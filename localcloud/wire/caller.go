@@ -85,6 +85,8 @@ type Note struct {
 	// Operation is the operation that the request was for, such as "UpdateAlias";
 	// empty when it was for none.
 	Operation string
+	// Problem is the code of the error that was the answer; empty when it was none.
+	Problem string
 }
 
 type noteKey struct{}

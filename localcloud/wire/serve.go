@@ -38,8 +38,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if failure != nil {
 		status, body = x.fail(h, answer.AvailableBuffer(), failure)
 	}
-	if note, ok := r.Context().Value(noteKey{}).(*Note); ok && x.op != nil {
-		note.Operation = x.op.Name
+	if note, ok := r.Context().Value(noteKey{}).(*Note); ok {
+		if x.op != nil {
+			note.Operation = x.op.Name
+		}
+		if failure != nil {
+			note.Problem = failure.Code
+		}
 	}
 	answer.Write(body)
 	switch x.protocol {

@@ -134,8 +134,11 @@ const (
 )
 
 // History sums up what requests did between from and before. The source's Horizon
-// becomes twice what 99 of a hundred stayed below, and its Delay lag and that.
+// becomes twice what 99 of a hundred stayed below, and its Delay lag and that. Where before is not after from there is nothing to sum up.
 func History(requests []Request, s analysis.Source, lag time.Duration, from, before time.Time) analysis.History {
+	if before.Before(from) {
+		before = from
+	}
 	h := analysis.History{Seconds: before.Sub(from).Seconds(), Failures: make([]int, int(before.Sub(from)/part))}
 	var durations []float64
 	for _, r := range requests {
