@@ -36,6 +36,7 @@ type world struct {
 	service *cloudformation.Service
 	client  *sdk.Client
 
+	types  []string // of resources; nil means testTypes
 	mu     sync.Mutex
 	things map[string]string // properties by physical id
 	did    []string
@@ -61,7 +62,10 @@ func newWorld(t *testing.T) *world {
 func (w *world) open(journal cloudformation.Journal) {
 	w.t.Helper()
 	providers := map[string]cloudformation.Provider{}
-	for _, name := range testTypes {
+	if w.types == nil {
+		w.types = testTypes
+	}
+	for _, name := range w.types {
 		providers[name] = w
 	}
 	s, err := cloudformation.New(cloudformation.Config{

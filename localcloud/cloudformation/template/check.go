@@ -20,7 +20,7 @@ func (t *Template) hasParameter(name string) bool {
 // check says what is wrong with a template without knowing any value: functions
 // that do not exist or have the wrong arguments, and references to nothing.
 func (t *Template) check() error {
-	c := &checker{t: t, block: "Resources", names: map[string]bool{}}
+	c := &checker{t: t, block: "Resources", names: map[string]bool{}, seen: map[string]bool{}}
 	for _, name := range pseudoParameters {
 		c.names[name] = true
 	}
@@ -64,6 +64,7 @@ type checker struct {
 	names        map[string]bool
 	unresolved   []string
 	unresolvedAt []string // the path of the first
+	seen         map[string]bool
 }
 
 func (c *checker) fail(format string, args ...any) error { return c.t.Fail(c.path, format, args...) }
@@ -98,7 +99,8 @@ func (c *checker) missing(id string) {
 	if c.unresolved == nil {
 		c.unresolvedAt = slices.Clone(c.path)
 	}
-	if !slices.Contains(c.unresolved, id) {
+	if !c.seen[id] {
+		c.seen[id] = true
 		c.unresolved = append(c.unresolved, id)
 	}
 }

@@ -37,7 +37,11 @@ func (e *evaluator) cidr(argument jsonvalue.Value) (jsonvalue.Value, error) {
 	step := new(big.Int).Lsh(big.NewInt(1), uint(bits))
 	var b jsonvalue.ArrayBuilder
 	for range count {
-		b.Append(jsonvalue.String(formatBlock(address, width, width-bits)))
+		block, err := e.produce(formatBlock(address, width, width-bits))
+		if err != nil {
+			return block, err
+		}
+		b.Append(block)
 		address.Add(address, step)
 	}
 	return b.Value(), nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Error says what is wrong with a template or with the values given to it.
@@ -35,8 +36,41 @@ var errNotJSON = errors.New("not JSON")
 // Is reports whether target is what e is about.
 func (e *Error) Is(target error) bool { return target == errNotJSON && e.notJSON }
 
+// maxMessage bounds the bytes of a message: a template of a megabyte may have a
+// megabyte of names to complain about.
+const maxMessage = 4096
+
 func wrong(format string, args ...any) *Error {
-	return &Error{Message: fmt.Sprintf(format, args...)}
+	message := fmt.Sprintf(format, args...)
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
+	}
+	return &Error{Message: message}
+}
+
+// at returns an error about a byte of a text.
+func at(text string, offset int, format string, args ...any) *Error {
+	e := wrong(format, args...)
+	e.Line, e.Column = lineAndColumn(text, offset)
+	return e
+}
+
+func lineAndColumn(text string, offset int) (line, column int) {
+	before := text[:offset]
+	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+}
+
+// invalidUTF8 returns where a text stops to be UTF-8, or -1.
+func invalidUTF8(text string) int {
+	if utf8.ValidString(text) {
+		return -1
+	}
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd") {
+			return i
+		}
+	}
+	return -1
 }
 
 // brackets writes names the way AWS lists them: [A, B].

@@ -27,6 +27,7 @@ type loops struct {
 	variables map[string]string
 	replacer  *strings.Replacer // of variables; nil when they have changed
 	nodes     int
+	bytes     int // made of texts with variables in them
 	origin    map[string][]string
 }
 
@@ -38,7 +39,14 @@ func (l *loops) expand(v jsonvalue.Value) (jsonvalue.Value, error) {
 	}
 	switch v.Kind() {
 	case jsonvalue.KindString:
-		return jsonvalue.String(l.replace(v.Str())), nil
+		made := l.replace(v.Str())
+		if len(l.variables) > 0 {
+			l.bytes += len(made)
+		}
+		if l.bytes > maxProduced {
+			return v, l.fail("Template error: Fn::ForEach makes more than %d bytes.", maxProduced)
+		}
+		return jsonvalue.String(made), nil
 	case jsonvalue.KindArray:
 		var b jsonvalue.ArrayBuilder
 		i := 0

@@ -236,7 +236,7 @@ func (t *Template) readResource(id string, v jsonvalue.Value, path []string) (Re
 		return r, err
 	}
 	if c, ok := v.Get("Condition"); ok {
-		if c.Kind() != jsonvalue.KindString {
+		if c.Str() == "" {
 			return r, t.Fail(at("Condition"), "Template format error: [%s] Every Condition member must be a string.", joinPath(at("Condition")))
 		}
 		r.Condition = c.Str()
@@ -262,12 +262,14 @@ func (t *Template) dependsOn(v jsonvalue.Value, path []string) ([]string, error)
 		return []string{on.Str()}, nil
 	}
 	var ids []string
+	seen := map[string]bool{}
 	if on.Kind() == jsonvalue.KindArray {
 		for id := range on.Elements() {
 			if id.Kind() != jsonvalue.KindString {
 				return nil, t.Fail(path, "Template format error: DependsOn must be a string or list of strings.")
 			}
-			if !slices.Contains(ids, id.Str()) {
+			if !seen[id.Str()] {
+				seen[id.Str()] = true
 				ids = append(ids, id.Str())
 			}
 		}
@@ -337,7 +339,9 @@ func (t *Template) readOutput(name string, v jsonvalue.Value, path []string) (Ou
 		o.Description = text(d)
 	}
 	if c, ok := v.Get("Condition"); ok {
-		o.Condition = c.Str()
+		if o.Condition = c.Str(); o.Condition == "" {
+			return o, t.Fail(append(path, "Condition"), "Template format error: [%s] Every Condition member must be a string.", joinPath(append(path, "Condition")))
+		}
 	}
 	if e, ok := v.Get("Export"); ok {
 		if o.Export, ok = e.Get("Name"); !ok {

@@ -16,7 +16,7 @@ type subPart struct {
 // subParts takes the text of Fn::Sub apart. ${!x} is the literal ${x}; a brace
 // that is never closed is text.
 func subParts(s string) (parts []subPart, ok bool) {
-	literal := ""
+	var literal strings.Builder
 	for {
 		i := strings.Index(s, "${")
 		if i < 0 {
@@ -27,23 +27,23 @@ func subParts(s string) (parts []subPart, ok bool) {
 			break
 		}
 		name := s[i+2 : i+end]
-		literal += s[:i]
+		literal.WriteString(s[:i])
 		s = s[i+end+1:]
 		if escaped, found := strings.CutPrefix(name, "!"); found {
-			literal += "${" + escaped + "}"
+			literal.WriteString("${" + escaped + "}")
 			continue
 		}
 		if name = strings.TrimSpace(name); !validSubName(name) {
 			return nil, false
 		}
-		if literal != "" {
-			parts = append(parts, subPart{literal: literal})
-			literal = ""
+		if literal.Len() > 0 {
+			parts = append(parts, subPart{literal: literal.String()})
+			literal.Reset()
 		}
 		parts = append(parts, subPart{name: name})
 	}
-	if literal+s != "" {
-		parts = append(parts, subPart{literal: literal + s})
+	if literal.WriteString(s); literal.Len() > 0 {
+		parts = append(parts, subPart{literal: literal.String()})
 	}
 	return parts, true
 }

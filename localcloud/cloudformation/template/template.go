@@ -123,7 +123,11 @@ func Parse(text string) (*Template, error) {
 	if len(text) > MaxSize {
 		return nil, wrong("Template may not exceed %d bytes in size.", MaxSize)
 	}
-	s, err := read(strings.TrimPrefix(text, "\ufeff"))
+	text = strings.TrimPrefix(text, "\ufeff")
+	if i := invalidUTF8(text); i >= 0 {
+		return nil, at(text, i, "Template format error: the template is not a text in UTF-8.")
+	}
+	s, err := read(text)
 	if err != nil {
 		return nil, err
 	}

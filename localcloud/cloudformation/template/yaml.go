@@ -32,7 +32,7 @@ func readYAML(text string) (*source, error) {
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, wrong("Template format error: unsupported structure.")
+			return nil, at(text, 0, "Template format error: unsupported structure.")
 		}
 		return nil, malformedYAML(text, err)
 	}
@@ -51,10 +51,15 @@ func readYAML(text string) (*source, error) {
 }
 
 // malformedYAML is the error of a text that is not YAML. The reader tells the
-// line alone, so the column is where the line's text begins.
+// line alone, so the column is where the line's text begins; of a character that
+// YAML does not have it tells no place.
 func malformedYAML(text string, err error) error {
 	e := wrong("Template format error: YAML not well-formed.")
 	reason := strings.TrimPrefix(err.Error(), "yaml: ")
+	if i := strings.IndexFunc(text, isControl); i >= 0 && strings.HasPrefix(reason, "control characters") {
+		line, column := lineAndColumn(text, i)
+		return at(text, i, "%s (line %d, column %d): %s", e.Message, line, column, reason)
+	}
 	if m := yamlErrorLine.FindStringSubmatch(reason); m != nil {
 		e.Line, _ = strconv.Atoi(m[1])
 		reason = strings.Replace(reason, m[0], "", 1)
@@ -68,6 +73,11 @@ func malformedYAML(text string, err error) error {
 	}
 	e.Message = fmt.Sprintf("%s (line %d, column %d): %s", e.Message, e.Line, e.Column, reason)
 	return e
+}
+
+// isControl says that a character is none of a YAML text.
+func isControl(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f || r >= 0x80 && r < 0xa0 && r != 0x85 || r == 0xfffe || r == 0xffff
 }
 
 func yamlError(n *yaml.Node, format string, args ...any) error {
