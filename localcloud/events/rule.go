@@ -152,7 +152,7 @@ func (s *Service) listRules(ctx context.Context, in *eventsapi.ListRulesRequest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rules := s.rulesOf(ctx, func(r *rule) bool { return strings.HasPrefix(r.Name, wire.Value(in.NamePrefix)) })
-	names, next := paged(slices.Collect(maps.Keys(rules)), in.NextToken, in.Limit)
+	names, next := page(slices.Collect(maps.Keys(rules)), in.NextToken, in.Limit)
 	out := &eventsapi.ListRulesResponse{Rules: []eventsapi.Rule{}, NextToken: next}
 	for _, name := range names {
 		r := rules[name]
@@ -173,7 +173,7 @@ func (s *Service) listRuleNamesByTarget(ctx context.Context, in *eventsapi.ListR
 	rules := s.rulesOf(ctx, func(r *rule) bool {
 		return slices.ContainsFunc(r.Targets, func(t eventsapi.Target) bool { return t.Arn == in.TargetArn })
 	})
-	names, next := paged(slices.Collect(maps.Keys(rules)), in.NextToken, in.Limit)
+	names, next := page(slices.Collect(maps.Keys(rules)), in.NextToken, in.Limit)
 	return &eventsapi.ListRuleNamesByTargetResponse{RuleNames: append([]string{}, names...), NextToken: next}, nil
 }
 

@@ -266,23 +266,11 @@ func checkBus(ctx context.Context, name *string) error {
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-// paged returns one page of sorted keys: those after the token, which is the last
-// key of the page before.
-func paged(keys []string, token *string, limit *int32) (items []string, next *string) {
+// defaultPage is how many items a list has that names no number.
+const defaultPage = 100
+
+// page returns one page of keys, in their order.
+func page(keys []string, token *string, limit *int32) (items []string, next *string) {
 	slices.Sort(keys)
-	if token != nil {
-		i, found := slices.BinarySearch(keys, *token)
-		if found {
-			i++
-		}
-		keys = keys[i:]
-	}
-	size := 100
-	if limit != nil {
-		size = int(*limit)
-	}
-	if len(keys) <= size {
-		return keys, nil
-	}
-	return keys[:size], &keys[size-1]
+	return wire.Page(keys, wire.Value(token), int(wire.ValueOr(limit, defaultPage)))
 }

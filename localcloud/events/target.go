@@ -146,7 +146,7 @@ func (s *Service) listTargetsByRule(ctx context.Context, in *eventsapi.ListTarge
 		byID[t.Id] = t
 		ids = append(ids, t.Id)
 	}
-	ids, next := paged(ids, in.NextToken, in.Limit)
+	ids, next := page(ids, in.NextToken, in.Limit)
 	out := &eventsapi.ListTargetsByRuleResponse{Targets: []eventsapi.Target{}, NextToken: next}
 	for _, id := range ids {
 		out.Targets = append(out.Targets, byID[id])

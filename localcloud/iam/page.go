@@ -18,26 +18,15 @@ const defaultPage = 100
 // page returns one page of sorted keys: those after the marker, which is the
 // last key of the page before, in base64.
 func page(keys []string, marker *string, maxItems *int32) (items []string, next *string, truncated *bool, err error) {
-	if marker != nil {
-		last, err := base64.RawURLEncoding.DecodeString(*marker)
-		if err != nil {
-			return nil, nil, nil, wire.NewValidationError("Invalid Marker.")
-		}
-		i, found := slices.BinarySearch(keys, string(last))
-		if found {
-			i++
-		}
-		keys = keys[i:]
+	after, err := base64.RawURLEncoding.DecodeString(wire.Value(marker))
+	if err != nil {
+		return nil, nil, nil, wire.NewValidationError("Invalid Marker.")
 	}
-	size := defaultPage
-	if maxItems != nil {
-		size = int(*maxItems)
+	items, next = wire.Page(keys, string(after), int(wire.ValueOr(maxItems, defaultPage)))
+	if next != nil {
+		next = new(base64.RawURLEncoding.EncodeToString([]byte(*next)))
 	}
-	if len(keys) <= size {
-		return keys, nil, new(false), nil
-	}
-	keys = keys[:size]
-	return keys, new(base64.RawURLEncoding.EncodeToString([]byte(keys[size-1]))), new(true), nil
+	return items, next, new(next != nil), nil
 }
 
 // escapeDocument writes a policy document as IAM answers it: percent-encoded.
@@ -89,8 +78,5 @@ func tagList(tags map[string]string) []iamapi.Tag {
 
 // pathOr returns a path, by default "/".
 func pathOr(path *string) string {
-	if path == nil {
-		return "/"
-	}
-	return *path
+	return wire.ValueOr(path, "/")
 }

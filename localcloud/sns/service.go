@@ -21,7 +21,6 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -265,22 +264,6 @@ func cloned(m map[string]string) map[string]string {
 
 // pageSize is how many items a list has.
 const pageSize = 100
-
-// page returns one page of sorted keys: those after the token, which is the last
-// key of the page before.
-func page(keys []string, token *string) (items []string, next *string) {
-	if token != nil {
-		i, found := slices.BinarySearch(keys, *token)
-		if found {
-			i++
-		}
-		keys = keys[i:]
-	}
-	if len(keys) <= pageSize {
-		return keys, nil
-	}
-	return keys[:pageSize], &keys[pageSize-1]
-}
 
 // reserved says whether a tag's key belongs to AWS.
 func reserved(ctx context.Context, key string) bool {

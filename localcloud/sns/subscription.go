@@ -319,7 +319,7 @@ func (s *Service) list(token *string, wanted func(*subscription) bool) ([]snsapi
 			arns = append(arns, arn)
 		}
 	}
-	arns, next := page(arns, token)
+	arns, next := wire.Page(arns, wire.Value(token), pageSize)
 	list := []snsapi.Subscription{}
 	for _, arn := range arns {
 		sub := s.subscriptions[arn]

@@ -188,7 +188,7 @@ func (s *Service) listTopics(ctx context.Context, in *snsapi.ListTopicsInput) (*
 		}
 	}
 	slices.Sort(arns)
-	arns, next := page(arns, in.NextToken)
+	arns, next := wire.Page(arns, wire.Value(in.NextToken), pageSize)
 	out := &snsapi.ListTopicsResponse{Topics: []snsapi.Topic{}, NextToken: next}
 	for i := range arns {
 		out.Topics = append(out.Topics, snsapi.Topic{TopicArn: &arns[i]})
