@@ -21,7 +21,7 @@ func outcomes(t *testing.T, s plan.Spec, rollouts int, perSecond, badOld, badNew
 		t.Fatal(err)
 	}
 	if s.Adaptive != "" { // the same in less time
-		p.Strategy.Adaptive.Watch, p.Strategy.Adaptive.AtTop = 5*time.Minute, time.Minute
+		p.Strategy.Adaptive.Watch, p.Strategy.Adaptive.AtTop, p.Steps[0].For = 5*time.Minute, time.Minute, 5*time.Minute
 	}
 	ends := map[rollout.Phase]int{}
 	for seed := range rollouts {

@@ -63,9 +63,11 @@ func (d *decider) wasBefore(weight plan.Weight) bool {
 }
 
 // allowed is the weight that the evidence of every target allows, what keeps it
-// from being larger, and whether all were watched for long enough.
+// from being larger, and whether all were watched for long enough. A comparison
+// begins with a whole stretch of its source, up to a minute before the rollout does,
+// so how long that is is for the step to say.
 func (d *decider) allowed() (weight plan.Weight, reason ramp.Reason, done bool) {
-	weight, done = plan.Full, true
+	weight, done = plan.Full, d.stepOver()
 	for _, t := range d.s.Targets {
 		if !t.moving() {
 			continue

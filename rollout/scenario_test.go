@@ -26,6 +26,9 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //
 //	alias orders:prod 7 8             a state machine's alias; lambda for a function's
 //	canary 10%/5m                     or linear, exponential, steps, preset, all-at-once, adaptive
+//	starts 40s                        so long after a whole minute
+//	by-minute orders:prod             what is compared is known minute by minute, two minutes later
+//	watch 20m                         an adaptive rollout's, and half of that at the top
 //	soak 5m                           also deadline, look, settle, unknown-for, on-…, max-failures
 //	alarm errors                      a check; accept errors; it is OK, unless
 //	fires errors                      it fires since long, gone-alarm or alarm-quiet
@@ -188,6 +191,7 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 	var happenings []happening
 	until := 24 * time.Hour
 	onSharedIncident := plan.Hold
+	var watch time.Duration
 	lines := bufio.NewScanner(strings.NewReader(script))
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
@@ -226,6 +230,12 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 			if spec.Adaptive = rest; rest == "" {
 				spec.Adaptive = plan.DefaultBudget
 			}
+		case "starts":
+			var late time.Duration
+			late, err = plan.ParseDuration(rest)
+			m.now = epoch.Add(late)
+		case "watch":
+			watch, err = plan.ParseDuration(rest)
 		case "compare":
 			spec.Compare = append(spec.Compare, rest)
 		case "default-checks":
@@ -284,6 +294,9 @@ func readScript(script string) (*model, []happening, time.Duration, error) {
 	var err error
 	m.plan, err = plan.New(spec)
 	m.plan.OnSharedIncident = onSharedIncident
+	if watch > 0 {
+		m.plan.Strategy.Adaptive.Watch, m.plan.Strategy.Adaptive.AtTop, m.plan.Steps[0].For = watch, watch/2, watch
+	}
 	return m, happenings, until, err
 }
 
@@ -317,6 +330,8 @@ func (m *model) happen(line string) (away time.Duration, err error) {
 			state = analysis.AlarmState{State: "ALARM", Since: m.clock().Add(-10 * time.Minute)}
 		}
 		m.alarms[first] = state
+	case "by-minute":
+		alias().seconds.byMinute = true
 	case "edit":
 		a := alias()
 		switch third, share, both := strings.Cut(reason, "@"); {

@@ -24,6 +24,16 @@ type seconds struct {
 	}
 	// chance draws outcomes instead.
 	chance *rand.Rand
+	// byMinute tells of whole minutes, two minutes later, as metrics do.
+	byMinute bool
+}
+
+// source is how they become known.
+func (s *seconds) source() analysis.Source {
+	if s.byMinute {
+		return analysis.Source{Width: time.Minute, Delay: 2 * time.Minute, Name: "the model's minutes"}
+	}
+	return analysis.Source{Width: time.Second, Delay: secondsLate, Name: "the model"}
 }
 
 const secondsLate = 3 * time.Second
@@ -98,7 +108,7 @@ func (m *model) observe(seen *rollout.SeenTarget, a *modelAlias, t rollout.Targe
 	c := t.Comparison
 	if c == nil || c.NeedsHistory(now) {
 		seen.History = &analysis.History{
-			Source: analysis.Source{Width: time.Second, Delay: secondsLate, Name: "the model"}, Seconds: 3600,
+			Source: a.seconds.source(), Seconds: 3600,
 			Outcomes: evidence.Outcomes{Requests: int(a.perSecond * 3600), Failed: int(a.perSecond * 3600 * a.badOld)},
 			Problem:  a.countsProblem,
 		}
@@ -114,14 +124,19 @@ func (m *model) observe(seen *rollout.SeenTarget, a *modelAlias, t rollout.Targe
 	if f.Problem != "" {
 		return
 	}
+	source := a.seconds.source()
 	for number := f.From; number < f.From+5000; number++ {
-		at := c.Epoch.Add(time.Duration(number) * time.Second)
-		if at.Add(time.Second + secondsLate).After(now) {
+		at := c.Epoch.Add(time.Duration(number) * source.Width)
+		end := at.Add(source.Width)
+		if end.Add(source.Delay).After(now) {
 			break
 		}
 		var counts [2]evidence.Outcomes
-		if s := a.seconds.counts[at.Unix()]; s != nil {
-			counts = *s
+		for ; at.Before(end); at = at.Add(time.Second) {
+			if s := a.seconds.counts[at.Unix()]; s != nil {
+				counts[0].Add(s[0])
+				counts[1].Add(s[1])
+			}
 		}
 		f.Canary, f.Stable = append(f.Canary, counts[0]), append(f.Stable, counts[1])
 	}
