@@ -38,6 +38,9 @@ type Finding struct {
 	// Trouble is true for an Unknown that is not a lack of samples: something
 	// could not be read, or does not exist.
 	Trouble bool `json:"trouble,omitempty"`
+	// Shared is true for a limit that is broken where the old version did as
+	// badly in the same time, so that it condemns nothing.
+	Shared bool `json:"shared,omitempty"`
 	// OnlyCondemns is true when nothing waits for the check: its Unknown holds
 	// nothing up.
 	OnlyCondemns bool `json:"onlyCondemns,omitempty"`

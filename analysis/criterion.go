@@ -39,6 +39,9 @@ type Evidence struct {
 	// Trials are the tries of the new version before traffic, once all of them
 	// are done.
 	Trials []Trial
+	// Forgiven are outcomes of the canary that a limit with UnlessShared does not
+	// count: until all traffic was on it the old version did as badly.
+	Forgiven Share
 	// Compared is what both versions did in the same time; nil where nothing
 	// tells that.
 	Compared *Compared

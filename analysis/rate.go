@@ -39,8 +39,12 @@ func (c Counts) Bad(outcomes []string) (bad, all int) {
 type rateCriterion struct{ limit plan.RateLimit }
 
 func (c rateCriterion) Rule() string {
-	return fmt.Sprintf("at most %s of the new version's are %s, of %s at least",
+	rule := fmt.Sprintf("at most %s of the new version's are %s, of %s at least",
 		share(c.limit.Max), strings.Join(c.limit.Outcomes, ", "), count(c.limit.MinSamples))
+	if c.limit.UnlessShared {
+		rule += ", unless the old version does as badly in the same time"
+	}
+	return rule
 }
 
 // epsilon is what the product of a share and a number may be off.
@@ -59,6 +63,9 @@ func (c rateCriterion) Judge(e Evidence) Finding {
 		return trouble("executions of %s cannot be counted (%s)", n.Version, n.Problem)
 	}
 	bad, all := n.Bad(c.limit.Outcomes)
+	if c.limit.UnlessShared {
+		bad, all = max(0, bad-e.Forgiven.Bad), max(0, all-e.Forgiven.Requests)
+	}
 	rate := 0.0
 	if all > 0 {
 		rate = float64(bad) / float64(all)
@@ -66,8 +73,15 @@ func (c rateCriterion) Judge(e Evidence) Finding {
 	limit := c.limit.Max
 	f := Finding{Samples: all, Value: &rate, Limit: &limit}
 	atBest := max(all+n.Running, c.limit.MinSamples)
+	over, certain := float64(bad) > limit*float64(all)+epsilon, float64(bad) > limit*float64(atBest)+epsilon
+	shared, wait, flip := c.shared(e, bad, all)
+	f.Shared = shared && over
 	switch {
-	case float64(bad) > limit*float64(atBest)+epsilon:
+	case wait != "" && (certain || all >= c.limit.MinSamples):
+		f.Verdict = Unknown
+		f.Why = fmt.Sprintf("%s of %s ended badly (%s of %s), limit %s%s; %s", share(rate), n.Version, count(bad), count(all), share(limit), c.compared(e.Stable), wait)
+		f.Flip = flip
+	case certain && !shared:
 		f.Verdict = Unhealthy
 		f.Why = fmt.Sprintf("%s of %s ended badly (%s of %s), limit %s%s", share(rate), n.Version, count(bad), count(all), share(limit), c.compared(e.Stable))
 		f.Flip = c.flipHealthy(bad, all)
@@ -75,7 +89,7 @@ func (c rateCriterion) Judge(e Evidence) Finding {
 		f.Verdict = Unknown
 		f.Why = fmt.Sprintf("%s of the %s outcomes of %s needed%s", count(all), count(c.limit.MinSamples), n.Version, running(n.Running))
 		f.Flip = fmt.Sprintf("%s more outcomes", count(c.limit.MinSamples-all))
-	case float64(bad) > limit*float64(all)+epsilon:
+	case over && !shared:
 		f.Verdict = Unknown
 		f.Why = fmt.Sprintf("%s of %s ended badly (%s of %s), limit %s, but %s still run and could bring it below",
 			share(rate), n.Version, count(bad), count(all), share(limit), count(n.Running))
@@ -92,6 +106,10 @@ func (c rateCriterion) Judge(e Evidence) Finding {
 		f.Verdict = Healthy
 		f.Why = fmt.Sprintf("%s of %s ended badly (%s of %s), limit %s%s", share(rate), n.Version, count(bad), count(all), share(limit), c.compared(e.Stable))
 		f.Flip = fmt.Sprintf("%s more bad ones", count(c.flipUnhealthy(bad, atBest)))
+		if f.Shared {
+			f.Why += ", so that it is not the new version's fault"
+			f.Flip = "proof that the new version does worse"
+		}
 	}
 	return f
 }

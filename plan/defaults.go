@@ -106,6 +106,7 @@ func DefaultChecks(p Plan) []Check {
 	if p.Strategy.Preset != "" || len(p.Steps) == 0 || p.Steps[0].Weight >= Full {
 		return checks
 	}
+	checks[0].Rate.UnlessShared = true
 	for _, of := range []Compared{Errors, Duration} {
 		c := defaultComparison(of)
 		c.Compare.OnlyCondemns = true

@@ -119,6 +119,7 @@ var checkShape = object{
 			{"outcomes", list{of: text{want: "an outcome", words: outcomes}, nonEmpty: true}, false, "What counts as bad. Default: failed, timedOut, aborted (and throttled with functions)."},
 			{"max", weight{}, false, "The largest share of bad ones. Default: 5%."},
 			{"minSamples", integer{1, 1_000_000_000}, false, "How many finished ones it takes for a verdict. Default: 20."},
+			{"unlessShared", truth{}, false, "True: beside a comparison of errors the limit does not condemn what the old version does as badly in the same time; it holds. So is the limit of a plan that lists no checks."},
 		}}, false, "A limit on the share of bad outcomes of the new version."},
 		{"metric", object{keys: []key{
 			{"namespace", text{want: "a namespace"}, true, "The metric's namespace, such as AWS/States."},
@@ -421,6 +422,7 @@ func readChecks(f fields, targets []Target) []Check {
 		if n, ok := m["minSamples"].(int); ok {
 			c.Rate.MinSamples = n
 		}
+		c.Rate.UnlessShared = value[bool](m, "unlessShared")
 	}
 	if m, ok := f["metric"].(fields); ok {
 		c.Metric = &MetricLimit{

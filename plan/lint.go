@@ -90,6 +90,12 @@ func lintChecks(p Plan, say sayFunc) {
 			say(Warning, "period-longer-than-step", path, "%q has one datapoint in %s, longer than the first step", c.Name, FormatDuration(c.Metric.Period))
 		}
 	}
+	errorsCompared := slices.ContainsFunc(p.Checks, func(c Check) bool { return c.Compare != nil && c.Compare.Of == Errors })
+	for i, c := range p.Checks {
+		if c.Rate != nil && c.Rate.UnlessShared && !errorsCompared {
+			say(Warning, "nothing-to-share", fmt.Sprintf("checks[%d]", i), "%q excuses what both versions do, but nothing compares them: add compare: errors, or unlessShared says nothing", c.Name)
+		}
+	}
 	if compares && p.Soak > 0 && p.HoldBack == 0 && p.Steps[0].Weight < Full {
 		say(Info, "soak-without-comparison", "holdBack", "during the soak the old version has no traffic to compare with; holdBack: 5%% leaves it some until the end")
 	}

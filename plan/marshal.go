@@ -220,11 +220,15 @@ func checkNode(c Check) *yaml.Node {
 			add(m, "fine", plainNode(string(c.Fine)))
 		}
 	case c.Rate != nil:
-		add(m, "rate", flow(mapping(
+		rate := mapping(
 			"outcomes", sequence(c.Rate.Outcomes, textNode),
 			"max", plainNode(formatFloat(c.Rate.Max*100)+"%"),
 			"minSamples", plainNode(strconv.Itoa(c.Rate.MinSamples)),
-		)))
+		)
+		if c.Rate.UnlessShared {
+			add(rate, "unlessShared", plainNode("true"))
+		}
+		add(m, "rate", flow(rate))
 	case c.Metric != nil:
 		add(m, "metric", metricNode(*c.Metric))
 	case c.HTTP != nil:

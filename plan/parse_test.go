@@ -74,7 +74,7 @@ func TestABareAliasGetsSoundDefaults(t *testing.T) {
 		Look:     plan.DefaultLook,
 		Settle:   plan.DefaultSettle,
 		Checks: []plan.Check{
-			{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut", "aborted"}, Max: 0.05, MinSamples: 20}},
+			{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut", "aborted"}, Max: 0.05, MinSamples: 20, UnlessShared: true}},
 			{Name: "errors", Compare: &plan.Comparison{Of: plan.Errors, Weight: 0.7, OnlyCondemns: true}},
 			{Name: "durations", Compare: &plan.Comparison{Of: plan.Duration, Tolerance: 0.1, Weight: 0.3, OnlyCondemns: true}},
 		},

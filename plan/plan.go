@@ -225,6 +225,9 @@ type RateLimit struct {
 	// Unknown. Breaking is said as soon as it is certain that even
 	// MinSamples good ones would not help.
 	MinSamples int `json:"minSamples"`
+	// UnlessShared lets the limit condemn only what the old version does not do
+	// as badly in the same time, as far as a comparison of errors can tell.
+	UnlessShared bool `json:"unlessShared,omitempty"`
 }
 
 // A MetricLimit is broken when a datapoint of the statistic crosses the limit.

@@ -368,6 +368,9 @@ func (d *decider) ask() {
 func (d *decider) move(step int) {
 	d.enter(Progressing, "")
 	d.s.Step, d.s.StepSince, d.s.Approved, d.s.Skipped = step, time.Time{}, false, false
+	if step == d.last() {
+		d.forgiveShared()
+	}
 	for i := range d.s.Targets {
 		t := &d.s.Targets[i]
 		weight := d.p.Steps[step].Weight

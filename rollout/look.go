@@ -123,9 +123,10 @@ func (d *decider) judgeTargets(c plan.Check, e analysis.Evidence) {
 		}
 		e.Target, e.Base = d.p.Targets[i].String(), t.Base
 		e.Canary, e.Stable = d.seen(i).Canary, d.seen(i).Stable
-		if c.Compare != nil {
+		if errors, _ := analysis.Compares(d.p); c.Compare != nil || errors {
 			e.Compared = d.compared(i)
 		}
+		e.Forgiven = t.Forgiven[c.Name]
 		d.s.Findings = append(d.s.Findings, analysis.Judge(c, e))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crossfade-dev/crossfade/analysis"
 )
 
 // prove proves everything before the first shift. What is certainly wrong
@@ -148,6 +150,28 @@ func (d *decider) forgive() {
 	for name := range d.s.Accepted {
 		if a := d.w.Alarms[name]; a.State != "" && a.State != "ALARM" && a.Problem == "" {
 			d.s.Accepted[name] = a.Since
+		}
+	}
+}
+
+// forgiveShared makes limits forget what both versions did alike: once the old one
+// serves no more, nothing excuses it.
+func (d *decider) forgiveShared() {
+	for i := range d.s.Targets {
+		t, canary := &d.s.Targets[i], d.seen(i).Canary
+		t.Forgiven = nil
+		for _, c := range d.p.Checks {
+			shared := func(f analysis.Finding) bool {
+				return f.Shared && f.Check == c.Name && f.Target == d.p.Targets[i].String()
+			}
+			if canary == nil || canary.Problem != "" || !slices.ContainsFunc(d.s.Findings, shared) {
+				continue
+			}
+			if t.Forgiven == nil {
+				t.Forgiven = map[string]analysis.Share{}
+			}
+			bad, all := canary.Bad(c.Rate.Outcomes)
+			t.Forgiven[c.Name] = analysis.Share{Requests: all, Bad: bad}
 		}
 	}
 }

@@ -83,6 +83,9 @@ type TargetStatus struct {
 	// Comparison is what is known of both versions in the same seconds; nil as
 	// long as nothing is, and where the plan compares nothing.
 	Comparison *analysis.Comparison `json:"comparison,omitempty"`
+	// Forgiven has, by check, the outcomes of Canary that its limit does not
+	// count, because the old version did as badly while it served.
+	Forgiven map[string]analysis.Share `json:"forgiven,omitempty"`
 	// Drifted is true while somebody else's change of the alias is held for.
 	Drifted bool `json:"drifted,omitempty"`
 	// Left says why this rollout does not touch the alias any more: somebody
