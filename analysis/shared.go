@@ -28,13 +28,17 @@ func (c rateCriterion) shared(e Evidence, bad, all int) (shared bool, wait, flip
 		return false, "", ""
 	}
 	s := x.Comparison.State
-	limit := c.limit.Max
-	if old := s.Recent; old.Failed > limit*old.Requests && old.Failed > 1.5*normal*old.Requests+2 {
-		return true, "both fail above the limit, which is waited for", "the end of the incident"
+	limit, well := c.limit.Max, c.limit.Max
+	broken := float64(bad) > limit*float64(all)
+	if broken {
+		well /= 2 // it may come and go
+	}
+	if old := s.Recent; old.Failed > well*old.Requests && old.Failed > 1.5*normal*old.Requests+2 {
+		return true, "both do badly, which is waited for", "the end of the incident"
 	}
 	canary, stable := s.Compared[evidence.Canary], s.Compared[evidence.Stable]
 	excess := failing(canary) - failing(stable)
-	if float64(bad) > limit*float64(all) && (canary.Requests == 0 || excess > limit+epsilon) && x.Comparison.Decision.Excluded > limit {
+	if broken && (canary.Requests == 0 || excess > limit+epsilon) && x.Comparison.Decision.Excluded > limit {
 		return true, "the comparison with " + x.Stable + " does not tell yet whose fault that is", "more requests"
 	}
 	return true, "", ""
