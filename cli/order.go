@@ -12,6 +12,9 @@ import (
 
 	"github.com/crossfade-dev/crossfade/cli/view"
 	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/lambdatarget"
+	"github.com/crossfade-dev/crossfade/controller/sfntarget"
+	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
 
@@ -133,6 +136,9 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 		return err
 	}
 	number, err := store.Order(ctx, rec.ID, rollout.Order{Kind: o.kind, By: env.person(), Reason: o.reason, At: env.Clock.Now(), Call: o.call})
+	if err != nil && o.kind == rollout.Abort && !errors.Is(err, controller.ErrEnded) {
+		return &failure{code: ExitError, err: err, next: byHand(env, rec)}
+	}
 	if err != nil {
 		return err
 	}
@@ -154,6 +160,27 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 			"crossfade abort " + rec.ID + " --reason TEXT takes it back",
 		}}
 	}
+}
+
+// byHand are the command lines that take a rollout's traffic back where Crossfade
+// cannot.
+func byHand(env *Env, rec controller.Record) []string {
+	commanders := map[plan.Kind]controller.Commander{
+		plan.StateMachine: sfntarget.New(nil, nil, "", env.Clock),
+		plan.Lambda:       lambdatarget.New(nil, nil, "", env.Clock),
+	}
+	var lines []string
+	for i, t := range rec.Status.Targets {
+		c := commanders[rec.Plan.Targets[i].Kind]
+		if c == nil || t.Stable == "" || t.Stable == t.Canary {
+			continue
+		}
+		lines = append(lines, c.Command(t.Alias, rollout.Routing{Stable: t.Stable}))
+	}
+	if len(lines) > 0 {
+		lines = append([]string{"by hand:"}, lines...)
+	}
+	return lines
 }
 
 // askReason returns the reason that was given, or asks for one where somebody

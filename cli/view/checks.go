@@ -20,8 +20,10 @@ var checkHead = []string{"check", "rule", "old", "new", "samples", "verdict"}
 // known is a dash.
 func (s Style) Checks(p plan.Plan, findings []analysis.Finding, outcomes []Outcomes) [][]string {
 	byName := make(map[string]analysis.Finding, len(findings))
-	for _, f := range findings {
-		byName[f.Check] = f
+	for _, f := range findings { // one for each target: the worst is what decides
+		if known, ok := byName[f.Check]; !ok || badness[f.Verdict] > badness[known.Verdict] {
+			byName[f.Check] = f
+		}
 	}
 	rows := make([][]string, 0, len(p.Checks))
 	for _, c := range p.Checks {
@@ -37,6 +39,9 @@ func (s Style) Checks(p plan.Plan, findings []analysis.Finding, outcomes []Outco
 			}
 			if c.Alarm != "" {
 				row[3] = alarmState[f.Verdict]
+			}
+			if n := f.Compared; n != nil {
+				row[2], row[3] = badShare(n.Stable, row[2]), badShare(n.Canary, row[3])
 			}
 		}
 		if c.Rate != nil {
@@ -58,6 +63,17 @@ func (s Style) Checks(p plan.Plan, findings []analysis.Finding, outcomes []Outco
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// badness puts verdicts in order.
+var badness = map[analysis.Verdict]int{analysis.Healthy: 0, analysis.Unknown: 1, analysis.Unhealthy: 2}
+
+// badShare writes how many of some requests were bad: "17/412".
+func badShare(h analysis.Share, unknown string) string {
+	if h.Requests == 0 {
+		return unknown
+	}
+	return Count(h.Bad) + "/" + Count(h.Requests)
 }
 
 // alarmState is what an alarm shows for a verdict. Unknown has many reasons; why

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -32,5 +33,19 @@ func TestAStoreThatMayOnlyBeReadIsShownAsItStands(t *testing.T) {
 	}
 	if _, err := OpenCopy(t.Context(), path+"-not"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of a file that is not there: got %v, want ErrNotExist", err)
+	}
+}
+
+func TestAFolderThatMayNotBeWrittenIsToldAsThat(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rollouts.db")
+	if err := openAt(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path+"-wal", 0o700); err != nil { // keeps also the superuser from writing beside the file
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), path)
+	if !errors.Is(err, fs.ErrPermission) || strings.Count(err.Error(), path) != 1 {
+		t.Errorf("got %v, want ErrPermission that names the file once", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -76,7 +77,7 @@ func open(ctx context.Context, path string, patience time.Duration, list []migra
 	}
 	s.read.SetMaxOpenConns(4)
 	if err := s.migrate(ctx, list); err != nil {
-		return nil, errors.Join(s.wrap("open", err), s.Close())
+		return nil, errors.Join(err, s.Close()) // which says what it was doing
 	}
 	return s, nil
 }
@@ -185,7 +186,11 @@ func (s *Store) wrap(what string, err error) error {
 			return err
 		}
 	}
-	if why := s.explain(err); why != "" {
+	why := s.explain(err)
+	if s.forbidden(err) {
+		return fmt.Errorf("store %s: %s: %s: %w: %w", s.path, what, why, fs.ErrPermission, err)
+	}
+	if why != "" {
 		return fmt.Errorf("store %s: %s: %s: %w", s.path, what, why, err)
 	}
 	return fmt.Errorf("store %s: %s: %w", s.path, what, err)
@@ -216,6 +221,21 @@ func (s *Store) explain(err error) string {
 		return "the disk does not answer as it should"
 	default:
 		return ""
+	}
+}
+
+// forbidden says whether an error means that the file or its folder may not be
+// written.
+func (s *Store) forbidden(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
+		return true
+	default:
+		return false
 	}
 }
 
