@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/spf13/cobra"
@@ -58,6 +59,7 @@ func (o awsOptions) load(ctx context.Context) (aws.Config, error) {
 				Retryer:    aws.NopRetryer{},
 			})
 		}),
+		config.WithLogger(logging.Nop{}), // what matters comes as an error; its warnings would tear the live view
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Second })
 		}),

@@ -105,6 +105,8 @@ func asFailure(err error) *failure {
 		return &failure{code: ExitRefused, err: err}
 	case errors.Is(err, controller.ErrNotFound):
 		return &failure{code: ExitError, err: err, next: []string{elsewhere}}
+	case errors.Is(err, controller.ErrDenied):
+		return &failure{code: ExitError, err: err, next: []string{rights}}
 	case errors.Is(err, context.Canceled):
 		return &failure{code: ExitError, err: errors.New("interrupted")}
 	default:

@@ -273,7 +273,10 @@ func (o orderOptions) await(ctx context.Context, env *Env, store controller.Stor
 			if followed {
 				text = "is followed, but has not ended within " + o.wait.String()
 			}
-			return &failure{code: ExitWaiting, err: fmt.Errorf("%s of %s %s", o.kind, id, text), next: []string{"crossfade watch " + id + " follows it"}}
+			return &failure{code: ExitWaiting, err: fmt.Errorf("%s of %s %s", o.kind, id, text), next: []string{
+				"crossfade watch " + id + " follows it",
+				"if " + owner(ctx, store, rec) + " cannot, because its credentials or its network are gone: end that process, and say it again here",
+			}}
 		}
 		select {
 		case <-ctx.Done():
@@ -281,6 +284,15 @@ func (o orderOptions) await(ctx context.Context, env *Env, store controller.Stor
 		case <-env.Clock.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// owner returns who looks after a rollout now, for people.
+func owner(ctx context.Context, store controller.Store, rec controller.Record) string {
+	l, ok, err := store.Lease(ctx, rec.Aliases()[0])
+	if err != nil || !ok || l.Owner == "" {
+		return rec.Owner // who began it
+	}
+	return l.Owner
 }
 
 func lastEvent(ctx context.Context, store controller.Store, id string) (int64, error) {

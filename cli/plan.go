@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -156,12 +157,13 @@ func changeOf(t plan.Target, r controller.Resolved) string {
 // refused is the failure that lists why a rollout may not start. A file that cannot be read
 // is nobody's rule: it is an error like any other.
 func refused(problems []controller.Problem) error {
-	code, verb, missing := ExitRefused, "refused", false
+	code, verb, missing, denied := ExitRefused, "refused", false, false
 	for _, p := range problems {
 		var file *fs.PathError
 		if errors.As(p.Err, &file) {
 			code, verb = ExitError, "cannot start"
 		}
+		denied = denied || strings.Contains(p.Text, controller.ErrDenied.Error())
 		missing = missing || errors.Is(p.Err, controller.ErrNotFound)
 	}
 
@@ -177,8 +179,14 @@ func refused(problems []controller.Problem) error {
 	if missing {
 		f.next = append(f.next, elsewhere)
 	}
+	if denied {
+		f.next = append(f.next, rights)
+	}
 	return f
 }
+
+// rights is where to learn which rights are missing.
+const rights = "crossfade iam prints the policy that a plan needs, from the same file or flags"
 
 // elsewhere is what to try when something is not found.
 const elsewhere = "another region or account? --region, --profile and --endpoint-url say where to look"
