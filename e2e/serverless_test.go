@@ -54,19 +54,19 @@ STACK UPDATE_ROLLBACK_COMPLETE
 		{
 			stack: "good", status: cfntypes.StackStatusUpdateComplete, shares: functionTens,
 			story:      begin + "CheckoutAliaslive UPDATE_COMPLETE\nSTACK UPDATE_COMPLETE_CLEANUP_IN_PROGRESS\nSTACK UPDATE_COMPLETE\n",
-			deployment: "Succeeded None user",
+			deployment: "Succeeded None CloudFormation",
 		},
 		{
 			stack: "alarmed", alarm: "1 2=0.3", code: 255, status: cfntypes.StackStatusUpdateRollbackComplete,
 			story: begin + strings.Replace(back, "WHY", "Stopped: One or more CloudWatch alarms were activated according to the Amazon CloudWatch metrics you selected, "+
 				"and the affected deployments have been stopped. Activated alarms: alarmed-Errors-… (ALARM_ACTIVE)", 1),
-			deployment: "Stopped ALARM_ACTIVE user, then Succeeded None codeDeployRollback",
+			deployment: "Stopped ALARM_ACTIVE CloudFormation, then Succeeded None codeDeployRollback",
 		},
 		{
 			stack: "refused", parameters: []string{"BeforeSays=Failed"}, code: 255, status: cfntypes.StackStatusUpdateRollbackComplete, shares: []string{"1"},
 			story: begin + strings.Replace(back, "WHY", "Failed: The deployment failed because the function of its lifecycle event BeforeAllowTraffic "+
 				"did not succeed: the function reported Failed (HOOK_EXECUTION_FAILURE)", 1),
-			deployment: "Failed HOOK_EXECUTION_FAILURE user, then Succeeded None codeDeployRollback",
+			deployment: "Failed HOOK_EXECUTION_FAILURE CloudFormation, then Succeeded None codeDeployRollback",
 		},
 	}
 	for _, r := range releases {

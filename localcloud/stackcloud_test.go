@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"github.com/crossfade-dev/crossfade/controller/memstore"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/internal/stacktest"
 	"github.com/crossfade-dev/crossfade/localcloud"
@@ -32,6 +33,7 @@ type stackCloud struct {
 	cloud  *localcloud.Cloud
 	clock  *clock.Virtual
 	stacks *cloudformation.Client
+	store  *memstore.Store // of rollouts
 
 	began   time.Time // of the last operation
 	watched []*watched
@@ -56,7 +58,8 @@ type share struct {
 func newStackCloud(t *testing.T, functions bool) *stackCloud {
 	t.Helper()
 	v := clock.NewVirtual(clock.System{}.Now().Truncate(time.Minute))
-	config := localcloud.Config{Clock: v, Seed: 1}
+	config, store := localcloud.Config{Clock: v, Seed: 1}, memstore.New()
+	config.Rollouts = store
 	var listener net.Listener
 	if functions {
 		var err error
@@ -75,7 +78,7 @@ func newStackCloud(t *testing.T, functions bool) *stackCloud {
 		t.Cleanup(func() { _ = server.Close() })
 	}
 	t.Cleanup(func() { _ = cloud.Close() })
-	return &stackCloud{t: t, cloud: cloud, clock: v, stacks: cloudformation.NewFromConfig(cloud.AWSConfig())}
+	return &stackCloud{t: t, cloud: cloud, clock: v, store: store, stacks: cloudformation.NewFromConfig(cloud.AWSConfig())}
 }
 
 // pass lets time pass.

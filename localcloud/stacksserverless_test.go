@@ -94,13 +94,13 @@ func TestAServerlessStackShiftsItsFunctionAndItsWorkflow(t *testing.T) {
 			name: "to the end", changes: `"one"`, ends: complete,
 			function: half + rest, functions: checkoutBegin + checkoutEnd,
 			workflow: "1=80 2=20, 2=100 after 3m0s", workflows: workflowBegin + workflowEnd + workflowKept,
-			deployments: []string{"Succeeded by user"},
+			deployments: []string{"Succeeded by CloudFormation"},
 		},
 		{
 			name: "an alarm while the function moves", changes: `"one"`, alarm: "function 1=50 2=50", ends: back,
 			function: half + ", 1=100 after 0s", functions: failing(alarmed),
 			workflow: "1=80 2=20, 2=100 after 3m0s, 1=100 after …", workflows: workflowBegin + workflowEnd + workflowBack,
-			deployments: []string{"Stopped by user, ALARM_ACTIVE", "Succeeded by codeDeployRollback"},
+			deployments: []string{"Stopped by CloudFormation, ALARM_ACTIVE", "Succeeded by codeDeployRollback"},
 		},
 		{
 			name: "an alarm while the workflow moves", changes: `Result: "one"`, alarm: "workflow 1=80 2=20", ends: back,
@@ -109,12 +109,12 @@ func TestAServerlessStackShiftsItsFunctionAndItsWorkflow(t *testing.T) {
 		{
 			name: "a hook that fails before the traffic", changes: `return "one"`, parameters: []string{"BeforeSays=Failed"}, ends: back,
 			function: "no change", functions: failing(strings.Replace(refused, "HOOK", "BeforeAllowTraffic", 1)), workflow: "no change",
-			deployments: []string{"Failed by user, HOOK_EXECUTION_FAILURE", "Succeeded by codeDeployRollback"},
+			deployments: []string{"Failed by CloudFormation, HOOK_EXECUTION_FAILURE", "Succeeded by codeDeployRollback"},
 		},
 		{
 			name: "a hook that fails after the traffic", changes: `return "one"`, parameters: []string{"AfterSays=Failed"}, ends: back,
 			function: half + rest + ", 1=100 after …", functions: failing(strings.Replace(refused, "HOOK", "AfterAllowTraffic", 1)), workflow: "no change",
-			deployments: []string{"Failed by user, HOOK_EXECUTION_FAILURE", "Succeeded by codeDeployRollback"},
+			deployments: []string{"Failed by CloudFormation, HOOK_EXECUTION_FAILURE", "Succeeded by codeDeployRollback"},
 		},
 	} {
 		t.Run(release.name, func(t *testing.T) {

@@ -22,20 +22,26 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
 )
 
-// pack does what `aws cloudformation package` does to the template of the
-// workflow that releases functions, and returns the address of the result.
-func (c *stackCloud) pack() string {
+// artifacts makes a bucket of that name and returns what puts an object there.
+func (c *stackCloud) artifacts() (put func(key string, body []byte)) {
 	c.t.Helper()
 	client := s3.NewFromConfig(c.cloud.AWSConfig(), func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := client.CreateBucket(c.t.Context(), &s3.CreateBucketInput{Bucket: aws.String("artifacts")}); err != nil {
 		c.t.Fatal(err)
 	}
-	put := func(key string, body []byte) {
+	return func(key string, body []byte) {
 		c.t.Helper()
 		if _, err := client.PutObject(c.t.Context(), &s3.PutObjectInput{Bucket: aws.String("artifacts"), Key: &key, Body: bytes.NewReader(body)}); err != nil {
 			c.t.Fatal(err)
 		}
 	}
+}
+
+// pack does what `aws cloudformation package` does to the template of the
+// workflow that releases functions, and returns the address of the result.
+func (c *stackCloud) pack() string {
+	c.t.Helper()
+	put := c.artifacts()
 	text := template(c.t, "deployer/template.yaml")
 	sources, err := filepath.Glob("../e2e/testdata/stacks/deployer/*/index.py")
 	if err != nil || len(sources) == 0 {

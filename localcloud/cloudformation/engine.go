@@ -153,6 +153,7 @@ func (s *Service) call(e *entity, c stack.Call, now time.Time) {
 		report.PhysicalID = progress.PhysicalID
 	}
 	report.Attributes, report.Memo, report.Again = progress.Attributes, progress.Memo, progress.Again
+	report.Waits = progress.Waits
 	if err != nil {
 		report.Failure = err.Error()
 		if f := (&Failure{}); errors.As(err, &f) {

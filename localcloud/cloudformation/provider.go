@@ -80,6 +80,9 @@ type Progress struct {
 	Memo string
 	// Again is when to call next; 0 means that the operation is done.
 	Again time.Duration
+	// Waits is what an operation that is not done waits for beside its own time,
+	// such as a person, as the stack's events show it; "" for nothing.
+	Waits string
 }
 
 // A Failure is why a resource could not be made, changed or removed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,8 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
+	deployments "github.com/crossfade-dev/crossfade/localcloud/codedeploy"
 )
 
 // updateAlias changes an alias of a function: as it is told, or, where the
@@ -72,7 +75,11 @@ func (c *call) deployAlias(ctx context.Context, policy jsonvalue.Value, from str
 	if id == "" {
 		content := c.appSpec(policy, from)
 		sum := sha256.Sum256([]byte(content))
-		out, err := c.deploy.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{
+		creator := types.DeploymentCreatorCloudFormation
+		if c.Rollback {
+			creator = types.DeploymentCreatorCloudFormationRollback
+		}
+		out, err := c.deploy.CreateDeployment(deployments.WithCreator(ctx, string(creator), c.StackID), &codedeploy.CreateDeploymentInput{
 			ApplicationName: &application, DeploymentGroupName: &group, Description: &description,
 			Revision: &types.RevisionLocation{
 				RevisionType:   types.RevisionLocationTypeAppSpecContent,
@@ -153,13 +160,27 @@ func (c *call) watchDeployment(ctx context.Context, id string) (time.Duration, e
 	}
 	wait := c.untilLook(out.DeploymentInfo)
 	if !c.Cancelled {
-		return wait, nil
+		return wait, c.standsStill(ctx, id)
 	}
 	_, err = c.deploy.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(true)})
 	if isCode(err, "DeploymentAlreadyCompletedException") {
 		err = nil
 	}
 	return wait, err
+}
+
+// standsStill notes why a deployment does not go on by itself, if it does not. Its
+// rollout has its name, and is there from its first shift on.
+func (c *call) standsStill(ctx context.Context, id string) error {
+	if c.carrier.Rollouts == nil {
+		return nil
+	}
+	status, err := c.carrier.Status(ctx, id)
+	if errors.Is(err, controller.ErrNotFound) {
+		return nil
+	}
+	c.waits = standstill(status)
+	return err
 }
 
 // untilLook returns how long to wait before looking at a deployment again: not

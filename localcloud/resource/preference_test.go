@@ -22,6 +22,7 @@ type shift struct {
 	sfn    *sfn.Client
 	does   func() string
 	seen   []string // what the alias did, with when
+	waited []string // what the update waited for, each time that it changed
 }
 
 func newShift(t *testing.T, preference string) *shift {
@@ -72,6 +73,9 @@ func (s *shift) watch(q cloudformation.Request, meanwhile func(after time.Durati
 		p, err := s.providers[q.Type].Handle(s.Context(), q)
 		if does := s.does(); len(s.seen) == 0 || !strings.HasSuffix(s.seen[len(s.seen)-1], " "+does) {
 			s.seen = append(s.seen, fmt.Sprintf("%dm %s", s.clock.Now().Sub(begun)/time.Minute, does))
+		}
+		if last := len(s.waited) - 1; last < 0 && p.Waits != "" || last >= 0 && s.waited[last] != p.Waits {
+			s.waited = append(s.waited, p.Waits)
 		}
 		if err != nil || p.Again == 0 {
 			return err

@@ -14,6 +14,7 @@ package resource
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ import (
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
 	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
+	"github.com/crossfade-dev/crossfade/rollout"
 )
 
 // A Config is what the resource types need from outside.
@@ -187,6 +189,19 @@ type call struct {
 
 	id   string // the physical id, as soon as it is known
 	note string // what the next call of this operation shall know
+
+	waits string // what the operation waits for beside its own time
+}
+
+// standstill says why a rollout does not go on by itself, "" when it does.
+func standstill(s rollouts.Status) string {
+	switch s.Phase {
+	case rollout.Paused:
+		return fmt.Sprintf("The rollout %s is paused at %s %s. It goes on with: crossfade resume %s", s.ID, s.Weight, s.Why, s.ID)
+	case rollout.Holding:
+		return fmt.Sprintf("The rollout %s holds at %s: %s. See: crossfade why %s", s.ID, s.Weight, s.Why, s.ID)
+	}
+	return ""
 }
 
 // attributes are what Fn::GetAtt may ask for.
@@ -288,7 +303,7 @@ func (p *provider) update(ctx context.Context, c *call) (cloudformation.Progress
 	if p.kind.update != nil {
 		wait, err := p.kind.update(ctx, c)
 		if err != nil || wait > 0 {
-			return cloudformation.Progress{Again: wait, Memo: stageMake + " " + c.note}, err
+			return cloudformation.Progress{Again: wait, Memo: stageMake + " " + c.note, Waits: c.waits}, err
 		}
 	}
 	if err := p.kind.tags.apply(ctx, c); err != nil {

@@ -179,6 +179,7 @@ func (c *call) watchRollout(ctx context.Context) (time.Duration, error) {
 	case status.Hold == rollout.HoldGone:
 		return watching, c.carrier.Stop(ctx, id, "CloudFormation", "the alias is gone", false)
 	default:
+		c.waits = standstill(status)
 		return watching, nil
 	}
 }

@@ -51,6 +51,8 @@ type (
 		// Again is when the provider wants to be asked next; 0 means that it
 		// is done.
 		Again time.Duration
+		// Waits is what it waits for beside its own time; "" for nothing.
+		Waits string
 		// Failure is why it could not be done, "" when it could.
 		Failure string
 		// Cancelled is what the Call said: a provider that was not told is
@@ -229,8 +231,12 @@ func (p *step) progress(r *Resource, in Report) {
 	}
 	if in.Failure == "" && in.Again > 0 {
 		w.Memo, w.At = in.Memo, p.now.Add(in.Again)
-		if w.Cancelled && !in.Cancelled {
+		switch {
+		case w.Cancelled && !in.Cancelled:
 			w.At = p.now
+		case w.Waits != in.Waits && !w.Cancelled:
+			w.Waits = in.Waits
+			p.tell(r, r.Status, r.PhysicalID(), w.Waits, r.Next.Wanted)
 		}
 		return
 	}

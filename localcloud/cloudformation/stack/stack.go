@@ -241,7 +241,8 @@ type Work struct {
 	Action     Action    `json:"action"`
 	PhysicalID string    `json:"physicalId,omitempty"` // of what is changed or made, once known
 	Memo       string    `json:"memo,omitempty"`
-	At         time.Time `json:"at,omitzero"` // when the provider is asked next
+	Waits      string    `json:"waits,omitempty"` // for what, as the last event says
+	At         time.Time `json:"at,omitzero"`     // when the provider is asked next
 	Rollback   bool      `json:"rollback,omitempty"`
 	Cancelled  bool      `json:"cancelled,omitempty"`
 	Announced  bool      `json:"announced,omitempty"` // the physical id, in an event

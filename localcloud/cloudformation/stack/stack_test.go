@@ -447,6 +447,29 @@ func TestAProviderThatDidNotHearOfACancellationIsAskedAgainAtOnce(t *testing.T) 
 	}
 }
 
+func TestWhatAResourceWaitsForIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	w.design = design{"A": {}}
+	w.apply(stack.Create{})
+	w.events = nil
+	w.design = design{"A": {value: 1}}
+	w.input(stack.Update{})
+	call := w.state.Calls()[0]
+	for _, waits := range []string{"", "for Ada", "for Ada", "for Bob", "", ""} {
+		w.input(stack.Report{Token: call.Token, Again: time.Second, Waits: waits})
+	}
+	w.input(stack.Report{Token: call.Token})
+	w.tells(t, `
+		stack UPDATE_IN_PROGRESS: User Initiated
+		A UPDATE_IN_PROGRESS
+		A UPDATE_IN_PROGRESS: for Ada
+		A UPDATE_IN_PROGRESS: for Bob
+		A UPDATE_IN_PROGRESS
+		A UPDATE_COMPLETE
+		stack UPDATE_COMPLETE_CLEANUP_IN_PROGRESS
+		stack UPDATE_COMPLETE`)
+}
+
 func TestWhatTheFormerThingNoLongerNeededDoesNotHoldTheCleanupUp(t *testing.T) {
 	w := newWorld(t)
 	w.design = design{"A": {needs: []string{"B"}}, "B": {}}
