@@ -207,10 +207,14 @@ func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 	if d.Evidence >= p.Doubt && (s.Health.Failed > 0 || d.Evidence >= someEvidence) {
 		limit(max(p.Smallest, p.Compare.share(s.Rate)), ByYellow)
 	}
-	if d.Evidence >= p.Yellow {
-		limit(max(p.Smallest, s.Share), ByYellow)
+	if try := p.trial(s, d, now); try < want {
+		want, reason = try, ByYellow
+		allowed = min(allowed, max(p.Opening, try*rate*p.Delay))
 	}
-	if want < p.Smallest {
+	switch {
+	case p.failing(s, d):
+		return 0, ByPulse
+	case want < p.Smallest:
 		return p.pulse(s, now, allowed)
 	}
 	return p.bounded(s, now, want, reason)

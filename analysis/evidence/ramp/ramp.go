@@ -48,17 +48,23 @@ type Policy struct {
 	// the old version, so that there is something to compare with.
 	Smallest float64 `json:"smallest"`
 	Top      float64 `json:"top"`
-	// Diagnosis bounds the share while the new version is suspected, and
-	// Compare that while there is some evidence of harm: of the failures at a
-	// small share each tells more about whose they are.
+	// Diagnosis bounds the share while the new version is suspected, Compare
+	// while there is a doubt, and Trial while there is evidence of harm: of the
+	// failures at a small share each tells more about whose they are.
 	Diagnosis Bound `json:"diagnosis"`
 	Compare   Bound `json:"compare"`
+	Trial     Bound `json:"trial"`
+	// Sharp is how much less than it could a failure may tell in a trial, as a
+	// part of it: bets on few additional failures have the share at which it
+	// is that if it is larger than Trial, but at most Compare.
+	Sharp float64 `json:"sharp"`
 	// Pace has the largest share from a time on, rising; First is allowed from
 	// the beginning.
 	Pace  []Pace `json:"pace"`
 	First Bound  `json:"first"`
 	// Patience is after how long a rollout whose requests are too few for the
-	// budget to rise has grown to Top nonetheless.
+	// budget to rise has grown to Top nonetheless, and after how long a trial
+	// that decides nothing begins to grow.
 	Patience float64 `json:"patience"`
 	// Delay is from a request until its outcome can change the share: of the
 	// source, the look and the alias. Settle is how long the alias takes.
@@ -76,11 +82,13 @@ type Policy struct {
 	// the budget asking for it.
 	StepRequests int `json:"stepRequests"`
 	// Doubt is the evidence from which on the share is bounded by Compare once
-	// the new version has failed at all, Yellow that from which on it does not
-	// grow. The evidence against a version that is no worse fades as both fail,
-	// so what has not faded is worth a longer look where that tells most.
+	// the new version has failed at all, Worry that from which on it is bounded
+	// by Trial, and Yellow that with which nothing is finished or called
+	// healthy. The evidence against a version that is no worse fades as both
+	// fail, so what has not faded is worth a longer look where that tells most.
 	// Without any failure it stays near 1, and says nothing.
 	Doubt  float64 `json:"doubt"`
+	Worry  float64 `json:"worry"`
 	Yellow float64 `json:"yellow"`
 	// Release is the part of the stake kept for late faults that is placed
 	// with each suspicion.
@@ -123,18 +131,36 @@ func Default(smallest, delay, settle float64) Policy {
 	// is proven, which places the rest.
 	onset := evidence.Onset{AtStart: 0.9, PerSecond: 0.05 / 3600}
 	errors.Onset, times.Onset = onset, onset
-	errors.Bets = []evidence.Bet{{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .13}, {Ratio: 6, Prior: .15}, {Ratio: 20, Prior: .2}, {Ratio: 100, Prior: .2}, {Ratio: 1000, Prior: .2}}
+	errors.Bets = bets(smallest)
 	return Policy{
 		Alpha: 0.01, Beta: 0.05,
 		Budget: 2, Opening: 1.3, Growth: 0.01, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.6, LeakShare: 0.0015,
 		Smallest: smallest, Top: 0.95,
 		Diagnosis: Bound{Rate: 5, Least: 0.02, Most: 0.1}, Compare: Bound{Rate: 25, Least: 0.1, Most: 0.25},
+		Trial: Bound{Rate: 0.5, Most: 0.05}, Sharp: 0.1,
 		Pace:  []Pace{{0, .01}, {45, .03}, {52, .1}, {60, .25}, {145, .5}, {165, .95}},
 		First: Bound{Rate: 0.5, Least: smallest, Most: 0.03}, Patience: 600,
 		Delay: delay + settle + 1, Settle: settle, Width: 1,
 		AtTop: 300, Watch: 900, MinRequests: 30, StepRequests: 10,
-		Doubt: 0.35, Yellow: 3, Release: 0.8,
+		Doubt: 0.35, Worry: 1.2, Yellow: 3, Release: 0.8,
 		Errors: errors, Times: times, TimesWeight: 0.3,
+	}
+}
+
+// bets are those on failures for a target with a smallest share. A failure in a
+// thousandth of the traffic is so unlikely to be that of a version that is no worse
+// that it can be proof, if enough is staked on it. In a hundredth it cannot, and the
+// stake does more on what fails less often.
+func bets(smallest float64) []evidence.Bet {
+	if smallest <= 0.002 { // tenths of a percent, as functions' aliases have
+		return []evidence.Bet{
+			{Ratio: 1.5, Prior: .1}, {Ratio: 2.5, Prior: .12}, {Ratio: 6, Prior: .14},
+			{Ratio: 20, Prior: .16}, {Ratio: 100, Prior: .2}, {Ratio: 1500, Prior: .28},
+		}
+	}
+	return []evidence.Bet{
+		{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .13}, {Ratio: 6, Prior: .15},
+		{Ratio: 20, Prior: .2}, {Ratio: 100, Prior: .2}, {Ratio: 1000, Prior: .2},
 	}
 }
 
@@ -148,7 +174,8 @@ func (p Policy) Check() error {
 		{"alpha", p.Alpha, 1e-9, 0.5}, {"beta", p.Beta, 1e-9, 0.5}, {"budget", p.Budget, 0.01, 1e9},
 		{"smallest share", p.Smallest, 1e-6, 0.5}, {"top share", p.Top, p.Smallest, 1}, {"diagnosis", p.Diagnosis.Most, p.Smallest, 0.5},
 		{"width", p.Width, 1e-3, 3600}, {"delay", p.Delay, 1e-3, 86400}, {"weight of durations", p.TimesWeight, 0, 0.99},
-		{"patience", p.Patience, 1, 1e9}, {"release", p.Release, 0, 1}, {"yellow", p.Yellow, 1, 1 / p.Alpha},
+		{"patience", p.Patience, 1, 1e9}, {"release", p.Release, 0, 1}, {"worry", p.Worry, 1, 1 / p.Alpha}, {"yellow", p.Yellow, 1, 1 / p.Alpha},
+		{"sharp", p.Sharp, 0, 1},
 	} {
 		if !(v.value >= v.low && v.value <= v.top) {
 			return fmt.Errorf("%s %v is not in [%v, %v]", v.name, v.value, v.low, v.top)
@@ -211,6 +238,9 @@ type State struct {
 	// come since it began.
 	Diagnosing float64 `json:"diagnosing,omitempty"`
 	Diagnosed  int     `json:"diagnosed,omitempty"`
+	// TrialFrom is since when there is so much evidence of harm that the share
+	// is that of a trial; 0 when there is not.
+	TrialFrom float64 `json:"trialFrom,omitempty"`
 	// ReleaseFrom is from when on blocks are bet on with what a suspicion
 	// released, 0 when nothing is due. The suspicion had seen earlier counts of
 	// the new version, and who has seen the result must not bet on it.

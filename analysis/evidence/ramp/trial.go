@@ -1,0 +1,58 @@
+package ramp
+
+import (
+	"math"
+
+	"github.com/crossfade-dev/crossfade/analysis/evidence"
+)
+
+// trialGrowth is in how many seconds the share of a trial that has lasted for as
+// long as the policy's Patience becomes e times as large.
+const trialGrowth = 60
+
+// trial says which share is the largest while the evidence of harm is Worry or
+// above: a failure tells most about whose it is where it is rarest that the new
+// version serves at all, and costs the same. It is 1 while there is no trial.
+func (p *Policy) trial(s *State, d Decision, now float64) float64 {
+	if d.Evidence < p.Worry {
+		s.TrialFrom = 0
+		return 1
+	}
+	if s.TrialFrom == 0 {
+		s.TrialFrom = now
+	}
+	share := p.Trial.share(s.Rate)
+	if d.Errors >= d.Times {
+		share = max(share, p.sharp(s))
+	}
+	// What is not decided by then needs more requests than a trial has.
+	long := max(0, now-s.TrialFrom-p.Patience)
+	return min(p.Compare.share(s.Rate), share*math.Exp(long/trialGrowth))
+}
+
+// sharp is the share at which a failure of the new version multiplies the bets, as
+// they stand, by nearly what it does at the smallest one: all but Sharp. Those on
+// many times as many failures want a small share, those on twice as many do not.
+func (p *Policy) sharp(s *State) float64 {
+	share, all := 0.0, 0.0
+	for i, bet := range s.Bets {
+		stake := bet.Prior * s.Errors.Placed[i]
+		share += stake * p.Sharp / (bet.Ratio - 1)
+		all += stake
+	}
+	if all == 0 {
+		return 0
+	}
+	return share / all
+}
+
+// littleKnown is the excess of failures that has to be ruled out before a failure
+// of the new version is nothing to stop for.
+const littleKnown = 0.1
+
+// failing tells whether the new version has failed in a stretch of which it is not
+// known yet what the old version did, while little is known: what it means comes
+// first. The bets on that stretch do not depend on what is asked for after it.
+func (p *Policy) failing(s *State, d Decision) bool {
+	return d.Excluded > littleKnown && s.Intake.Open(evidence.Canary).Failed > 0
+}
