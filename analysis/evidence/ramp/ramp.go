@@ -154,8 +154,8 @@ func Default(smallest, delay, settle float64) Policy {
 func bets(smallest float64) []evidence.Bet {
 	if smallest <= 0.002 { // tenths of a percent, as functions' aliases have
 		return []evidence.Bet{
-			{Ratio: 1.5, Prior: .1}, {Ratio: 2.5, Prior: .12}, {Ratio: 6, Prior: .14},
-			{Ratio: 20, Prior: .16}, {Ratio: 100, Prior: .2}, {Ratio: 1500, Prior: .28},
+			{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .15}, {Ratio: 6, Prior: .15},
+			{Ratio: 20, Prior: .14}, {Ratio: 100, Prior: .16}, {Ratio: 1500, Prior: .28},
 		}
 	}
 	return []evidence.Bet{
