@@ -29,6 +29,7 @@ type localOptions struct {
 	seed        uint64
 	store       storeOptions
 	speed       float64
+	lenient     bool
 }
 
 func newLocal(env *Env) *cobra.Command {
@@ -47,7 +48,8 @@ Nobody is authenticated: whoever reaches the address may do anything there. It
 therefore listens on this machine only, unless --allow-remote says otherwise.`,
 		Example: `  crossfade local
   crossfade local --listen 127.0.0.1:0 --data ./cloud
-  crossfade local --speed 60                           # a minute there is a second here`,
+  crossfade local --speed 60                           # a minute there is a second here
+  crossfade local --lenient                            # takes templates with queues, tables and APIs`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.speed < 1 || o.speed > localcloud.MaxSpeed {
@@ -64,6 +66,7 @@ therefore listens on this machine only, unless --allow-remote says otherwise.`,
 	f.StringVar(&o.dir, "data", "", "`DIR` to keep the state in (default: memory)")
 	o.store.flags(cmd)
 	f.Float64Var(&o.speed, "speed", 1, fmt.Sprintf("`N` times as fast pass the cloud's own minutes, up to %d; functions run in real time", localcloud.MaxSpeed))
+	f.BoolVar(&o.lenient, "lenient", false, "deploy templates with what is not there, too: as names with nothing behind them, which the events tell")
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "listen also where other machines can reach it, without authentication")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "do not tell what happens")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell also what was only read, and what Lambda notes of each invocation")
@@ -92,7 +95,7 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 	config := localcloud.Config{
 		Dir: o.dir, Log: log, Seed: o.seed,
 		Endpoint: "http://" + listener.Addr().String(), Path: env.Getenv("PATH"), Sandbox: sandbox,
-		Owner: env.owner(), Speed: o.speed, Printed: printed.print,
+		Owner: env.owner(), Speed: o.speed, Printed: printed.print, Lenient: o.lenient,
 	}
 	store, err := o.store.openForCloud(ctx, env)
 	if err != nil {

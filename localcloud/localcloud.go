@@ -61,6 +61,10 @@ type Config struct {
 	// waits, alarms' periods, rollouts' intervals. Functions run by Clock. From 1,
 	// which 0 means, to MaxSpeed.
 	Speed float64
+	// Lenient lets stacks have what the cloud does not: resources of other types
+	// are names with nothing behind them, and what resources cannot do is left out.
+	// Their events tell of it. Without it such stacks fail.
+	Lenient bool
 	// Seed is where all draws come from: two clouds with one seed and the
 	// same calls in the same order route alike.
 	Seed uint64
@@ -213,7 +217,7 @@ func (c *Cloud) join(config Config) error {
 	if err != nil {
 		return err
 	}
-	stacks, err := c.stacks(config.Speed, operations, buckets, deliveries)
+	stacks, err := c.stacks(config, operations, buckets, deliveries)
 	if err != nil {
 		return err
 	}

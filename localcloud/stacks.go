@@ -20,16 +20,17 @@ const moment = 500 * time.Millisecond
 
 // stacks makes the local CloudFormation, whose resource types are clients of this
 // cloud.
-func (c *Cloud) stacks(speed float64, operations *integrations, buckets *s3.Service, deliveries *rollouts.Service) (*cloudformation.Service, error) {
+func (c *Cloud) stacks(of Config, operations *integrations, buckets *s3.Service, deliveries *rollouts.Service) (*cloudformation.Service, error) {
 	config := cloudformation.Config{
-		Clock: c.clock, Serverless: serverless.Transform, Objects: stackObjects{buckets}, Alarms: stackAlarms{operations},
+		Lenient: of.Lenient,
+		Clock:   c.clock, Serverless: serverless.Transform, Objects: stackObjects{buckets}, Alarms: stackAlarms{operations},
 		Providers: resource.Providers(resource.Config{AWS: c.AWSConfig(), Rollouts: deliveries}),
 	}
 	if c.journal != nil { // a nil *Journal in an interface is not a nil interface
 		config.Journal = c.journal
 	}
 	if c.machine == (clock.System{}) { // time passes by itself
-		config.Moment = time.Duration(max(speed, 1) * float64(moment))
+		config.Moment = time.Duration(max(of.Speed, 1) * float64(moment))
 	}
 	s, err := cloudformation.New(config)
 	if err != nil {

@@ -81,7 +81,7 @@ orders UPDATE_ROLLBACK_IN_PROGRESS: The following resource(s) failed to update: 
 		// It knows no alarms, and goes back with the stack.
 		queued = `Prod UPDATE_COMPLETE
 Queue CREATE_IN_PROGRESS
-Queue CREATE_FAILED: The local cloud does not support resource type AWS::SQS::Queue: take the resource out of the template, or make it conditional.
+Queue CREATE_FAILED: The local cloud does not support resource type AWS::SQS::Queue: take such resources out of the template, make them conditional, or run crossfade local --lenient, where they are names with nothing behind them.
 orders UPDATE_ROLLBACK_IN_PROGRESS: The following resource(s) failed to create: [Queue].
 `
 	)

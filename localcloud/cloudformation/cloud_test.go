@@ -33,6 +33,7 @@ type world struct {
 	clock   *clock.Virtual
 	time    clock.Clock   // the service's, where it is another one
 	moment  time.Duration // Config.Moment
+	lenient bool          // Config.Lenient
 	service *cloudformation.Service
 	client  *sdk.Client
 
@@ -69,7 +70,7 @@ func (w *world) open(journal cloudformation.Journal) {
 		providers[name] = w
 	}
 	s, err := cloudformation.New(cloudformation.Config{
-		Clock: cmp.Or(w.time, clock.Clock(w.clock)), Moment: w.moment, Providers: providers, Objects: w, Alarms: w, Journal: journal,
+		Clock: cmp.Or(w.time, clock.Clock(w.clock)), Moment: w.moment, Lenient: w.lenient, Providers: providers, Objects: w, Alarms: w, Journal: journal,
 	})
 	if err != nil {
 		w.t.Fatal(err)

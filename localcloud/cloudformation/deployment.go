@@ -30,6 +30,8 @@ type deployment struct {
 	NotificationARNs []string               `json:"notificationArns,omitempty"`
 	RoleARN          string                 `json:"roleArn,omitempty"`
 	Triggers         *rollbackConfiguration `json:"triggers,omitempty"`
+	// Lenient is what Config.Lenient was when the deployment was made.
+	Lenient bool `json:"lenient,omitempty"`
 
 	parsed *template.Template // as written
 	bound  *template.Bound    // after transforms
@@ -61,6 +63,9 @@ func (s *Service) bind(e *entity, d *deployment) error {
 	in := template.Inputs{
 		Parameters: d.Parameters, Region: e.place.Region, AccountID: e.place.Account, Partition: e.place.Partition,
 		StackID: e.id, StackName: e.name, NotificationARNs: d.NotificationARNs,
+	}
+	if d.Lenient {
+		in.Stored, in.KeepDynamic = func(name string) (string, bool) { return name, true }, true
 	}
 	var err error
 	if d.parsed, err = template.Parse(d.Template); err != nil {
@@ -96,7 +101,9 @@ type source struct {
 // prepare makes the deployment that a request asks for. before is what the stack
 // was made of until now; nil for a new stack. The error is a *wire.Error.
 func (s *Service) prepare(ctx context.Context, e *entity, from source, before *deployment) (*deployment, error) {
-	d := &deployment{Capabilities: from.capabilities, NotificationARNs: from.notifications, RoleARN: wire.Value(from.role)}
+	d := &deployment{
+		Capabilities: from.capabilities, NotificationARNs: from.notifications, RoleARN: wire.Value(from.role), Lenient: s.config.Lenient,
+	}
 	var err error
 	if d.Template, err = s.text(ctx, from.body, from.url, wire.Value(from.previous), before); err != nil {
 		return nil, err

@@ -58,8 +58,8 @@ func (p *plan) Resolve(id string, there stack.Lookup) (stack.Wanted, error) {
 	if w.UpdatePolicy, err = p.deployment.bound.Attribute(id, "UpdatePolicy", r); err != nil {
 		return w, reason(err)
 	}
-	if p.service.config.Providers[declared.Type] == nil {
-		return w, errors.New(unsupported(declared.Type))
+	if p.service.config.Providers[declared.Type] == nil && !p.deployment.Lenient {
+		return w, errors.New(p.unsupported(declared.Type))
 	}
 	if t := schema.Of(declared.Type); t != nil {
 		if err := t.Validate(properties); err != nil {
@@ -147,6 +147,9 @@ func (r *resolver) GetAtt(id, attribute string) (jsonvalue.Value, error) {
 		return jsonvalue.Value{}, fmt.Errorf("Unresolved resource dependencies [%s] in the Resources block of the template", id)
 	}
 	v, ok := p.Attributes[attribute]
+	if declared, _ := r.plan.deployment.bound.Exists(id); !ok && r.plan.service.config.Providers[declared.Type] == nil {
+		return standInAttribute(r.plan.entity.place, declared.Type, p.ID, attribute), nil
+	}
 	if !ok {
 		return v, fmt.Errorf("Template error: resource %s does not support attribute type %s in Fn::GetAtt", id, attribute)
 	}

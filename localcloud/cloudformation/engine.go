@@ -60,7 +60,8 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 	for _, c := range e.state.Calls() {
 		if !e.inFlight[c.Token] && c.At.Sub(now) < soon {
 			e.inFlight[c.Token] = true
-			s.calls.Submit(func() { s.call(e, c, now) })
+			request := s.request(e, c, now)
+			s.calls.Submit(func() { s.call(e, c, request) })
 		}
 	}
 	// Who waited asks Next what comes next.
@@ -136,16 +137,14 @@ func (s *Service) follow(e *entity, now time.Time) {
 }
 
 // call asks a provider and takes its answer in.
-func (s *Service) call(e *entity, c stack.Call, now time.Time) {
+func (s *Service) call(e *entity, c stack.Call, r Request) {
 	report := stack.Report{Token: c.Token, PhysicalID: c.PhysicalID, Cancelled: c.Cancelled}
 	p := s.config.Providers[c.Type]
 	if p == nil {
-		report.Failure = unsupported(c.Type)
-		s.answer(e, report)
-		return
+		p = standIn{}
 	}
 	ctx := wire.WithCaller(s.ctx, e.place.Caller())
-	progress, err := p.Handle(ctx, s.request(e, c, now))
+	progress, err := p.Handle(ctx, r)
 	if s.ctx.Err() != nil {
 		return // the service is being closed, and the next one asks again
 	}
@@ -154,6 +153,7 @@ func (s *Service) call(e *entity, c stack.Call, now time.Time) {
 	}
 	report.Attributes, report.Memo, report.Again = progress.Attributes, progress.Memo, progress.Again
 	report.Waits = progress.Waits
+	report.Note = progress.Note
 	if err != nil {
 		report.Failure = err.Error()
 		if f := (&Failure{}); errors.As(err, &f) {
@@ -166,15 +166,12 @@ func (s *Service) call(e *entity, c stack.Call, now time.Time) {
 	s.answer(e, report)
 }
 
-func unsupported(typeName string) string {
-	return fmt.Sprintf("The local cloud does not support resource type %s: take the resource out of the template, or make it conditional.", typeName)
-}
-
-// request says what is wanted of a resource.
+// request says what is wanted of a resource. e.mu is held.
 func (s *Service) request(e *entity, c stack.Call, now time.Time) Request {
 	r := Request{
 		Type: c.Type, LogicalID: c.ID, StackID: e.id, StackName: e.name, Token: c.Token, PhysicalID: c.PhysicalID,
 		Properties: c.Is.Properties, UpdatePolicy: c.Is.UpdatePolicy, Rollback: c.Rollback, Cancelled: c.Cancelled, Memo: c.Memo, Now: now,
+		Lenient: e.shown().Lenient,
 	}
 	switch c.Action {
 	case stack.ActionCreate:

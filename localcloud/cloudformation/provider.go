@@ -64,6 +64,9 @@ type Request struct {
 	// Cancelled is true when the stack no longer wants what it asked for:
 	// another resource failed. A Provider that can stop does so and fails.
 	Cancelled bool
+	// Lenient is true when what the cloud cannot do shall be left out, and told
+	// in the Note of a Progress, where it could not otherwise be done.
+	Lenient bool
 	// Memo is what the Progress before wanted to be told again.
 	Memo string
 	// Now is the cloud's time.
@@ -78,6 +81,9 @@ type Progress struct {
 	Attributes map[string]jsonvalue.Value
 	// Memo is given to the next call.
 	Memo string
+	// Note is what the stack's events shall say of a resource that was made or
+	// changed, "" for nothing as it should be.
+	Note string
 	// Again is when to call next; 0 means that the operation is done.
 	Again time.Duration
 	// Waits is what an operation that is not done waits for beside its own time,

@@ -40,6 +40,10 @@ type Config struct {
 	// Journal keeps what was acknowledged; nil means that stacks end with the
 	// process.
 	Journal Journal
+	// Lenient gives resources of types that are not in Providers names and nothing
+	// more, and has providers leave out what they cannot do. Stacks tell of both in
+	// their events. Without it they fail.
+	Lenient bool
 	// Moment is how soon, by Clock, something has to be due for an operation's
 	// answer to wait for it, up to two seconds of the machine's time: clients ask
 	// at once how it went, and then not for half a minute. It needs somebody who

@@ -213,9 +213,10 @@ func TestWhatAWSRefusesIsRefusedInItsWords(t *testing.T) {
 
 func TestAResourceThatIsNotSupportedFailsTheStack(t *testing.T) {
 	w := newWorld(t)
-	w.create("shop", `{"Resources": {"First": {"Type": "AWS::SNS::Topic"}, "Queue": {"Type": "AWS::SQS::Queue", "DependsOn": "First"}}}`)
+	w.create("shop", `{"Resources": {"First": {"Type": "AWS::SNS::Topic"}, "Queue": {"Type": "AWS::SQS::Queue", "DependsOn": "First"},
+		"Table": {"Type": "AWS::DynamoDB::Table", "DependsOn": "Queue"}}}`)
 	w.is("shop", types.StackStatusRollbackComplete)
-	if got := w.story("shop"); !strings.Contains(got, "Queue CREATE_FAILED: The local cloud does not support resource type AWS::SQS::Queue") {
+	if got := w.story("shop"); !strings.Contains(got, "Queue CREATE_FAILED: The local cloud does not support resource type AWS::SQS::Queue, nor, of this template, AWS::DynamoDB::Table: ") {
 		t.Errorf("the events tell\n%s", got)
 	}
 	if len(w.things) != 0 {

@@ -2,11 +2,13 @@ package resource
 
 import (
 	"encoding/base64"
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
 )
 
 // fill sets the input of an operation from the resource's properties but those
@@ -152,8 +154,15 @@ func mismatch(path, want string, v jsonvalue.Value) error {
 	return invalid("Model validation failed (%s: expected type: %s, found: %s)", path, want, found)
 }
 
-func unsupported(path string) error {
-	return invalid("The local cloud does not support the property %s.", strings.TrimPrefix(path, "#/"))
+// unsupported is the failure because of a property, or a value of one, that the
+// local cloud does not act on.
+func unsupported(path string, value ...string) error {
+	path = strings.TrimPrefix(path, "#/")
+	what := strings.Join(append([]string{path}, value...), ": ")
+	return &unsupportedProperty{path, cloudformation.Failure{
+		Code:    codeInvalid,
+		Message: fmt.Sprintf("The local cloud does not support the property %s. Take it out, or run crossfade local --lenient, which leaves it out.", what),
+	}}
 }
 
 // scalar returns the text of a string, number or boolean, "" for anything else.

@@ -16,7 +16,7 @@ import (
 
 func function() kind {
 	const longest = 64
-	k := kind{name: "FunctionName", longest: longest, tags: functionTags}
+	k := kind{name: "FunctionName", longest: longest, tags: functionTags, missing: missingOfFunction}
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
 		_, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
@@ -147,7 +147,7 @@ func (c *call) configuration() (*lambda.UpdateFunctionConfigurationInput, error)
 // functionProperties checks what is for no operation.
 func (c *call) functionProperties(properties jsonvalue.Value) (jsonvalue.Value, error) {
 	if v, ok := properties.Get("RuntimeManagementConfig"); ok && textOf(v, "UpdateRuntimeOn") != "Auto" {
-		return properties, unsupported("RuntimeManagementConfig/UpdateRuntimeOn: " + textOf(v, "UpdateRuntimeOn"))
+		return properties, unsupported("RuntimeManagementConfig", textOf(v, "UpdateRuntimeOn"))
 	}
 	return properties, nil
 }

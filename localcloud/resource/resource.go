@@ -187,8 +187,9 @@ type call struct {
 	*clients
 	place
 
-	id   string // the physical id, as soon as it is known
-	note string // what the next call of this operation shall know
+	id   string   // the physical id, as soon as it is known
+	note string   // what the next call of this operation shall know
+	left []string // properties that are left out, since the stack is lenient
 
 	waits string // what the operation waits for beside its own time
 }
@@ -237,6 +238,10 @@ type kind struct {
 	attributes func(ctx context.Context, c *call) (attributes, error)
 	// tags reads and changes the tags of the resource; nil where it has none.
 	tags tagging
+	// missing lists the properties, or places in them, that are about services
+	// which the local cloud does not have; the empty path is all of the resource.
+	// A lenient stack is made without. nil where there are none.
+	missing func(ctx context.Context, c *call) []string
 }
 
 // at once, and after what usually takes a moment.
@@ -265,7 +270,14 @@ func (p *provider) Handle(ctx context.Context, r cloudformation.Request) (cloudf
 		c.place = place{"aws", wire.DefaultRegion, wire.DefaultAccount}
 	}
 	c.clients = p.world.at(c.place)
-	progress, err := p.handle(wire.ForCloudFormation(ctx), c)
+	ctx = wire.ForCloudFormation(ctx)
+	var progress cloudformation.Progress
+	var err error
+	if r.Lenient {
+		progress, err = p.leniently(ctx, c)
+	} else {
+		progress, err = p.handle(ctx, c)
+	}
 	progress.PhysicalID = c.id
 	if err != nil {
 		return progress, c.failure(err)

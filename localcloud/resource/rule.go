@@ -12,7 +12,7 @@ import (
 
 func rule() kind {
 	const longest = 64
-	k := kind{name: "Name", longest: longest, tags: ruleTags}
+	k := kind{name: "Name", longest: longest, tags: ruleTags, missing: missingOfRule}
 	bus := func(c *call) *string {
 		if !c.has("EventBusName") {
 			return nil

@@ -20,6 +20,7 @@ func subscription() kind {
 		return fillFrom(&struct{}{}, c.Properties, known...)
 	}
 	return kind{
+		missing: missingOfSubscription,
 		create: func(ctx context.Context, c *call) error {
 			if err := check(c); err != nil {
 				return err

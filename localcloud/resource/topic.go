@@ -17,7 +17,7 @@ var topicSettings = []string{
 
 func topic() kind {
 	const longest = 256
-	k := kind{name: "TopicName", longest: longest, tags: topicTags}
+	k := kind{name: "TopicName", longest: longest, tags: topicTags, missing: missingOfTopic}
 	name := func(c *call) string {
 		if c.has(k.name) || c.text("FifoTopic") != "true" {
 			return c.named(k)

@@ -38,6 +38,7 @@ type world struct {
 	providers map[string]cloudformation.Provider
 	tokens    int
 	tags      map[string]string // of the stack
+	lenient   bool              // the stack
 }
 
 func newWorld(t *testing.T) *world {
@@ -100,6 +101,7 @@ type thing struct {
 	properties jsonvalue.Value
 	attributes map[string]jsonvalue.Value
 	policy     jsonvalue.Value // UpdatePolicy
+	note       string          // of the last operation
 }
 
 func value(t *testing.T, text string) jsonvalue.Value {
@@ -125,6 +127,7 @@ func (w *world) begin(action cloudformation.Action, r *thing, properties jsonval
 		Action: action, Type: r.kind, LogicalID: r.name, StackID: stackID, StackName: "shop",
 		Token: fmt.Sprintf("%08d-0000-4000-8000-000000000000", w.tokens), PhysicalID: r.id,
 		Properties: properties, Previous: r.properties, UpdatePolicy: r.policy, Tags: tags,
+		Lenient: w.lenient,
 	}
 }
 
@@ -177,7 +180,7 @@ func (w *world) tryCreate(r *thing, properties string) error {
 	if err != nil {
 		return err
 	}
-	r.id, r.attributes, r.properties = progress.PhysicalID, progress.Attributes, v
+	r.id, r.attributes, r.properties, r.note = progress.PhysicalID, progress.Attributes, v, progress.Note
 	if r.id == "" {
 		w.Fatalf("%s was created without an id", r.name)
 	}
@@ -202,7 +205,7 @@ func (w *world) tryUpdate(r *thing, properties string) error {
 	if progress.PhysicalID != r.id {
 		w.Fatalf("an update of %s made %s of it", r.id, progress.PhysicalID)
 	}
-	r.attributes, r.properties = progress.Attributes, v
+	r.attributes, r.properties, r.note = progress.Attributes, v, progress.Note
 	return nil
 }
 

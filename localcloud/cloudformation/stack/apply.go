@@ -58,6 +58,8 @@ type (
 		// Cancelled is what the Call said: a provider that was not told is
 		// asked again at once.
 		Cancelled bool
+		// Note is what there is to say of what was done.
+		Note string
 	}
 
 	// Tick says that time has passed.
@@ -269,7 +271,7 @@ func (p *step) made(r *Resource, in Report) {
 		return
 	}
 	r.Visit = done
-	p.tell(r, string(status), r.Is.PhysicalID, "", r.Is.Wanted)
+	p.tell(r, string(status), r.Is.PhysicalID, in.Note, r.Is.Wanted)
 }
 
 // leave puts aside what a replacement took the place of, unless a rollback would

@@ -20,6 +20,8 @@ type Inputs struct {
 	// Stored returns what a parameter of Systems Manager holds, for parameters of
 	// the types AWS::SSM::Parameter::Value<…>. It may be nil.
 	Stored func(name string) (value string, ok bool)
+	// KeepDynamic leaves dynamic references, {{resolve:…}}, as they are written.
+	KeepDynamic bool
 	// Region, AccountID, StackID and StackName are the pseudo parameters.
 	Region, AccountID, StackID, StackName string
 	// Partition is aws where it is empty.

@@ -175,7 +175,7 @@ func (e *evaluator) evalChanged(v jsonvalue.Value) (got jsonvalue.Value, changed
 // calls the service: Systems Manager and Secrets Manager are not there.
 func (e *evaluator) refuseDynamic(s string) error {
 	_, rest, found := strings.Cut(s, "{{resolve:")
-	if !found || e.partial {
+	if !found || e.partial || e.b.inputs.KeepDynamic {
 		return nil
 	}
 	service, _, _ := strings.Cut(rest, ":")
