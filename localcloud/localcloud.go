@@ -188,7 +188,7 @@ func (c *Cloud) join(config Config) error {
 	c.closers = append(c.closers, processes.Close)
 	functions, err := lambda.New(lambda.Config{
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 2), Journal: code, Dir: subdirectory(config.Dir, "code"),
-		Runtime: processes, Metrics: functionMetrics{monitoring}, Sessions: functionSessions{sessions}, Objects: functionObjects{buckets},
+		Runtime: processes, Metrics: functionMetrics{monitoring}, Sessions: functionSessions{sessions}, Objects: objectReader{buckets},
 		Destinations: destinations{operations, bus, buckets, c.log},
 		Endpoint:     func() string { return config.Endpoint },
 	})
@@ -198,7 +198,7 @@ func (c *Cloud) join(config Config) error {
 	c.closers = append(c.closers, func() error { functions.Close(); return nil })
 	states, err := sfn.New(sfn.Config{
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 1), Journal: executions,
-		Metrics: stateMetrics{monitoring}, Logs: stateLogs{lines}, Integrations: operations, Functions: operations, Objects: stateObjects{buckets},
+		Metrics: stateMetrics{monitoring}, Logs: stateLogs{lines}, Integrations: operations, Functions: operations, Objects: stateObjects{objectReader{buckets}},
 		Models: []*wire.Service{&lambdaapi.Service, &s3api.Service, &eventsapi.Service, &snsapi.Service},
 	})
 	if err != nil {
@@ -211,7 +211,7 @@ func (c *Cloud) join(config Config) error {
 		return err
 	}
 	deployments, err := codedeploy.New(codedeploy.Config{
-		Clock: c.clock, Rollouts: deliveries, Functions: deployedFunctions{operations}, Objects: stateObjects{buckets},
+		Clock: c.clock, Rollouts: deliveries, Functions: deployedFunctions{operations}, Objects: objectReader{buckets},
 		Topics: alarmActions{operations}, Bus: deploymentEvents{bus}, Journal: deployed, Log: c.log,
 	})
 	if err != nil {

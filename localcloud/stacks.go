@@ -3,7 +3,6 @@ package localcloud
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/internal/clock"
@@ -23,7 +22,7 @@ const moment = 500 * time.Millisecond
 func (c *Cloud) stacks(of Config, operations *integrations, buckets *s3.Service, deliveries *rollouts.Service) (*cloudformation.Service, error) {
 	config := cloudformation.Config{
 		Lenient: of.Lenient,
-		Clock:   c.clock, Serverless: serverless.Transform, Objects: stackObjects{buckets}, Alarms: stackAlarms{operations},
+		Clock:   c.clock, Serverless: serverless.Transform, Objects: objectReader{buckets}, Alarms: stackAlarms{operations},
 		Providers: resource.Providers(resource.Config{AWS: c.AWSConfig(), Rollouts: deliveries}),
 	}
 	if c.journal != nil { // a nil *Journal in an interface is not a nil interface
@@ -38,17 +37,6 @@ func (c *Cloud) stacks(of Config, operations *integrations, buckets *s3.Service,
 	}
 	c.closers = append(c.closers, func() error { s.Close(); return nil })
 	return s, nil
-}
-
-// stackObjects has the templates that stacks are made of.
-type stackObjects struct{ s3 *s3.Service }
-
-func (o stackObjects) Get(ctx context.Context, bucket, key, version string) (io.ReadCloser, error) {
-	item, err := o.s3.Open(ctx, bucket, key, version)
-	if err != nil {
-		return nil, err
-	}
-	return item.Body, nil
 }
 
 // stackAlarms knows the alarms that turn stacks back.
