@@ -235,6 +235,14 @@ func (v Value) Str() string {
 	return v.text
 }
 
+// Text returns the content of a string, and the JSON text of anything else.
+func (v Value) Text() string {
+	if v.kind == KindString {
+		return v.text
+	}
+	return v.String()
+}
+
 // Literal returns a number as it was written, and "" for anything else.
 func (v Value) Literal() string {
 	if v.kind != KindNumber {

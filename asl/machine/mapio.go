@@ -77,14 +77,14 @@ func (r *run) maxItems(f *frame, s *state, reader *asl.ItemReader, input jsonval
 	if failed != nil {
 		return 0, failed
 	}
-	n, err := strconv.ParseInt(plain(v), 10, 64)
+	n, err := strconv.ParseInt(v.Text(), 10, 64)
 	switch {
 	case err == nil:
 		return n, nil
 	case s.jsonata:
 		return 0, r.queryFailure(f, "MaxItems", true, "The MaxItems field must be a whole number, but was: %s", v)
 	default:
-		return 0, r.runtimeFailure(f, "The MaxItemsPath field refers to value \"%s\" which is not a valid integer: %s", plain(v), e)
+		return 0, r.runtimeFailure(f, "The MaxItemsPath field refers to value \"%s\" which is not a valid integer: %s", v.Text(), e)
 	}
 }
 

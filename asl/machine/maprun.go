@@ -235,9 +235,9 @@ func (r *run) tolerance(f *frame, s *state, def *asl.Map, input jsonvalue.Value,
 		if failed != nil {
 			return failed
 		}
-		n, err := strconv.ParseInt(plain(v), 10, 64)
+		n, err := strconv.ParseInt(v.Text(), 10, 64)
 		if err != nil {
-			return r.runtimeFailure(f, "The ToleratedFailureCountPath field refers to value \"%s\" which is not a valid integer: %s", plain(v), e)
+			return r.runtimeFailure(f, "The ToleratedFailureCountPath field refers to value \"%s\" which is not a valid integer: %s", v.Text(), e)
 		}
 		if n < 0 {
 			return r.runtimeFailure(f, "ToleratedFailureCount cannot be negative.")
@@ -249,9 +249,9 @@ func (r *run) tolerance(f *frame, s *state, def *asl.Map, input jsonvalue.Value,
 		if failed != nil {
 			return failed
 		}
-		percentage, err := strconv.ParseFloat(plain(v), 64)
+		percentage, err := strconv.ParseFloat(v.Text(), 64)
 		if err != nil || math.IsNaN(percentage) {
-			return r.runtimeFailure(f, "The ToleratedFailurePercentagePath field refers to value \"%s\" which is not a valid float: %s", plain(v), e)
+			return r.runtimeFailure(f, "The ToleratedFailurePercentagePath field refers to value \"%s\" which is not a valid float: %s", v.Text(), e)
 		}
 		if percentage < 0 || percentage > 100 {
 			return r.runtimeFailure(f, "ToleratedFailurePercentage must be between 0 and 100.")
@@ -306,7 +306,7 @@ func (r *run) batches(f *frame, s *state, b *asl.ItemBatcher, input, items jsonv
 		}
 		n, whole := v.Int()
 		if !whole || n < 1 {
-			return 0, r.runtimeFailure(f, "The %s field refers to value \"%s\" which is not a valid positive integer", field, plain(v))
+			return 0, r.runtimeFailure(f, "The %s field refers to value \"%s\" which is not a valid positive integer", field, v.Text())
 		}
 		return int(min(n, most)), nil
 	}

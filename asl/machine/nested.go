@@ -137,10 +137,10 @@ func (r *run) concurrency(f *frame, s *state, def *asl.Map, input jsonvalue.Valu
 		if failed != nil {
 			return 0, failed
 		}
-		n, err := strconv.ParseInt(plain(v), 10, 64)
+		n, err := strconv.ParseInt(v.Text(), 10, 64)
 		if err != nil {
 			return 0, r.runtimeFailure(f, "The MaxConcurrencyPath field refers to value \"%s\" which is not a valid integer: %s",
-				plain(v), def.MaxConcurrencyPath)
+				v.Text(), def.MaxConcurrencyPath)
 		}
 		if n < 0 {
 			return 0, r.runtimeFailure(f, "MaxConcurrency cannot be negative.")

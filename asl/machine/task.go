@@ -83,16 +83,16 @@ func (r *run) seconds(f *frame, s *state, literal, path asl.Expression, field st
 	if failed != nil {
 		return 0, failed
 	}
-	n, err := strconv.ParseInt(plain(v), 10, 64)
+	n, err := strconv.ParseInt(v.Text(), 10, 64)
 	switch {
 	case err == nil && n > 0 && n <= 99_999_999:
 		return n, nil
 	case s.jsonata:
 		return 0, r.queryFailure(f, field, true, "The %s field must be a whole number between 1 and 99999999, but was: %s", field, v)
 	case err != nil:
-		return 0, r.runtimeFailure(f, "The %sPath parameter cannot be parsed as a long value: %s == %s", field, path, plain(v))
+		return 0, r.runtimeFailure(f, "The %sPath parameter cannot be parsed as a long value: %s == %s", field, path, v.Text())
 	default:
-		return 0, r.runtimeFailure(f, "The %sPath parameter must be between 1 and 99999999: %s == %s", field, path, plain(v))
+		return 0, r.runtimeFailure(f, "The %sPath parameter must be between 1 and 99999999: %s == %s", field, path, v.Text())
 	}
 }
 

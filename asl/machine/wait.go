@@ -56,7 +56,7 @@ func (r *run) waitUntil(f *frame, s *state) (time.Time, *failure) {
 		at, err := asl.ParseTimestamp(v.Str())
 		if err != nil {
 			return time.Time{}, r.queryFailure(f, "Timestamp", true,
-				"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", plain(v))
+				"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", v.Text())
 		}
 		return r.notTooFar(f, at)
 	default:
@@ -68,7 +68,7 @@ func (r *run) waitUntil(f *frame, s *state) (time.Time, *failure) {
 		if err != nil {
 			return time.Time{}, r.runtimeFailure(f,
 				"The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s",
-				def.TimestampPath, plain(v))
+				def.TimestampPath, v.Text())
 		}
 		return r.notTooFar(f, at)
 	}
@@ -79,12 +79,12 @@ func (r *run) secondsPath(f *frame, path asl.Expression) (time.Time, *failure) {
 	if failed != nil {
 		return time.Time{}, failed
 	}
-	seconds, err := strconv.ParseInt(plain(v), 10, 64)
+	seconds, err := strconv.ParseInt(v.Text(), 10, 64)
 	switch {
 	case err != nil:
-		return time.Time{}, r.runtimeFailure(f, "The SecondsPath parameter cannot be parsed as a long value: %s == %s", path, plain(v))
+		return time.Time{}, r.runtimeFailure(f, "The SecondsPath parameter cannot be parsed as a long value: %s == %s", path, v.Text())
 	case seconds < 0:
-		return time.Time{}, r.runtimeFailure(f, "The SecondsPath parameter references a negative value: %s == %s", path, plain(v))
+		return time.Time{}, r.runtimeFailure(f, "The SecondsPath parameter references a negative value: %s == %s", path, v.Text())
 	case seconds > int64(longestWait/time.Second):
 		return time.Time{}, r.runtimeFailure(f, "Wait state delay is too long.")
 	}
@@ -107,12 +107,4 @@ func (r *run) parameter(f *frame, path asl.Expression, field string) (jsonvalue.
 		return v, r.runtimeFailure(f, "The %s parameter does not reference an input value: %s", field, path)
 	}
 	return v, nil
-}
-
-// plain returns a string's content, and the JSON text of any other value.
-func plain(v jsonvalue.Value) string {
-	if v.Kind() == jsonvalue.KindString {
-		return v.Str()
-	}
-	return v.String()
 }

@@ -203,11 +203,11 @@ func (b *Bound) ParameterValues() []ParameterValue {
 
 func listText(v jsonvalue.Value) string {
 	if v.Kind() != jsonvalue.KindArray {
-		return text(v)
+		return v.Text()
 	}
 	items := make([]string, 0, v.Len())
 	for item := range v.Elements() {
-		items = append(items, text(item))
+		items = append(items, item.Text())
 	}
 	return strings.Join(items, ",")
 }
@@ -259,7 +259,7 @@ func (b *Bound) settlePolicies(r *Resource) error {
 			continue
 		}
 		if !slices.Contains(policy.known, got.Str()) {
-			return e.fail("Template format error: Unrecognized %s %s", policy.key, text(got))
+			return e.fail("Template format error: Unrecognized %s %s", policy.key, got.Text())
 		}
 		*policy.to = got.Str()
 	}

@@ -19,20 +19,20 @@ func (e *evaluator) cidr(argument jsonvalue.Value) (jsonvalue.Value, error) {
 			return item, nil
 		}
 	}
-	address, width, prefix, ok := parseBlock(text(argument.At(0)))
-	count, err := strconv.Atoi(text(argument.At(1)))
+	address, width, prefix, ok := parseBlock(argument.At(0).Text())
+	count, err := strconv.Atoi(argument.At(1).Text())
 	if !ok || err != nil || count < 1 || count > 256 {
 		return jsonvalue.Value{}, e.fail(messageCidr)
 	}
 	bits := 8
 	if argument.Len() == 3 {
-		if bits, err = strconv.Atoi(text(argument.At(2))); err != nil {
+		if bits, err = strconv.Atoi(argument.At(2).Text()); err != nil {
 			return jsonvalue.Value{}, e.fail(messageCidr)
 		}
 	}
 	room := width - prefix - bits
 	if bits < 1 || room < 0 || room < 9 && count > 1<<room {
-		return jsonvalue.Value{}, e.fail("Template error: Fn::Cidr cannot make %d blocks of %d bits in %s", count, bits, text(argument.At(0)))
+		return jsonvalue.Value{}, e.fail("Template error: Fn::Cidr cannot make %d blocks of %d bits in %s", count, bits, argument.At(0).Text())
 	}
 	step := new(big.Int).Lsh(big.NewInt(1), uint(bits))
 	var b jsonvalue.ArrayBuilder

@@ -74,5 +74,5 @@ func (e *evaluator) equals(argument jsonvalue.Value) (bool, error) {
 		return false, e.fail(messageEquals)
 	}
 	e.uncertain = e.uncertain || isUnknown(a) || isUnknown(b)
-	return text(a) == text(b), nil
+	return a.Text() == b.Text(), nil
 }

@@ -102,13 +102,13 @@ func (b *Bound) OutputValues(r Resolver) ([]OutputValue, error) {
 		if !isScalar(v) {
 			return nil, b.Fail([]string{"Outputs", o.Name, "Value"}, "Template format error: Output %s is malformed. The Value field of every Outputs member must evaluate to a String.", o.Name)
 		}
-		out.Value = text(v)
+		out.Value = v.Text()
 		if o.Export.IsDefined() {
 			name, err := b.Evaluate(o.Export, r, "Outputs", o.Name, "Export", "Name")
 			if err != nil {
 				return nil, err
 			}
-			if out.Export = text(name); !isScalar(name) || out.Export == "" {
+			if out.Export = name.Text(); !isScalar(name) || out.Export == "" {
 				return nil, b.Fail([]string{"Outputs", o.Name, "Export", "Name"}, "Template format error: Output %s is malformed. The Name field of every Export must evaluate to a String.", o.Name)
 			}
 		}

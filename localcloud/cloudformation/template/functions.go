@@ -61,7 +61,7 @@ func (e *evaluator) call(name string, argument jsonvalue.Value) (jsonvalue.Value
 		return e.findInMap(argument)
 	case "Fn::Transform":
 		included, _ := argument.Get("Name")
-		return jsonvalue.Value{}, e.fail("Transform %s is not supported: put what it would insert into the template, for example with aws cloudformation package.", text(included))
+		return jsonvalue.Value{}, e.fail("Transform %s is not supported: put what it would insert into the template, for example with aws cloudformation package.", included.Text())
 	case "Fn::Length", "Fn::ToJsonString":
 		if !e.b.extensions {
 			return jsonvalue.Value{}, e.fail("%s", e.b.unsupported(name))
@@ -267,7 +267,7 @@ func (e *evaluator) findInMap(argument jsonvalue.Value) (jsonvalue.Value, error)
 	}
 	at := e.b.mappings
 	for i := range 3 {
-		next, found := at.Get(text(keys.At(i)))
+		next, found := at.Get(keys.At(i).Text())
 		if !found {
 			if fallback.IsDefined() {
 				e.push("3")
@@ -278,9 +278,9 @@ func (e *evaluator) findInMap(argument jsonvalue.Value) (jsonvalue.Value, error)
 				return got, err
 			}
 			if i == 0 {
-				return jsonvalue.Value{}, e.fail("Template error: Mapping named '%s' is not present in the 'Mappings' section of template.", text(keys.At(0)))
+				return jsonvalue.Value{}, e.fail("Template error: Mapping named '%s' is not present in the 'Mappings' section of template.", keys.At(0).Text())
 			}
-			return jsonvalue.Value{}, e.fail("Template error: Unable to get mapping for %s::%s::%s", text(keys.At(0)), text(keys.At(1)), text(keys.At(2)))
+			return jsonvalue.Value{}, e.fail("Template error: Unable to get mapping for %s::%s::%s", keys.At(0).Text(), keys.At(1).Text(), keys.At(2).Text())
 		}
 		at = next
 	}
@@ -307,7 +307,7 @@ func (e *evaluator) join(argument jsonvalue.Value) (jsonvalue.Value, error) {
 		if isUnknown(item) {
 			return item, nil
 		}
-		items = append(items, text(item))
+		items = append(items, item.Text())
 		size += len(items[len(items)-1]) + len(delimiter.Str())
 		if size > maxProduced {
 			break // produce refuses what is joined of these already
@@ -323,7 +323,7 @@ func (e *evaluator) selectFrom(argument jsonvalue.Value) (jsonvalue.Value, error
 	if isUnknown(argument.At(0)) || isUnknown(argument.At(1)) {
 		return jsonvalue.String(Unknown), nil
 	}
-	index, err := strconv.Atoi(text(argument.At(0)))
+	index, err := strconv.Atoi(argument.At(0).Text())
 	list := argument.At(1)
 	if err != nil || list.Kind() != jsonvalue.KindArray {
 		return jsonvalue.Value{}, e.fail(messageSelect)
@@ -346,11 +346,11 @@ func (e *evaluator) split(argument jsonvalue.Value) (jsonvalue.Value, error) {
 	if isUnknown(whole) {
 		return whole, nil
 	}
-	if _, err := e.produce(text(whole)); err != nil {
+	if _, err := e.produce(whole.Text()); err != nil {
 		return jsonvalue.Value{}, err
 	}
 	var b jsonvalue.ArrayBuilder
-	for _, part := range strings.Split(text(whole), delimiter.Str()) {
+	for _, part := range strings.Split(whole.Text(), delimiter.Str()) {
 		b.Append(jsonvalue.String(part))
 	}
 	return b.Value(), nil
@@ -363,7 +363,7 @@ func (e *evaluator) base64(argument jsonvalue.Value) (jsonvalue.Value, error) {
 	if isUnknown(argument) {
 		return argument, nil
 	}
-	return e.produce(base64.StdEncoding.EncodeToString([]byte(text(argument))))
+	return e.produce(base64.StdEncoding.EncodeToString([]byte(argument.Text())))
 }
 
 func (e *evaluator) zones(argument jsonvalue.Value) (jsonvalue.Value, error) {

@@ -148,7 +148,7 @@ func (l *loops) loop(key string, v jsonvalue.Value, b *jsonvalue.ObjectBuilder) 
 		l.replacer = nil
 	}()
 	for item := range collection.Elements() {
-		l.variables[variable], l.replacer = text(item), nil
+		l.variables[variable], l.replacer = item.Text(), nil
 		for name, inner := range body.Members() {
 			if forEach(name) {
 				if err := l.loop(name, inner, b); err != nil {

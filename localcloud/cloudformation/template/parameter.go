@@ -101,29 +101,29 @@ func (t *Template) readParameter(name string, v jsonvalue.Value, path []string) 
 		case "Type":
 			p.Type = value.Str()
 		case "Default":
-			p.Default, p.HasDefault = text(value), true
+			p.Default, p.HasDefault = value.Text(), true
 		case "NoEcho":
-			p.NoEcho = strings.EqualFold(text(value), "true")
+			p.NoEcho = strings.EqualFold(value.Text(), "true")
 		case "AllowedPattern":
-			p.AllowedPattern = text(value)
+			p.AllowedPattern = value.Text()
 			var err error
 			if p.pattern, err = compilePattern(p.AllowedPattern); err != nil {
 				return p, t.Fail(at, "Template format error: AllowedPattern %s is not a regular expression", p.AllowedPattern)
 			}
 		case "Description":
-			p.Description = text(value)
+			p.Description = value.Text()
 		case "ConstraintDescription":
-			p.ConstraintDescription = text(value)
+			p.ConstraintDescription = value.Text()
 		case "AllowedValues":
 			if value.Kind() != jsonvalue.KindArray {
 				return p, t.Fail(at, "Template format error: Every AllowedValues member must be a list.")
 			}
 			p.AllowedValues = make([]string, 0, value.Len())
 			for item := range value.Elements() {
-				p.AllowedValues = append(p.AllowedValues, text(item))
+				p.AllowedValues = append(p.AllowedValues, item.Text())
 			}
 		default:
-			n, err := strconv.ParseFloat(text(value), 64)
+			n, err := strconv.ParseFloat(value.Text(), 64)
 			if err != nil {
 				return p, t.Fail(at, "Template format error: Every %s member must be a number.", key)
 			}

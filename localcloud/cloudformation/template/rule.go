@@ -97,14 +97,14 @@ func (e *evaluator) ruleFunction(name string, argument jsonvalue.Value) (bool, e
 		e.uncertain = e.uncertain || isUnknown(item)
 		switch name {
 		case "Fn::Contains":
-			if text(item) == text(second) {
+			if item.Text() == second.Text() {
 				return true, nil
 			}
 			holds = false
 		case "Fn::EachMemberEquals":
-			holds = holds && text(item) == text(second)
+			holds = holds && item.Text() == second.Text()
 		default: // Fn::EachMemberIn
-			holds = holds && slices.ContainsFunc(slices.Collect(second.Elements()), func(v jsonvalue.Value) bool { return text(v) == text(item) })
+			holds = holds && slices.ContainsFunc(slices.Collect(second.Elements()), func(v jsonvalue.Value) bool { return v.Text() == item.Text() })
 		}
 	}
 	return holds && (name != "Fn::Contains" || list.Len() > 0), nil

@@ -53,9 +53,9 @@ func load(body jsonvalue.Value, s *source, origin map[string][]string, extension
 
 func (t *Template) readHead() error {
 	if v, ok := t.Body.Get("AWSTemplateFormatVersion"); ok {
-		t.Version = text(v)
+		t.Version = v.Text()
 		if t.Version != "2010-09-09" {
-			return t.Fail([]string{"AWSTemplateFormatVersion"}, "Template format error: %s is not a supported value for AWSTemplateFormatVersion.", text(v))
+			return t.Fail([]string{"AWSTemplateFormatVersion"}, "Template format error: %s is not a supported value for AWSTemplateFormatVersion.", v.Text())
 		}
 	}
 	if v, ok := t.Body.Get("Description"); ok {
@@ -288,7 +288,7 @@ func (t *Template) policy(v jsonvalue.Value, key string, known, path []string) (
 		return known[0], nil
 	}
 	if !slices.Contains(known, p.Str()) {
-		return "", t.Fail(path, "Template format error: Unrecognized %s %s", key, text(p))
+		return "", t.Fail(path, "Template format error: Unrecognized %s %s", key, p.Text())
 	}
 	return p.Str(), nil
 }
@@ -336,7 +336,7 @@ func (t *Template) readOutput(name string, v jsonvalue.Value, path []string) (Ou
 		return o, t.nullAt(append(path, "Value"))
 	}
 	if d, ok := v.Get("Description"); ok {
-		o.Description = text(d)
+		o.Description = d.Text()
 	}
 	if c, ok := v.Get("Condition"); ok {
 		if o.Condition = c.Str(); o.Condition == "" {
@@ -349,14 +349,6 @@ func (t *Template) readOutput(name string, v jsonvalue.Value, path []string) (Ou
 		}
 	}
 	return o, nil
-}
-
-// text writes a scalar as the text that it stands for, and anything else as JSON.
-func text(v jsonvalue.Value) string {
-	if v.Kind() == jsonvalue.KindString {
-		return v.Str()
-	}
-	return v.String()
 }
 
 // isScalar reports whether v is text, a number or a boolean.

@@ -114,7 +114,7 @@ func (e *evaluator) sub(argument jsonvalue.Value) (jsonvalue.Value, error) {
 			return jsonvalue.Value{}, e.fail("Template error: Fn::Sub expression does not resolve to a string: ${%s}", part.name)
 		}
 		unknown = unknown || isUnknown(v)
-		if b.WriteString(text(v)); b.Len() > maxProduced {
+		if b.WriteString(v.Text()); b.Len() > maxProduced {
 			break // produce refuses it
 		}
 	}

@@ -54,8 +54,8 @@ func (a *alias) splitFunction() bool {
 		a.note(path, "the weight of %s is not a fraction between 0 and 1 that is known before it is deployed", a.r.ID)
 		return false
 	}
-	if version, _ := weights.At(0).Get("FunctionVersion"); arn.IsVersion(textOf(version)) {
-		a.version = textOf(version)
+	if version, _ := weights.At(0).Get("FunctionVersion"); arn.IsVersion(version.Text()) {
+		a.version = version.Text()
 	}
 	a.heldAt(strconv.FormatFloat(n.Float()*100, 'f', -1, 64)+"%", path)
 	return true
@@ -110,7 +110,7 @@ func (a *alias) configuration(group template.Resource) bool {
 			a.noteAt(path, "the deployment configuration of %s is not known before it is deployed", group.ID)
 			return false
 		}
-		name = textOf(v)
+		name = v.Text()
 	}
 	if id == "" {
 		if _, err := plan.Preset(name); err == nil && strings.HasPrefix(name, "CodeDeployDefault.Lambda") {
@@ -150,7 +150,7 @@ func (a *alias) customConfiguration(config template.Resource) bool {
 	case "TimeBasedLinear":
 		form, interval, percentage = "linear", "LinearInterval", "LinearPercentage"
 	default:
-		a.noteAt(path, "%s shifts traffic by the type %s, which is not known", config.ID, textOf(kind))
+		a.noteAt(path, "%s shifts traffic by the type %s, which is not known", config.ID, kind.Text())
 		return false
 	}
 	numbers, _ := routing.Get(kind.Str())
@@ -248,7 +248,7 @@ func (a *alias) readHooks(update value) {
 	}
 }
 
-func isTrue(v value) bool { return strings.EqualFold(textOf(v), "true") }
+func isTrue(v value) bool { return strings.EqualFold(v.Text(), "true") }
 
 // number reads a number that may be written as text.
 func number(v value) (value, bool) {

@@ -139,7 +139,7 @@ func (f *finder) referredTo(v value) (id, literal string) {
 		return "", ""
 	}
 	if v.Kind() == jsonvalue.KindString || v.Kind() == jsonvalue.KindNumber {
-		return "", textOf(v)
+		return "", v.Text()
 	}
 	if target, ok := v.Get("Ref"); ok {
 		return target.Str(), ""
@@ -159,13 +159,6 @@ func (f *finder) referredTo(v value) (id, literal string) {
 }
 
 var soleVariable = regexp.MustCompile(`^\$\{[A-Za-z0-9.]+\}$`)
-
-func textOf(v value) string {
-	if v.Kind() == jsonvalue.KindString {
-		return v.Str()
-	}
-	return v.String()
-}
 
 // nameProperties name the property by which a resource gets its physical name.
 var nameProperties = map[string]string{
@@ -193,7 +186,7 @@ func (f *finder) nameOf(id string) string {
 	if err != nil || !v.IsDefined() || v.Str() == template.Unknown {
 		return ""
 	}
-	return textOf(v)
+	return v.Text()
 }
 
 // A resolver knows resources by their names.
@@ -234,7 +227,7 @@ func (a *alias) aliasName() bool {
 		a.note([]string{"Properties", "Name"}, "%s has no name that is known before it is deployed", a.r.ID)
 		return false
 	}
-	a.name = textOf(v)
+	a.name = v.Text()
 	return true
 }
 

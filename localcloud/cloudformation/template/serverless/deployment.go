@@ -48,7 +48,7 @@ func (s *source) preference(alias string) (preference, error) {
 	if ok && isCall(enabled) {
 		return p, errors.New("Invalid value for 'Enabled' in 'DeploymentPreference': it must be known from parameters, mappings and conditions") //nolint:staticcheck // as AWS's sentences
 	}
-	if ok && !strings.EqualFold(textOf(enabled), "true") {
+	if ok && !strings.EqualFold(enabled.Text(), "true") {
 		return p, nil
 	}
 	if alias == "" {
@@ -58,7 +58,7 @@ func (s *source) preference(alias string) (preference, error) {
 	// stack.
 	written := s.get("DeploymentPreference")
 	kind, ok := given.Get("Type")
-	if !ok || textOf(kind) == "" {
+	if !ok || kind.Text() == "" {
 		return p, errors.New("'DeploymentPreference' requires 'Type' property to be specified.") //nolint:staticcheck // AWS's words
 	}
 	p.enabled = true
@@ -70,7 +70,7 @@ func (s *source) preference(alias string) (preference, error) {
 	p.hooks, _ = written.Get("Hooks")
 	p.role, _ = written.Get("Role")
 	p.trigger, _ = written.Get("TriggerConfigurations")
-	if pass, _ := given.Get("PassthroughCondition"); strings.EqualFold(textOf(pass), "true") {
+	if pass, _ := given.Get("PassthroughCondition"); strings.EqualFold(pass.Text(), "true") {
 		p.condition = s.resource.Condition
 	}
 	s.preferences[s.id] = p

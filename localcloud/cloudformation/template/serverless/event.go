@@ -127,7 +127,7 @@ func (s *source) permission(e event, called callee, service string, source value
 func (s *source) rule(e event, suffix string, arn, role value) (value, error) {
 	id := e.id + suffix
 	if target, ok := e.get("Target").Get("Id"); ok {
-		id = textOf(target)
+		id = target.Text()
 	}
 	target := obj("Arn", arn, "Id", str(id[:min(64, len(id))]), "RoleArn", role, "Input", e.get("Input"), "InputPath", e.get("InputPath"),
 		"InputTransformer", e.get("InputTransformer"), "DeadLetterConfig", deadLetter(e), "RetryPolicy", e.get("RetryPolicy"))
@@ -137,7 +137,7 @@ func (s *source) rule(e event, suffix string, arn, role value) (value, error) {
 			return value{}, errors.New("State and Enabled Properties cannot both be specified.") //nolint:staticcheck // AWS's words
 		}
 		state = str("DISABLED")
-		if strings.EqualFold(textOf(enabled), "true") {
+		if strings.EqualFold(enabled.Text(), "true") {
 			state = str("ENABLED")
 		}
 	}
@@ -196,7 +196,7 @@ func (s *source) subscription(e event, called callee) error {
 	if err := e.require("Topic"); err != nil {
 		return err
 	}
-	if through := e.get("SqsSubscription"); through.IsDefined() && !strings.EqualFold(textOf(through), "false") {
+	if through := e.get("SqsSubscription"); through.IsDefined() && !strings.EqualFold(through.Text(), "false") {
 		return errors.New("SqsSubscription cannot be expanded here: subscribe the function itself")
 	}
 	topic := e.get("Topic")

@@ -307,7 +307,7 @@ func (s *source) eventInvokeConfig(alias string) (invokeConfig, error) {
 		target, _ := given.Get("Destination")
 		action, known := destinationActions[kind.Str()]
 		if kind.IsDefined() && !known {
-			return c, fmt.Errorf("'Type: %s' must be one of the values: [EventBridge, Lambda, S3Bucket, SNS, SQS]", textOf(kind))
+			return c, fmt.Errorf("'Type: %s' must be one of the values: [EventBridge, Lambda, S3Bucket, SNS, SQS]", kind.Text())
 		}
 		if !target.IsDefined() {
 			switch kind.Str() {

@@ -188,7 +188,7 @@ func (s *source) text(name string) (string, error) {
 	case !v.IsDefined():
 		return "", nil
 	case v.Kind() == jsonvalue.KindString || v.Kind() == jsonvalue.KindNumber || v.Kind() == jsonvalue.KindBool:
-		return textOf(v), nil
+		return v.Text(), nil
 	}
 	return "", fmt.Errorf("'%s' must be a string or a Ref to a template parameter", name)
 }
@@ -295,13 +295,6 @@ func ref(id string) value { return obj("Ref", str(id)) }
 func getAtt(id, attribute string) value { return obj("Fn::GetAtt", list(str(id), str(attribute))) }
 
 func sub(text string) value { return obj("Fn::Sub", str(text)) }
-
-func textOf(v value) string {
-	if v.Kind() == jsonvalue.KindString {
-		return v.Str()
-	}
-	return v.String()
-}
 
 // isCall reports whether v is a function of the template.
 func isCall(v value) bool {

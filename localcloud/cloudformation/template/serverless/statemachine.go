@@ -193,7 +193,7 @@ func (s *source) stateMachineRole() error {
 	if err != nil {
 		return err
 	}
-	if enabled, ok := tracing.Get("Enabled"); ok && strings.EqualFold(textOf(enabled), "true") {
+	if enabled, ok := tracing.Get("Enabled"); ok && strings.EqualFold(enabled.Text(), "true") {
 		r.managed = append(r.managed, str(s.tracingPolicy()))
 	}
 	return s.emitRole(r)
