@@ -171,11 +171,6 @@ func trial(status string, output, code, cause *string, began, ended *time.Time) 
 	if text := aws.ToString(cause); text != "" {
 		t.Error += ": " + text
 	}
-	if len(t.Error) > mostError {
-		t.Error = t.Error[:mostError] + "…"
-	}
+	t.Error = awserr.Shorten(t.Error)
 	return t
 }
-
-// mostError is how many bytes of an execution's error are kept.
-const mostError = 500

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// mostFunctionError is how many bytes of a function's error are kept.
-const mostFunctionError = 500
+// mostError is how many bytes of an error are kept.
+const mostError = 500
 
 // Function says how an invocation of a function went wrong: from the error object
 // that runtimes make, or where there is none from kind, which is Lambda's
@@ -25,9 +25,15 @@ func Function(kind string, payload []byte) string {
 			text = e.Type + e.Message
 		}
 	}
+	return Shorten(text)
+}
+
+// Shorten makes the text of an error fit into a sentence: on one line, and of 500
+// bytes at most.
+func Shorten(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > mostFunctionError {
-		text = strings.ToValidUTF8(text[:mostFunctionError], "") + "…"
+	if len(text) > mostError {
+		text = strings.ToValidUTF8(text[:mostError], "") + "…"
 	}
 	return text
 }
