@@ -45,7 +45,7 @@ func testEnv(t *testing.T) *Env {
 	}
 }
 
-// TestScripts runs what a user types. A script gets, besides testscript's own
+// TestScriptsShowWhatUsersTypeAndSee runs what a user types. A script gets, besides testscript's own
 // commands:
 //
 //	cloud            a local cloud in the test's process; AWS_ENDPOINT_URL points to it
@@ -60,7 +60,7 @@ func testEnv(t *testing.T) *Env {
 // and these programs: world changes and shows the cloud through the SDK, function
 // is the code of a Lambda function, and code is crossfade that prints its exit
 // code.
-func TestScripts(t *testing.T) {
+func TestScriptsShowWhatUsersTypeAndSee(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		// A deploy whose cloud is gone keeps trying to take its traffic back,

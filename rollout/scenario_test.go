@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the stories in testdata")
 
-// TestScenarios runs every file of testdata: what happens in the world, then
+// TestScenariosTellTheirStories runs every file of testdata: what happens in the world, then
 // ----, then the story that came of it.
 //
 //	alias orders:prod 7 8             a state machine's alias; lambda for a function's
@@ -54,7 +54,7 @@ var update = flag.Bool("update", false, "rewrite the stories in testdata")
 //	at 2m recount orders:prod         outcomes are counted from here
 //	at 2m counts orders:prod REASON   counting fails; feed: only of what is compared
 //	until 2h                          stop at the latest
-func TestScenarios(t *testing.T) {
+func TestScenariosTellTheirStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scenarios: %v", err)

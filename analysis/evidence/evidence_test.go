@@ -555,7 +555,7 @@ func TestDefaultRulesAreSound(t *testing.T) {
 	}
 }
 
-func TestLimitIsWalds(t *testing.T) {
+func TestTheLimitIsThatOfWald(t *testing.T) {
 	for _, c := range []struct{ p, q, want float64 }{{0.051, 0.001, 29.6}, {0.02, 0.01, 1155}} {
 		if got, err := Limit(c.p, c.q, 0.01, 0.01); err != nil || math.Abs(got-c.want) > 0.02*c.want {
 			t.Errorf("%v against %v takes %v requests (%v), want about %v", c.p, c.q, got, err, c.want)

@@ -43,9 +43,9 @@ func readJSON(t *testing.T, path string) jsonvalue.Value {
 	return v
 }
 
-// TestCorpus runs the cases of the conformance corpus. A case that once passed
+// TestRecordedExpressionsGiveWhatTheReferenceGave runs the cases of the conformance corpus. A case that once passed
 // must pass; testdata/passing.txt names those.
-func TestCorpus(t *testing.T) {
+func TestRecordedExpressionsGiveWhatTheReferenceGave(t *testing.T) {
 	folder := corpus()
 	if folder == "" {
 		t.Skip("skipped: there is no conformance corpus; set CROSSFADE_CONFORMANCE to its folder")

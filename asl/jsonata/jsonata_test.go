@@ -86,7 +86,7 @@ func TestWhatRandomExpressionsTaught(t *testing.T) {
 	}
 }
 
-func TestExpressions(t *testing.T) {
+func TestExpressionsHaveTheirValuesAndErrors(t *testing.T) {
 	for _, row := range []struct{ expr, want string }{
 		// Literals and operators.
 		{`1 + 2 * 3 - 4 / 8 % 3`, `6.5`},

@@ -84,7 +84,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestScreenAt80By24(t *testing.T) {
+func TestTheScreenFitsATerminalOf80By24(t *testing.T) {
 	progressing := scene()
 
 	rolledBack := scene()
@@ -172,7 +172,7 @@ func TestASCIIStyleShowsOnlyASCII(t *testing.T) {
 	}
 }
 
-func TestBar(t *testing.T) {
+func TestTheBarShowsBothVersionsAndTheCanarysShare(t *testing.T) {
 	tests := []struct {
 		routing rollout.Routing
 		want    string

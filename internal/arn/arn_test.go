@@ -49,7 +49,7 @@ func TestQualifiedSplitsOffVersionAndAlias(t *testing.T) {
 	}
 }
 
-func TestIsVersion(t *testing.T) {
+func TestOnlyDigitsAreAVersion(t *testing.T) {
 	for q, want := range map[string]bool{"1": true, "042": true, "": false, "prod": false, "1a": false, "$LATEST": false} {
 		if got := IsVersion(q); got != want {
 			t.Errorf("IsVersion(%q) = %v, want %v", q, got, want)

@@ -108,7 +108,8 @@ func (a *answers) reference(ref string) (any, error) {
 	return v, nil
 }
 
-// roots are what a case may refer to besides its steps.
+// root returns what a case may refer to by name: a step, or what is there besides
+// the steps.
 func (a *answers) root(name string) (any, bool) {
 	if v, ok := a.byStep[name]; ok {
 		return v, true

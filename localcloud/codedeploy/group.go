@@ -298,7 +298,7 @@ func (s *Service) deleteDeploymentGroup(ctx context.Context, in *codedeployapi.D
 	return out, s.putGroup(a, g.Name, nil)
 }
 
-// info is what is told of a group.
+// groupInfo is what is told of a group.
 func (s *Service) groupInfo(a *application, g *group) codedeployapi.DeploymentGroupInfo {
 	info := codedeployapi.DeploymentGroupInfo{
 		ApplicationName: &a.Name, DeploymentGroupId: &g.ID, DeploymentGroupName: &g.Name, DeploymentConfigName: &g.Config,

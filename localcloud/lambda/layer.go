@@ -66,7 +66,7 @@ func (s *Service) layerName(ctx context.Context, given string) (name string, err
 	return a.Name(), nil
 }
 
-// layers returns the layer of a name, nil if there is none, and its versions at
+// layer returns the layer of a name, nil if there is none, and its versions at
 // this moment.
 func (sp *space) layer(name string) (*layer, []*layerVersion) {
 	sp.mu.RLock()

@@ -102,7 +102,7 @@ func TestFramedPayloadsAreUnframed(t *testing.T) {
 	}
 }
 
-func TestRangesAndConditions(t *testing.T) {
+func TestReadersGetRangesAndConditionsHold(t *testing.T) {
 	w := newWorld(t, s3.Config{})
 	w.put("digits", "0123456789")
 	etag := `"781e5e245d69b566979b86e28d23f2c7"`

@@ -27,17 +27,14 @@ func (s *Service) startChild(t *task) {
 func childRequest(params jsonvalue.Value, caller wire.Caller) startRequest {
 	in := startRequest{caller: caller, target: member(params, "StateMachineArn").Str()}
 	if name := member(params, "Name"); name.Kind() == jsonvalue.KindString {
-		text := name.Str()
-		in.name = &text
+		in.name = new(name.Str())
 	}
 	switch input := member(params, "Input"); input.Kind() {
 	case jsonvalue.KindUndefined, jsonvalue.KindNull:
 	case jsonvalue.KindString:
-		text := input.Str()
-		in.input = &text
+		in.input = new(input.Str())
 	default:
-		text := input.String()
-		in.input = &text
+		in.input = new(input.String())
 	}
 	return in
 }

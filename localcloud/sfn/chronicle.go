@@ -54,8 +54,8 @@ func (c *chronicle) pack() {
 	}
 }
 
-// texts lists the texts of details, numbers its numbers, in the order in which
-// they are packed.
+// detailTexts lists the texts of details, and detailNumbers their numbers, in the
+// order in which they are packed.
 func detailTexts(d *machine.Details) [15]*string {
 	return [...]*string{
 		&d.Name, &d.Input, &d.Output, &d.Parameters, &d.Resource, &d.ResourceType, &d.Region, &d.TaskRoleARN, &d.RoleARN,

@@ -118,7 +118,7 @@ func TestInputsThatAreNoJSON(t *testing.T) {
 	refused(t, err, "InvalidExecutionInput", "")
 }
 
-func TestStopAborts(t *testing.T) {
+func TestStoppingAbortsAnExecutionOnce(t *testing.T) {
 	c := newCloud(t)
 	execution := c.begin(c.create("stopped", waitAnHour))
 	c.pass(time.Minute)

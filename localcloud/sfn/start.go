@@ -161,10 +161,7 @@ func (s *Service) start(in startRequest) (*execution, error) {
 			return nil, err
 		}
 	}
-	text := "{}"
-	if in.input != nil {
-		text = *in.input
-	}
+	text := wire.ValueOr(in.input, "{}")
 	input, err := readInput(text)
 	if err != nil {
 		return nil, err
@@ -197,7 +194,7 @@ func (s *Service) start(in startRequest) (*execution, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.state = machine.New(program, x.begin(input, s.random.Uint64()))
+	x.state = machine.New(program, x.introduction(input, s.random.Uint64()))
 	x.status.Store(machine.StatusRunning)
 
 	x.mu.Lock()
@@ -274,8 +271,8 @@ func (s *Service) again(in startRequest, x *execution, input string) (*execution
 	}
 }
 
-// begin returns what the new execution is told about itself.
-func (x *execution) begin(input jsonvalue.Value, seed uint64) machine.Start {
+// introduction is what the new execution is told about itself.
+func (x *execution) introduction(input jsonvalue.Value, seed uint64) machine.Start {
 	m := x.machine
 	start := machine.Start{
 		Input:     input,

@@ -253,7 +253,7 @@ func TestStateMachinesAreListedPageByPage(t *testing.T) {
 	refused(t, err, "InvalidToken", "Invalid Token: 'Invalid token'")
 }
 
-func TestTags(t *testing.T) {
+func TestTagsAreAddedReplacedAndRemoved(t *testing.T) {
 	c := newCloud(t)
 	machine := c.create("tagged", passDefinition(""), published, func(in *sfnapi.CreateStateMachineInput) {
 		in.Tags = []sfnapi.Tag{{Key: ptr("team"), Value: ptr("blue")}}

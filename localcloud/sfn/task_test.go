@@ -81,7 +81,7 @@ type functions func(in Invocation) (Invoked, error)
 
 func (f functions) Invoke(_ context.Context, in Invocation) (Invoked, error) { return f(in) }
 
-func TestLambdaTasks(t *testing.T) {
+func TestTasksInvokeFunctionsByARNAndByIntegration(t *testing.T) {
 	var asked []Invocation
 	c := newCloud(t, func(config *Config) {
 		config.Functions = functions(func(in Invocation) (Invoked, error) {

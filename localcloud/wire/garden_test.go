@@ -76,7 +76,7 @@ func callerAPI() wire.API {
 	}}
 }
 
-func TestRestBindings(t *testing.T) {
+func TestMembersGoToTheirPlacesInARestRequest(t *testing.T) {
 	s := wire.NewServer(wire.Config{}, gardenAPI(nil))
 	cases := []struct {
 		name   string
