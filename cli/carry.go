@@ -72,7 +72,7 @@ const leavePatience = 3 * time.Second
 var signals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 
 // errLeft says that a rollout goes on, or waits, without this process.
-var errLeft = errors.New("left")
+var errLeft = errors.New("nobody looks after it now")
 
 // carry returns the rollout's status at its end, or errLeft and its status when
 // this process does not look after it any more.
@@ -375,7 +375,7 @@ func (c *carrier) leave(ctx context.Context) error {
 	}
 	return &failure{
 		code: ExitWaiting,
-		err:  fmt.Errorf("%s is left %s: %w", view.Name(c.rec.Plan), c.standing(), errLeft),
+		err:  fmt.Errorf("%s is left %s; %w", view.Name(c.rec.Plan), c.standing(), errLeft),
 		next: c.goOnLines(),
 	}
 }
@@ -384,7 +384,7 @@ func (c *carrier) leave(ctx context.Context) error {
 func (c *carrier) die(context.Context) error {
 	return &failure{
 		code: ExitWaiting,
-		err:  fmt.Errorf("%s is left %s, and nobody looks after it: %w", view.Name(c.rec.Plan), c.standing(), errLeft),
+		err:  fmt.Errorf("%s is left %s; %w", view.Name(c.rec.Plan), c.standing(), errLeft),
 		next: c.revertLines(),
 	}
 }

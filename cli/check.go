@@ -72,6 +72,7 @@ func (o checkOptions) run(ctx context.Context, env *Env, file string) error {
 }
 
 func (o checkOptions) checkLive(ctx context.Context, env *Env, p plan.Plan, dir directory) error {
+	o.store.reading = true
 	s, err := openSession(ctx, env, o.store, o.aws)
 	if err != nil {
 		return err

@@ -29,17 +29,18 @@ type initOptions struct {
 func newInit(env *Env) *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
-		Use:     "init",
+		Use:     "init [ALIAS]",
 		GroupID: groupRelease,
 		Short:   "Write a plan file for an alias that exists, with sound default checks",
 		Long: `Looks at an alias, finds the CloudWatch alarms on its state machine or function, and
 writes a plan file with them, a limit on bad outcomes, comparisons of both versions'
 errors and durations, and a canary of 10 % for five minutes, unless the flags say
 otherwise.`,
-		Example: `  crossfade init --state-machine orders:prod
+		Example: `  crossfade init orders:prod
+  crossfade init --state-machine orders:prod
   crossfade init --offline --state-machine orders:prod --linear 20%/10m --file -`,
-		Args: args(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, env) },
+		Args: args("[ALIAS]"),
+		RunE: func(cmd *cobra.Command, a []string) error { return o.run(cmd, env, first(a)) },
 	}
 	o.plan.flags(cmd)
 	o.store.flags(cmd)
@@ -50,7 +51,12 @@ otherwise.`,
 	return cmd
 }
 
-func (o initOptions) run(cmd *cobra.Command, env *Env) error {
+func (o initOptions) run(cmd *cobra.Command, env *Env, name string) error {
+	if name != "" {
+		if err := o.name(cmd, env, name); err != nil {
+			return err
+		}
+	}
 	s := o.plan.spec
 	if s.Canary+s.Linear+s.Exponential+s.Steps+s.Preset == "" && !s.AllAtOnce {
 		o.plan.spec.Canary = "10%/5m"
@@ -85,8 +91,32 @@ func (o initOptions) run(cmd *cobra.Command, env *Env) error {
 	return nil
 }
 
+// name adds the alias that was given without its kind.
+func (o *initOptions) name(cmd *cobra.Command, env *Env, name string) error {
+	t, err := aliasFlags{}.target(cmd, name)
+	if err != nil {
+		return err
+	}
+	if !o.offline {
+		o.store.reading = true
+		s, err := openSession(cmd.Context(), env, o.store, o.aws)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		t = s.sure(cmd.Context(), t, aliasFlags{})
+	}
+	if t.Kind == plan.Lambda {
+		o.plan.lambdas = append(o.plan.lambdas, name)
+	} else {
+		o.plan.stateMachines = append(o.plan.stateMachines, name)
+	}
+	return nil
+}
+
 // look proves that the aliases exist and adds the alarms on what is behind them.
 func (o *initOptions) look(ctx context.Context, env *Env, p plan.Plan) error {
+	o.store.reading = true
 	s, err := openSession(ctx, env, o.store, o.aws)
 	if err != nil {
 		return err

@@ -62,6 +62,7 @@ type forecast struct {
 
 func (o planOptions) run(ctx context.Context, env *Env, p plan.Plan, dir directory) error {
 	now := env.Clock.Now()
+	o.store.reading = true
 	f := forecast{Plan: p, Table: plan.Table(p, now), Lint: plan.Lint(p)}
 	if !o.offline {
 		s, err := openSession(ctx, env, o.store, o.aws)

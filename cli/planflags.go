@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -216,7 +217,10 @@ func readPlan(env *Env, file string) (plan.Plan, directory, error) {
 		text, err = os.ReadFile(file)
 	}
 	if err != nil {
-		next := []string{"crossfade init --state-machine NAME:ALIAS writes a plan file"}
+		next := []string{"crossfade init NAME:ALIAS writes a plan file"}
+		if _, parseErr := plan.ParseTarget(plan.StateMachine, file); parseErr == nil && errors.Is(err, fs.ErrNotExist) {
+			next = append([]string{"an alias is --state-machine " + file + " or --lambda " + file}, next...)
+		}
 		return plan.Plan{}, "", &failure{code: ExitError, err: err, next: next}
 	}
 	made, err := plan.Parse(file, text)

@@ -56,7 +56,11 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	if speed != "" {
 		env.say("time passes %s times as fast in the cloud at %s, and not here: steps take as long as the plan says, and what was counted there is not seen", speed, aws.ToString(cfg.BaseEndpoint))
 	}
-	store, err := so.open(ctx, env)
+	open := so.open
+	if so.reading {
+		open = so.openToRead
+	}
+	store, err := open(ctx, env)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ import (
 // same file see, and may act on, the same rollouts.
 type storeOptions struct {
 	path string
+	// reading is true for commands that change nothing: a copy will do for them
+	// where the store may not be written.
+	reading bool
 }
 
 func (o *storeOptions) flags(cmd *cobra.Command) {

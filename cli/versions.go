@@ -58,6 +58,7 @@ func pruneVersions(cmd *cobra.Command, env *Env, o versionsOptions, name string,
 	if err != nil {
 		return err
 	}
+	o.store.reading = dry
 	s, err := openSession(ctx, env, o.store, o.aws)
 	if err != nil {
 		return err

@@ -250,7 +250,11 @@ func Scenarios(suite, pattern string) ([]Scenario, error) {
 	}
 	some := Matching(all, pattern)
 	if len(some) == 0 {
-		return nil, fmt.Errorf("no scenario of the suite %s has %q in its name", suite, pattern)
+		names := make([]string, len(all))
+		for i, s := range all {
+			names[i] = s.Name
+		}
+		return nil, fmt.Errorf("no scenario of the suite %s has %q in its name; there are %s", suite, pattern, strings.Join(names, ", "))
 	}
 	return some, nil
 }
