@@ -188,7 +188,7 @@ func (a adapters) Resolve(ctx context.Context, t plan.Target, _ controller.Files
 			}
 			r = controller.Resolved{
 				Target: t, Alias: arn, Exists: arn == s.arn && !s.gone, Version: t.Version,
-				Upload: s.changed, Revision: strconv.Itoa(s.revision),
+				Upload: s.changed, Revision: strconv.Itoa(s.revision), Content: s.content(t.Version),
 			}
 			if r.Exists {
 				r.Now = oriented(s.read())

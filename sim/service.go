@@ -37,6 +37,7 @@ type service struct {
 
 type version struct {
 	number    string
+	content   string // what it is made of
 	executing bool
 }
 
@@ -118,6 +119,25 @@ func (s *service) counts(number string) analysis.Counts {
 	}
 }
 
+// revised is what the resource is made of since it was changed last.
+func (s *service) revised() string { return "revision " + strconv.Itoa(s.revision) }
+
+// content is what a version is made of, or, if number is empty, what publishing now
+// would make.
+func (s *service) content(number string) string {
+	i := len(s.versions) - 1
+	switch {
+	case number != "":
+		i = s.index(number)
+	case s.changed:
+		return s.revised()
+	}
+	if v := s.versions[i]; v.content == "" {
+		return "version " + v.number
+	}
+	return s.versions[i].content
+}
+
 // publish makes a new version if anything changed.
 func (s *service) publish() controller.Published {
 	if !s.changed {
@@ -125,7 +145,7 @@ func (s *service) publish() controller.Published {
 	}
 	s.changed = false
 	last, _ := strconv.Atoi(s.versions[len(s.versions)-1].number)
-	s.versions = append(s.versions, version{number: strconv.Itoa(last + 1)})
+	s.versions = append(s.versions, version{number: strconv.Itoa(last + 1), content: s.revised()})
 	return controller.Published{Canary: strconv.Itoa(last + 1)}
 }
 
