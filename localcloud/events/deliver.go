@@ -2,9 +2,12 @@ package events
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -59,11 +62,9 @@ func throttled(e *wire.Error) bool {
 // Source: EventBridge User Guide, "How EventBridge retries delivering events".
 func retry(policy *eventsapi.RetryPolicy, i outbox.Item, now time.Time) time.Duration {
 	const most, longest, slowest = 185, 24 * time.Hour, 10 * time.Minute
-	attempts, age := most, longest
+	attempts, age := int32(most), longest
 	if policy != nil {
-		if policy.MaximumRetryAttempts != nil {
-			attempts = int(*policy.MaximumRetryAttempts)
-		}
+		attempts = wire.ValueOr(policy.MaximumRetryAttempts, attempts)
 		if policy.MaximumEventAgeInSeconds != nil {
 			age = time.Duration(*policy.MaximumEventAgeInSeconds) * time.Second
 		}
@@ -73,7 +74,7 @@ func retry(policy *eventsapi.RetryPolicy, i outbox.Item, now time.Time) time.Dur
 	if i.Attempt < doublings {
 		wait = min(slowest, time.Second<<i.Attempt)
 	}
-	if i.Attempt >= attempts || now.Add(wait).Sub(i.Since) > age {
+	if i.Attempt >= int(attempts) || now.Add(wait).Sub(i.Since) > age {
 		return 0
 	}
 	return wait
@@ -114,18 +115,19 @@ func (s *Service) bring(ctx context.Context, r *rule, t eventsapi.Target, d *del
 	}
 }
 
+// plainName is a name that an execution may have.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
 // executionName names the execution that an event starts: the event, and which
-// rule and target it was.
+// rule and target it was, or where that is no name a sum of the two.
 func executionName(id string, r *rule, t eventsapi.Target) string {
 	const longest = 80
 	name := id + "_" + r.Name + "_" + t.Id
-	clean := strings.Map(func(c rune) rune {
-		if c == '-' || c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
-			return c
-		}
-		return '-'
-	}, name)
-	return clean[:min(len(clean), longest)]
+	if len(name) <= longest && plainName.MatchString(name) {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return id + "_" + hex.EncodeToString(sum[:16])
 }
 
 // inputOf returns what a target gets of an event.

@@ -191,6 +191,24 @@ func TestEachTargetIsCalledInItsWay(t *testing.T) {
 	}
 }
 
+// A name of 80 characters had no room for a long rule's targets, and the second
+// execution was taken for the first one.
+func TestTargetsOfALongRuleStartExecutionsOfTheirOwn(t *testing.T) {
+	w := newWorld(t, nil)
+	w.rule(strings.Repeat("long", 16), `{"source":["shop"]}`,
+		to(machine, func(t *types.Target) { t.Id = aws.String("first") }),
+		to(machine, func(t *types.Target) { t.Id = aws.String("second") }))
+	w.put(`{}`)
+	w.pass(0)
+	if len(w.calls) != 2 {
+		t.Fatalf("got %d calls, want two", len(w.calls))
+	}
+	a, b := w.calls[0].get("Name"), w.calls[1].get("Name")
+	if a == b || len(a) > 80 || len(b) > 80 {
+		t.Errorf("the executions are called %q and %q, want two names of at most 80 characters", a, b)
+	}
+}
+
 func TestTargetsGetWhatTheyAskFor(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*types.Target)
