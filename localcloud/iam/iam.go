@@ -156,7 +156,8 @@ func (s *Service) read(ctx context.Context, f func(c wire.Caller, a *account) er
 }
 
 // change calls f with the caller's account and, unless f fails, saves what has
-// become of it. f must not change anything before it fails.
+// become of it. f must not change anything before it fails. What f did stays when
+// saving fails: the answer says so, and the next change saves it.
 func (s *Service) change(ctx context.Context, f func(c wire.Caller, a *account) error) error {
 	return s.read(ctx, func(c wire.Caller, a *account) error {
 		if err := f(c, a); err != nil {

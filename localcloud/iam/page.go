@@ -76,7 +76,5 @@ func tagList(tags map[string]string) []iamapi.Tag {
 	return list
 }
 
-// pathOr returns a path, by default "/".
-func pathOr(path *string) string {
-	return wire.ValueOr(path, "/")
-}
+// rootPath is that of a role or policy that names none.
+const rootPath = "/"

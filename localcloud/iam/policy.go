@@ -81,7 +81,7 @@ func (s *Service) createPolicy(ctx context.Context, in *iamapi.CreatePolicyReque
 		}
 		now := s.now()
 		p := &policy{
-			Name: in.PolicyName, Path: pathOr(in.Path), ID: id, Created: now, Updated: now, Description: in.Description, Tags: tags,
+			Name: in.PolicyName, Path: wire.ValueOr(in.Path, rootPath), ID: id, Created: now, Updated: now, Description: in.Description, Tags: tags,
 			Default: 1, Last: 1, Versions: []version{{Number: 1, Document: in.PolicyDocument, Created: now}},
 		}
 		p.ARN = "arn:" + c.Partition + ":iam::" + c.Account + ":policy" + p.Path + p.Name

@@ -64,16 +64,11 @@ func (s *Service) createRole(ctx context.Context, in *iamapi.CreateRoleRequest) 
 			return err
 		}
 		r := &role{
-			Name: in.RoleName, Path: pathOr(in.Path), ID: id, Created: s.now(), Trust: in.AssumeRolePolicyDocument,
-			Description: in.Description, MaxSessionDuration: defaultSession, Tags: tags, Inline: map[string]string{},
+			Name: in.RoleName, Path: wire.ValueOr(in.Path, rootPath), ID: id, Created: s.now(), Trust: in.AssumeRolePolicyDocument,
+			Description: in.Description, MaxSessionDuration: wire.ValueOr(in.MaxSessionDuration, defaultSession), Boundary: wire.Value(in.PermissionsBoundary),
+			Tags: tags, Inline: map[string]string{},
 		}
 		r.ARN = "arn:" + c.Partition + ":iam::" + c.Account + ":role" + r.Path + r.Name
-		if in.MaxSessionDuration != nil {
-			r.MaxSessionDuration = *in.MaxSessionDuration
-		}
-		if in.PermissionsBoundary != nil {
-			r.Boundary = *in.PermissionsBoundary
-		}
 		a.Roles[r.Name] = r
 		shown := r.full()
 		shown.RoleLastUsed = nil

@@ -279,10 +279,7 @@ var errToken = logsapi.NewInvalidParameterException("The specified nextToken is 
 // page returns the part of a sorted list that was asked for, and the token of
 // what follows it.
 func page[T any](items []T, key func(T) string, token *string, limit *int32) ([]T, *string, error) {
-	n := standardPage
-	if limit != nil {
-		n = int(*limit)
-	}
+	n := int(wire.ValueOr(limit, standardPage))
 	if token != nil {
 		after, err := base64.RawURLEncoding.DecodeString(*token)
 		if err != nil {

@@ -63,7 +63,7 @@ type posting struct {
 }
 
 func (s *Service) publish(ctx context.Context, in *snsapi.PublishInput) (*snsapi.PublishResponse, error) {
-	to := or(in.TopicArn, or(in.TargetArn, ""))
+	to := wire.ValueOr(in.TopicArn, wire.Value(in.TargetArn))
 	switch a, err := arn.Parse(to); {
 	case in.PhoneNumber != nil:
 		return nil, invalid("PhoneNumber Reason: the local cloud sends no SMS")
@@ -73,8 +73,8 @@ func (s *Service) publish(ctx context.Context, in *snsapi.PublishInput) (*snsapi
 		return nil, invalid("TargetArn Reason: the local cloud has no mobile applications")
 	}
 	id, sequence, err := s.post(ctx, to, posting{
-		text: in.Message, subject: or(in.Subject, ""), givenSubject: in.Subject != nil, structure: or(in.MessageStructure, ""),
-		attributes: in.MessageAttributes, group: or(in.MessageGroupId, ""), deduplication: or(in.MessageDeduplicationId, ""),
+		text: in.Message, subject: wire.Value(in.Subject), givenSubject: in.Subject != nil, structure: wire.Value(in.MessageStructure),
+		attributes: in.MessageAttributes, group: wire.Value(in.MessageGroupId), deduplication: wire.Value(in.MessageDeduplicationId),
 	})
 	if err != nil {
 		return nil, err
@@ -84,13 +84,6 @@ func (s *Service) publish(ctx context.Context, in *snsapi.PublishInput) (*snsapi
 		out.SequenceNumber = &sequence
 	}
 	return out, nil
-}
-
-func or(p *string, otherwise string) string {
-	if p == nil {
-		return otherwise
-	}
-	return *p
 }
 
 var batchID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
@@ -125,8 +118,8 @@ func (s *Service) publishBatch(ctx context.Context, in *snsapi.PublishBatchInput
 	out := &snsapi.PublishBatchResponse{Successful: []snsapi.PublishBatchResultEntry{}, Failed: []snsapi.BatchResultErrorEntry{}}
 	for _, e := range in.PublishBatchRequestEntries {
 		id, sequence, err := s.post(ctx, in.TopicArn, posting{
-			text: e.Message, subject: or(e.Subject, ""), givenSubject: e.Subject != nil, structure: or(e.MessageStructure, ""),
-			attributes: e.MessageAttributes, group: or(e.MessageGroupId, ""), deduplication: or(e.MessageDeduplicationId, ""),
+			text: e.Message, subject: wire.Value(e.Subject), givenSubject: e.Subject != nil, structure: wire.Value(e.MessageStructure),
+			attributes: e.MessageAttributes, group: wire.Value(e.MessageGroupId), deduplication: wire.Value(e.MessageDeduplicationId),
 		})
 		if failure, ok := errors.AsType[*wire.Error](err); ok {
 			out.Failed = append(out.Failed, snsapi.BatchResultErrorEntry{Id: e.Id, Code: failure.QueryCode, Message: &failure.Message, SenderFault: true})
@@ -201,7 +194,7 @@ func (p posting) message() (*message, error) {
 	m := &message{Text: p.text, Attributes: map[string]attribute{}}
 	size := len(p.text)
 	for name, a := range p.attributes {
-		given := attribute{Type: a.DataType, Value: or(a.StringValue, "")}
+		given := attribute{Type: a.DataType, Value: wire.Value(a.StringValue)}
 		switch kind, _, _ := strings.Cut(a.DataType, "."); {
 		case kind != "String" && kind != "Number" && kind != "Binary":
 			return nil, invalidValue("The message attribute '%s' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.", name)

@@ -77,10 +77,7 @@ func checkAttributes(attributes map[string]string) (filter, error) {
 }
 
 func (s *Service) subscribe(ctx context.Context, in *snsapi.SubscribeInput) (*snsapi.SubscribeResponse, error) {
-	endpoint := ""
-	if in.Endpoint != nil {
-		endpoint = *in.Endpoint
-	}
+	endpoint := wire.Value(in.Endpoint)
 	c := wire.CallerFrom(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +134,7 @@ func (s *Service) subscribeAgain(in *snsapi.SubscribeInput, sub *subscription) (
 }
 
 func (sub *subscription) answer(in *snsapi.SubscribeInput) *snsapi.SubscribeResponse {
-	if sub.Pending && (in.ReturnSubscriptionArn == nil || !*in.ReturnSubscriptionArn) {
+	if sub.Pending && !wire.Value(in.ReturnSubscriptionArn) {
 		return &snsapi.SubscribeResponse{SubscriptionArn: new(pendingARN)}
 	}
 	return &snsapi.SubscribeResponse{SubscriptionArn: &sub.ARN}
@@ -171,7 +168,7 @@ func (s *Service) confirmSubscription(ctx context.Context, in *snsapi.ConfirmSub
 		}
 		next := *sub
 		next.Pending = false
-		next.Authenticated = in.AuthenticateOnUnsubscribe != nil && *in.AuthenticateOnUnsubscribe == "true"
+		next.Authenticated = wire.Value(in.AuthenticateOnUnsubscribe) == "true"
 		if err := s.save(journal.JSON(recordSubscription, sub.ARN, &next)); err != nil {
 			return nil, err
 		}
@@ -274,8 +271,8 @@ func (s *Service) setSubscriptionAttributes(_ context.Context, in *snsapi.SetSub
 	next := *sub
 	next.Attributes = cloned(sub.Attributes)
 	delete(next.Attributes, in.AttributeName)
-	if in.AttributeValue != nil && *in.AttributeValue != "" {
-		next.Attributes[in.AttributeName] = *in.AttributeValue
+	if value := wire.Value(in.AttributeValue); value != "" {
+		next.Attributes[in.AttributeName] = value
 	} else if !slices.Contains(subscriptionAttributes, in.AttributeName) {
 		return nil, invalid("AttributeName")
 	}
