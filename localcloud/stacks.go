@@ -22,7 +22,7 @@ const moment = 500 * time.Millisecond
 func (c *Cloud) stacks(of Config, operations *integrations, buckets *s3.Service, deliveries *rollouts.Service) (*cloudformation.Service, error) {
 	config := cloudformation.Config{
 		Lenient: of.Lenient,
-		Clock:   c.clock, Serverless: serverless.Transform, Objects: objectReader{buckets}, Alarms: stackAlarms{operations},
+		Clock:   c.clock, Serverless: serverless.Transform, Objects: objectReader{buckets}, Alarms: stackAlarms{operations}, Topics: alarmActions{operations},
 		Providers: resource.Providers(resource.Config{AWS: c.AWSConfig(), Rollouts: deliveries}),
 	}
 	if c.journal != nil { // a nil *Journal in an interface is not a nil interface

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
+	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
@@ -45,6 +46,7 @@ type world struct {
 	answer  func(r cloudformation.Request) (again time.Duration, failure string)
 	objects map[string]string // by bucket/key
 	alarms  map[string]string // states by name
+	heard   []string          // messages of topics
 }
 
 // testTypes are the resource types that the world has.
@@ -70,7 +72,7 @@ func (w *world) open(journal cloudformation.Journal) {
 		providers[name] = w
 	}
 	s, err := cloudformation.New(cloudformation.Config{
-		Clock: cmp.Or(w.time, clock.Clock(w.clock)), Moment: w.moment, Lenient: w.lenient, Providers: providers, Objects: w, Alarms: w, Journal: journal,
+		Clock: cmp.Or(w.time, clock.Clock(w.clock)), Moment: w.moment, Lenient: w.lenient, Providers: providers, Objects: w, Alarms: w, Topics: w, Journal: journal,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -150,6 +152,13 @@ func (w *world) Get(_ context.Context, bucket, key, _ string) (io.ReadCloser, er
 		return nil, &wire.Error{Code: "NoSuchKey", Message: "The specified key does not exist."}
 	}
 	return io.NopCloser(strings.NewReader(text)), nil
+}
+
+func (w *world) Publish(_ context.Context, topic arn.ARN, subject, message string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard = append(w.heard, topic.Resource+": "+subject+"\n"+message)
+	return errors.New("nobody listens") // which is nothing to a stack
 }
 
 func (w *world) States(_ context.Context, names []string) (map[string]string, error) {

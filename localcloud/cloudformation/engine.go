@@ -56,6 +56,8 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 			return err
 		}
 		e.retry = time.Time{}
+	} else {
+		s.tell(e) // what a process before this one did not come to
 	}
 	for _, c := range e.state.Calls() {
 		if !e.inFlight[c.Token] && c.At.Sub(now) < soon {
@@ -291,6 +293,9 @@ func (s *Service) schedule(e *entity) {
 	}
 	sooner(e.retry)
 	if e.retry.IsZero() {
+		if e.unheard() {
+			sooner(s.now())
+		}
 		for _, c := range e.state.Calls() {
 			if !e.inFlight[c.Token] {
 				sooner(c.At)

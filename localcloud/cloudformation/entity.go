@@ -54,6 +54,8 @@ type entity struct {
 	dirtySets map[string]bool       // change sets that are not saved, by ARN
 	kept      map[int]bool          // deployments in the journal, by number
 	told      int                   // events that are saved
+	heard     int                   // events that topics have heard of
+	telling   bool                  // topics are being told
 	designs   map[*deployment]*plan // made of the deployments
 }
 

@@ -46,6 +46,7 @@ type stackRecord struct {
 	Root        string      `json:"root,omitempty"`
 	Imports     []string    `json:"imports,omitempty"`
 	Using       []string    `json:"using,omitempty"`
+	Heard       int         `json:"heard,omitempty"`
 	Deployments int         `json:"deployments"`
 	Current     int         `json:"current,omitempty"`
 	Next        int         `json:"next,omitempty"`
@@ -53,12 +54,13 @@ type stackRecord struct {
 }
 
 // save writes what changed of a stack. e.mu is held. After an error the next save
-// writes it.
+// writes it. What is saved is told.
 func (s *Service) save(e *entity) error {
 	if s.config.Journal == nil {
 		clear(e.unsaved)
 		clear(e.dirtySets)
 		e.told = len(e.events)
+		s.tell(e)
 		return nil
 	}
 	var records []journal.Record
@@ -68,7 +70,7 @@ func (s *Service) save(e *entity) error {
 	header := stackRecord{
 		Place: e.place, Name: e.name, ARN: e.id, Created: e.created, Updated: e.updated, Deleted: e.deleted, Protected: e.protected,
 		Disabled: e.disabled, Timeout: e.timeout, ChangeSet: e.changeSet, Parent: e.parent, Root: e.root,
-		Imports: e.imports, Using: sortedKeys(e.using), Deployments: e.deployments, State: e.state,
+		Imports: e.imports, Using: sortedKeys(e.using), Heard: e.heard, Deployments: e.deployments, State: e.state,
 	}
 	kept := map[int]bool{}
 	for d, number := range map[*deployment]*int{e.current: &header.Current, e.next: &header.Next} {
@@ -110,6 +112,7 @@ func (s *Service) save(e *entity) error {
 	e.kept, e.told = kept, len(e.events)
 	clear(e.unsaved)
 	clear(e.dirtySets)
+	s.tell(e)
 	return nil
 }
 
@@ -122,7 +125,7 @@ func (s *Service) restore() error {
 		e := &entity{
 			place: r.Place, name: r.Name, uuid: key, id: r.ARN, created: r.Created, updated: r.Updated, deleted: r.Deleted,
 			protected: r.Protected, disabled: r.Disabled, timeout: r.Timeout, changeSet: r.ChangeSet, parent: r.Parent, root: r.Root,
-			imports: r.Imports, deployments: r.Deployments, state: r.State,
+			imports: r.Imports, heard: r.Heard, deployments: r.Deployments, state: r.State,
 		}
 		e.init()
 		for _, name := range r.Using {
@@ -221,6 +224,9 @@ func (s *Service) take(e *entity) {
 	if e.lives() {
 		s.names[e.place.name(e.name)] = e
 		s.exports.set(e)
+	}
+	if len(e.topics()) == 0 {
+		e.heard = e.told
 	}
 	s.schedule(e)
 }

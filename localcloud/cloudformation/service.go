@@ -37,6 +37,9 @@ type Config struct {
 	// Alarms knows the alarms of rollback triggers; nil means that there are
 	// none.
 	Alarms Alarms
+	// Topics hear of the events of stacks with NotificationARNs; nil means that
+	// there are none.
+	Topics Topics
 	// Journal keeps what was acknowledged; nil means that stacks end with the
 	// process.
 	Journal Journal
