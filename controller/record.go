@@ -56,6 +56,7 @@ func cloneStatus(s rollout.Status) rollout.Status {
 			copied := c.Clone()
 			s.Targets[i].Comparison = &copied
 		}
+		s.Targets[i].Forgiven = maps.Clone(s.Targets[i].Forgiven)
 	}
 	s.Findings = slices.Clone(s.Findings)
 	s.Accepted = maps.Clone(s.Accepted)
