@@ -193,7 +193,7 @@ func bindImport(env *Env, text, name string, in template.Inputs, deployed map[st
 			env.say("the parameter %s has no value; what depends on it is not known (--parameter %s=VALUE)", p.Name, p.Name)
 		}
 	}
-	if t, err = template.Process(t, in, serverless.Transform); err != nil {
+	if t, err = template.Process(t, in, serverless.Sketch); err != nil {
 		return nil, fail(err)
 	}
 	bound, err := t.Bind(in)

@@ -113,6 +113,9 @@ func (s *source) functionEvent(e event, called callee) error {
 		return s.emit(e.id+"Permission", "AWS::Lambda::Permission", obj("Action", str("lambda:InvokeFunction"),
 			"FunctionName", called.name, "Principal", str("alexa-appkit.amazon.com"), "EventSourceToken", e.get("SkillId")))
 	default:
+		if s.sketch {
+			return nil
+		}
 		return fmt.Errorf("the event type %s cannot be expanded here", e.kind)
 	}
 }
@@ -345,6 +348,9 @@ func (s *source) machineEvent(e event, called callee) error {
 	case "Api":
 		return s.machineAPIEvent(e, called)
 	default:
+		if s.sketch {
+			return nil
+		}
 		return fmt.Errorf("the event type %s cannot be expanded here", e.kind)
 	}
 	e, err := s.ownQueue(e)

@@ -113,7 +113,7 @@ func (s *source) code() (value, error) {
 		return value{}, err
 	}
 	if packageType == "Image" {
-		if !image.IsDefined() {
+		if !image.IsDefined() && !s.sketch {
 			return value{}, errors.New("'ImageUri' must be set.") //nolint:staticcheck // AWS's words
 		}
 		return obj("ImageUri", image), nil
@@ -122,7 +122,7 @@ func (s *source) code() (value, error) {
 	case inline.IsDefined():
 		return obj("ZipFile", inline), nil
 	case uri.Kind() == jsonvalue.KindString:
-		bucket, key, version, ok := s3Location(uri.Str())
+		bucket, key, version, ok := s.location(uri.Str())
 		if !ok {
 			return value{}, errors.New("'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.") //nolint:staticcheck // AWS's words
 		}
@@ -137,9 +137,23 @@ func (s *source) code() (value, error) {
 		return obj("S3Bucket", bucket, "S3Key", key, "S3ObjectVersion", version, "SourceKMSKeyArn", kms), nil
 	case uri.IsDefined():
 		return value{}, errors.New("'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.") //nolint:staticcheck // AWS's words
+	case s.sketch:
+		return obj("S3Bucket", str(onThisMachine), "S3Key", str(".")), nil
 	default:
 		return value{}, errors.New("Either 'InlineCode' or 'CodeUri' must be set.") //nolint:staticcheck // AWS's words
 	}
+}
+
+// onThisMachine stands for the bucket of what is not uploaded yet.
+const onThisMachine = "not-uploaded"
+
+// location reads a location in S3 or, for a sketch, on this machine.
+func (s *source) location(text string) (bucket, key string, version value, ok bool) {
+	bucket, key, version, ok = s3Location(text)
+	if !ok && s.sketch {
+		return onThisMachine, text, version, true
+	}
+	return bucket, key, version, ok
 }
 
 // s3Location reads s3://bucket/key?versionId=V.

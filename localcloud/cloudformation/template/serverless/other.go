@@ -19,7 +19,7 @@ func (s *source) layer() error {
 	var content value
 	switch uri := s.get("ContentUri"); uri.Kind() {
 	case jsonvalue.KindString:
-		bucket, key, version, ok := s3Location(uri.Str())
+		bucket, key, version, ok := s.location(uri.Str())
 		if !ok {
 			return errors.New("'ContentUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.") //nolint:staticcheck // AWS's words
 		}
@@ -99,7 +99,7 @@ func (s *source) table() error {
 // the Serverless Application Repository is not there.
 func (s *source) application() error {
 	location := s.get("Location")
-	if location.Kind() != jsonvalue.KindString {
+	if location.Kind() != jsonvalue.KindString && !s.sketch {
 		return errors.New("'Location' must be the URL of a template: applications of the Serverless Application Repository cannot be expanded here")
 	}
 	var b jsonvalue.ObjectBuilder

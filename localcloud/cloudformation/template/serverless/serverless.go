@@ -25,7 +25,18 @@ type value = jsonvalue.Value
 
 // Transform expands the AWS::Serverless resources of t.
 func Transform(t *template.Template, b *template.Bound) (body jsonvalue.Value, origin map[string][]string, err error) {
-	x := &expansion{t: t, b: b, origin: map[string][]string{}, renamed: map[string]string{}, preferences: map[string]preference{}}
+	return expand(t, b, false)
+}
+
+// Sketch is [Transform] for whoever reads a template and does not deploy it: code
+// and definitions may be on this machine still, where aws cloudformation package
+// and sam find them, and what cannot be expanded stays as it is or away.
+func Sketch(t *template.Template, b *template.Bound) (body jsonvalue.Value, origin map[string][]string, err error) {
+	return expand(t, b, true)
+}
+
+func expand(t *template.Template, b *template.Bound, sketch bool) (body jsonvalue.Value, origin map[string][]string, err error) {
+	x := &expansion{t: t, b: b, sketch: sketch, origin: map[string][]string{}, renamed: map[string]string{}, preferences: map[string]preference{}}
 	if err := x.readGlobals(); err != nil {
 		return body, nil, err
 	}
@@ -71,6 +82,7 @@ func Transform(t *template.Template, b *template.Bound) (body jsonvalue.Value, o
 type expansion struct {
 	t       *template.Template
 	b       *template.Bound
+	sketch  bool // it is not for being deployed
 	out     jsonvalue.ObjectBuilder
 	origin  map[string][]string
 	globals map[string]value
@@ -108,7 +120,7 @@ func (x *expansion) failure() error {
 	fmt.Fprintf(&b, "Transform %s failed with: Invalid Serverless Application Specification document. Number of errors found: %d.",
 		template.ServerlessTransform, len(x.problems))
 	for _, p := range x.problems {
-		fmt.Fprintf(&b, " Resource with id [%s] is invalid. %s", p.id, p.err.Error())
+		fmt.Fprintf(&b, " Resource with id [%s] is invalid. %s.", p.id, strings.TrimSuffix(p.err.Error(), "."))
 	}
 	return x.t.Fail([]string{"Resources", x.problems[0].id}, "%s", b.String())
 }
@@ -117,9 +129,10 @@ func (x *expansion) failure() error {
 func (x *expansion) resource(r template.Resource) error {
 	whole, _ := x.t.Body.Get("Resources")
 	whole, _ = whole.Get(r.ID)
-	if _, ok := whole.Get("Connectors"); ok {
+	if _, ok := whole.Get("Connectors"); ok && !x.sketch {
 		return fmt.Errorf("Connectors are not supported here: give the role its policies with Policies")
 	}
+	whole = whole.Without("Connectors")
 	if !strings.HasPrefix(r.Type, "AWS::Serverless::") {
 		x.out.Set(r.ID, whole)
 		return nil
@@ -144,6 +157,10 @@ func (x *expansion) resource(r template.Resource) error {
 	case "AWS::Serverless::HttpApi":
 		return s.httpAPI()
 	default:
+		if x.sketch {
+			x.out.Set(r.ID, whole)
+			return nil
+		}
 		return fmt.Errorf("The type %s cannot be expanded here", r.Type) //nolint:staticcheck // AWS's sentences begin with a capital
 	}
 }

@@ -157,3 +157,51 @@ Resources:
 		t.Errorf("got %v at %s, want line 10", err, e.Path)
 	}
 }
+
+// unpacked is a template as it stands in a repository, before its code is
+// uploaded, with more than can be expanded.
+const unpacked = `
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.12, Handler: app.handler, AutoPublishAlias: live, DeploymentPreference: {Type: Canary10Percent5Minutes}}
+Resources:
+  Common: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer/}}
+  Orders:
+    Type: AWS::Serverless::Function
+    Connectors: {Own: {Properties: {Destination: {Id: Store}, Permissions: [Read]}}}
+    Properties:
+      CodeUri: orders/
+      Layers: [!Ref Common]
+      Events:
+        Broker: {Type: MQ, Properties: {Broker: b, Queues: [q]}}
+        Thing: {Type: IoTRule, Properties: {Sql: SELECT *}}
+  Beside: {Type: AWS::Serverless::Function}
+  Packed: {Type: AWS::Serverless::Function, Properties: {PackageType: Image}, Metadata: {Dockerfile: Dockerfile}}
+  Flow: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: flow.asl.json, AutoPublishAlias: live}}
+  Graph: {Type: AWS::Serverless::GraphQLApi, Properties: {SchemaUri: schema.graphql}}
+  Shared: {Type: AWS::Serverless::Application, Properties: {Location: {ApplicationId: a, SemanticVersion: 1.0.0}}}
+  Store: {Type: AWS::S3::Bucket}
+`
+
+func TestASketchNeedsNoUploadedCode(t *testing.T) {
+	if _, err := expand(unpacked, nil); err == nil || !strings.Contains(err.Error(), "'ContentUri' is not a valid S3 Uri") {
+		t.Errorf("to be deployed, it is refused with %v, want what is wrong with ContentUri", err)
+	}
+	parsed, err := template.Parse(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sketched, err := template.Process(parsed, inputs, serverless.Sketch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := sketched.Bind(inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"OrdersAliaslive", "BesideAliaslive", "PackedAliaslive", "FlowAliaslive", "Graph", "Shared"} {
+		if _, ok := b.Exists(id); !ok {
+			t.Errorf("there is no resource %s", id)
+		}
+	}
+}

@@ -109,7 +109,7 @@ func (s *source) definition(b *jsonvalue.ObjectBuilder) error {
 		b.Set("DefinitionString", obj("Fn::Join", list(str("\n"), list(items...))))
 		substitutions = d.substitutions
 	case uri.Kind() == jsonvalue.KindString:
-		bucket, key, version, ok := s3Location(uri.Str())
+		bucket, key, version, ok := s.location(uri.Str())
 		if !ok {
 			return errors.New("'DefinitionUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter.") //nolint:staticcheck // AWS's words
 		}
