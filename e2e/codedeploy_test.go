@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -238,6 +239,86 @@ func TestAnAlarmRollsADeploymentWithTheAWSCLIBack(t *testing.T) {
 	}
 	if why := s.crossfade("why", id); !strings.Contains(why, "checkout broken") {
 		t.Errorf("crossfade why says\n%s\nwant the alarm", why)
+	}
+}
+
+// silentHookCode says what it is asked, and leaves the answer to somebody else.
+const silentHookCode = "import json\n\ndef handler(event, context):\n    print(json.dumps(event))\n"
+
+// asked returns what a hook was asked last, once it was asked something new.
+func (s *shop) asked(function string, before hookQuestion) (q hookQuestion) {
+	s.t.Helper()
+	client := cloudwatchlogs.NewFromConfig(s.config())
+	eventually(s.t, function+" is asked", func() bool {
+		out, err := client.FilterLogEvents(s.t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/" + function)})
+		if err != nil {
+			return false // there is no log before its first line
+		}
+		for _, e := range out.Events {
+			if line := strings.TrimSpace(aws.ToString(e.Message)); strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &q) != nil {
+				s.t.Fatalf("%s was asked %s", function, line)
+			}
+		}
+		return q != before
+	})
+	return q
+}
+
+// A hookQuestion is what CodeDeploy asks a hook.
+type hookQuestion struct {
+	DeploymentID string `json:"DeploymentId"`
+	ExecutionID  string `json:"LifecycleEventHookExecutionId"`
+}
+
+func (q hookQuestion) answer(status string) []string {
+	return []string{
+		"deploy", "put-lifecycle-event-hook-execution-status", "--deployment-id", q.DeploymentID,
+		"--lifecycle-event-hook-execution-id", q.ExecutionID, "--status", status,
+	}
+}
+
+func TestAPersonAnswersForBothHooksWithTheAWSCLI(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	if _, err := s.lambda().CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: aws.String("CodeDeployHook_silent"), Role: aws.String(roleArn), Handler: aws.String("app.handler"),
+		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code(silentHookCode)}, Timeout: aws.Int32(20),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitFunction(t, "CodeDeployHook_silent")
+	s.group("--auto-rollback-configuration", "enabled=true,events=DEPLOYMENT_FAILURE")
+	spec := file(t, t.TempDir(), "appspec.json", []byte(`{"version": 0.0,
+		"Resources": [{"checkout": {"Type": "AWS::Lambda::Function", "Properties": {"Name": "checkout", "Alias": "live", "CurrentVersion": "1", "TargetVersion": "2"}}}],
+		"Hooks": [{"BeforeAllowTraffic": "CodeDeployHook_silent"}, {"AfterAllowTraffic": "CodeDeployHook_silent"}]}`))
+	s.aws("s3", "mb", "s3://specs")
+	s.aws("s3", "cp", spec, "s3://specs/appspec.json")
+	seen := watch(t, func() string { return s.functionRouting(t, "checkout") })
+	id := s.aws("deploy", "create-deployment", "--application-name", "shop", "--deployment-group-name", "prod",
+		"--revision", "revisionType=S3,s3Location={bucket=specs,key=appspec.json,bundleType=JSON}", "--query", "deploymentId")
+
+	before := s.asked("CodeDeployHook_silent", hookQuestion{})
+	if got := s.functionRouting(t, "checkout"); before.DeploymentID != id || got != "1" {
+		t.Errorf("the hook is asked about %s with the alias at %s, want %s and 1", before.DeploymentID, got, id)
+	}
+	s.aws(before.answer("Succeeded")...)
+	if code, out := s.cloud.aws(t, before.answer("Succeeded")...); code == 0 || !strings.Contains(out, "LifecycleEventAlreadyCompletedException") {
+		t.Errorf("a second answer ends with %d and %s, want LifecycleEventAlreadyCompletedException", code, out)
+	}
+	after := s.asked("CodeDeployHook_silent", before)
+	if got := s.functionRouting(t, "checkout"); after.DeploymentID != id || got != "2" {
+		t.Errorf("the second hook is asked about %s with the alias at %s, want %s and 2", after.DeploymentID, got, id)
+	}
+	s.aws(after.answer("Failed")...)
+	eventually(t, "the way back", func() bool { return s.functionRouting(t, "checkout") == "1" })
+	seen.were(t, "1", "2", "1")
+	if got := s.aws("deploy", "get-deployment", "--deployment-id", id, "--query", "deploymentInfo.[status,errorInformation.code]"); got != "Failed\tHOOK_EXECUTION_FAILURE" {
+		t.Errorf("the deployment is %q, want it failed because of its hook", got)
+	}
+	if got := s.aws("deploy", "get-deployment-target", "--deployment-id", id, "--target-id", "checkout:live",
+		"--query", "deploymentTarget.lambdaTarget.lifecycleEvents[].[lifecycleEventName,status][]"); got !=
+		"BeforeAllowTraffic\tSucceeded\tAllowTraffic\tSucceeded\tAfterAllowTraffic\tFailed" {
+		t.Errorf("the stages are %s", got)
 	}
 }
 

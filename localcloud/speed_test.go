@@ -3,6 +3,7 @@ package localcloud_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,18 +50,56 @@ func TestEveryAnswerOfAFastCloudSaysSo(t *testing.T) {
 	}
 	server := httptest.NewServer(fast.Handler())
 	defer server.Close()
-	for _, path := range []string{"/", "/nothing/here"} { // an answer and an error
-		answer, err := http.Get(server.URL + path)
+	for _, c := range []struct {
+		name, method, path, target, body string
+		status                           int
+	}{
+		{"nothing", http.MethodGet, "/", "", "", 0},
+		{"Step Functions", http.MethodPost, "/", "AWSStepFunctions.ListStateMachines", "{}", 200},
+		{"Step Functions, an error", http.MethodPost, "/", "AWSStepFunctions.DescribeStateMachine", "{}", 400},
+		{"CodeDeploy", http.MethodPost, "/", "CodeDeploy_20141006.ListDeployments", "{}", 200},
+		{"CodeDeploy, an error", http.MethodPost, "/", "CodeDeploy_20141006.GetDeployment", "{}", 400},
+		{"Logs", http.MethodPost, "/", "Logs_20140328.DescribeLogGroups", "{}", 200},
+		{"EventBridge, an error", http.MethodPost, "/", "AWSEvents.DescribeRule", `{"Name": "none"}`, 400},
+		{"CloudFormation", http.MethodPost, "/", "", "Action=ListStacks&Version=2010-05-15", 200},
+		{"CloudFormation, an error", http.MethodPost, "/", "", "Action=DescribeStacks&Version=2010-05-15&StackName=none", 400},
+		{"CloudWatch", http.MethodPost, "/", "", "Action=DescribeAlarms&Version=2010-08-01", 200},
+		{"SNS", http.MethodPost, "/", "", "Action=ListTopics&Version=2010-03-31", 200},
+		{"IAM, an error", http.MethodPost, "/", "", "Action=GetRole&Version=2010-05-08&RoleName=none", 404},
+		{"STS", http.MethodPost, "/", "", "Action=GetCallerIdentity&Version=2011-06-15", 200},
+		{"Lambda", http.MethodGet, "/2015-03-31/functions/", "", "", 200},
+		{"Lambda, an error", http.MethodGet, "/2015-03-31/functions/none", "", "", 404},
+		{"S3", http.MethodPut, "/bucket", "", "", 200},
+		{"S3, an error", http.MethodGet, "/bucket/none", "", "", 404},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), c.method, server.URL+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case c.target != "":
+			request.Header.Set("X-Amz-Target", c.target)
+			request.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		case c.body != "":
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
 		answer.Body.Close()
+		if c.status != 0 && answer.StatusCode != c.status {
+			t.Errorf("%s: the answer is %s, want %d", c.name, answer.Status, c.status)
+		}
 		if got := answer.Header.Get(localcloud.SpeedHeader); got != "60" {
-			t.Errorf("%s: the speed is %q, want 60", path, got)
+			t.Errorf("%s: the speed is %q, want 60", c.name, got)
+		}
+		if got, err := time.Parse(time.RFC3339Nano, answer.Header.Get(localcloud.TimeHeader)); err != nil || !got.Equal(noon.Add(time.Hour)) {
+			t.Errorf("%s: the time there is %s (%v), want %s", c.name, got, err, noon.Add(time.Hour))
 		}
 		date, err := http.ParseTime(answer.Header.Get("Date"))
 		if age := (clock.System{}).Now().Sub(date); err != nil || age < 0 || age > time.Minute {
-			t.Errorf("%s: Date is %s old (%v), want the machine's time, by which SDKs set the clock that they sign by", path, age, err)
+			t.Errorf("%s: Date is %s old (%v), want the machine's time, by which SDKs set the clock that they sign by", c.name, age, err)
 		}
 	}
 

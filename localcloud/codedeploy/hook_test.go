@@ -33,6 +33,23 @@ func TestTrafficWaitsForTheHookBeforeIt(t *testing.T) {
 	w.refused(w.answer(w.called[0].event, types.LifecycleEventStatusSucceeded), "LifecycleEventAlreadyCompletedException", "already completed")
 }
 
+func TestOneFunctionMayBeBothHooks(t *testing.T) {
+	w := newWorld(t)
+	w.hook("both", "")
+	id := w.deploy(spec("1", "2", "BeforeAllowTraffic: both", "AfterAllowTraffic: both"))
+	w.pass(10 * time.Minute)
+	w.wantAlias("1")
+	w.must(w.answer(w.called[0].event, types.LifecycleEventStatusSucceeded))
+	w.pass(6 * time.Minute)
+	w.wantAlias("2")
+	if got := w.stages(id); got != "Succeeded Succeeded InProgress" || len(w.called) != 2 {
+		t.Fatalf("the stages are %s after %d questions, want the last one in progress after two", got, len(w.called))
+	}
+	w.must(w.answer(w.called[1].event, types.LifecycleEventStatusSucceeded))
+	w.pass(time.Second)
+	w.wantEnd(id, types.DeploymentStatusSucceeded, "")
+}
+
 func TestAFailingHookBeforeTrafficMovesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.hook("before", types.LifecycleEventStatusFailed)

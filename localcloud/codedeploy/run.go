@@ -269,7 +269,7 @@ func (d *deployment) plan(function string) (plan.Plan, error) {
 			spec.Alarms = append(spec.Alarms, *a.Name)
 		}
 	}
-	for name, moment := range map[string]plan.Moment{d.Spec.Before: plan.BeforeTraffic, d.Spec.After: plan.AfterTraffic} {
+	for moment, name := range map[plan.Moment]string{plan.BeforeTraffic: d.Spec.Before, plan.AfterTraffic: d.Spec.After} {
 		if name != "" {
 			spec.Hooks.Set(moment, &plan.Hook{Kind: plan.LambdaHook, Name: name, Async: true, Timeout: hookTimeout})
 		}

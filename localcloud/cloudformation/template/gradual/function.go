@@ -235,7 +235,11 @@ func (a *alias) readHooks(update value) {
 			continue
 		case !v.IsDefined():
 			continue
-		case v.Str() == template.Unknown || v.Str() == "":
+		case v.Str() != template.Unknown && v.Str() != "":
+		case id == "":
+			a.note(path, "the name of the hook for %s is not known before it is deployed, so it is not in the plan: add it to the hooks", h.to)
+			continue
+		default:
 			a.note(path, "the name of the hook %s only exists after deployment, so it is not in the plan: add it to the hooks as %s, or give it with --physical %s=NAME", id, h.to, id)
 			continue
 		}

@@ -70,14 +70,14 @@ func Find(b *template.Bound, names map[string]string) (rollouts []Rollout, notes
 			notes = append(notes, a.notes...)
 			continue
 		}
-		if len(a.alarms) == 0 {
-			a.note(nil, "no alarm is watched, so nothing is judged: take checks out of the plan for the default limit on bad outcomes")
-		}
 		found, err := a.plan()
 		if err != nil {
 			a.note(nil, "no plan can say this: %s", reason(err))
 			notes = append(notes, a.notes...)
 			continue
+		}
+		if len(a.alarms) == 0 {
+			a.note(nil, "no alarm is watched, so nothing is judged: take checks out of the plan for the default limit on bad outcomes")
 		}
 		rollouts = append(rollouts, Rollout{Alias: r.ID, Line: b.Fail([]string{"Resources", r.ID}, "").Line, Plan: found, Notes: a.notes})
 	}
