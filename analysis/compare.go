@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"sort"
 
 	"github.com/crossfade-dev/crossfade/analysis/evidence"
 	"github.com/crossfade-dev/crossfade/analysis/evidence/ramp"
@@ -56,7 +57,7 @@ func (s Share) String() string {
 	if s.Requests == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%s (%s of %s)", share(float64(s.Bad)/float64(s.Requests)), count(s.Bad), count(s.Requests))
+	return share(float64(s.Bad)/float64(s.Requests)) + " (" + count(s.Bad) + " of " + count(s.Requests) + ")"
 }
 
 // compareCriterion holds the new version against the old one.
@@ -163,9 +164,9 @@ func (c compareCriterion) Judge(e Evidence) Finding {
 // sentence says what both versions did.
 func (c compareCriterion) sentence(x *Compared, n Numbers) string {
 	if c.compare.Of == plan.Duration {
-		return fmt.Sprintf("%s of %s took longer than %s, %s of %s", n.Canary, x.Canary, seconds(n.Slow), n.Stable, x.Stable)
+		return n.Canary.String() + " of " + x.Canary + " took longer than " + seconds(n.Slow) + ", " + n.Stable.String() + " of " + x.Stable
 	}
-	return fmt.Sprintf("%s of %s ended badly, %s of %s", n.Canary, x.Canary, n.Stable, x.Stable)
+	return n.Canary.String() + " of " + x.Canary + " ended badly, " + n.Stable.String() + " of " + x.Stable
 }
 
 // mostFlips is up to how many requests a flip is looked for.
@@ -197,26 +198,27 @@ func (c compareCriterion) flip(x *Compared, n Numbers) string {
 		}
 		value = x.Policy.Times.Value
 	}
-	// Each further request multiplies each bet by the same as the first.
-	once, factors := wealth.Clone(), make([]float64, len(wealth.Placed))
+	// Each further request multiplies each bet by the same as the first. The
+	// value is a convex function of their number, so it is enough once only.
+	once, further := wealth.Clone(), wealth
 	add(&once)
-	for i := range factors {
-		factors[i] = once.Placed[i] / wealth.Placed[i]
-	}
-	wealth = wealth.Clone()
-	for k := 1; k <= mostFlips; k++ {
-		for i := range factors {
-			wealth.Placed[i] *= factors[i]
-		}
-		if rest+weight*value(wealth) >= n.Proof {
-			noun := "requests"
-			if k == 1 {
-				noun = "request"
+	further.Placed = make([]float64, len(wealth.Placed))
+	proves := func(requests int) bool {
+		for i, placed := range wealth.Placed {
+			if placed > 0 {
+				further.Placed[i] = placed * math.Pow(once.Placed[i]/placed, float64(requests))
 			}
-			return fmt.Sprintf("%d more %s %s of %s, and none of %s", k, more, noun, x.Canary, x.Stable)
 		}
+		return rest+weight*value(further) >= n.Proof
 	}
-	return fmt.Sprintf("more than %d more %s requests of %s", mostFlips, more, x.Canary)
+	if !proves(mostFlips) {
+		return fmt.Sprintf("more than %d more %s requests of %s", mostFlips, more, x.Canary)
+	}
+	k, noun := 1+sort.Search(mostFlips-1, func(fewer int) bool { return proves(fewer + 1) }), "requests"
+	if k == 1 {
+		noun = "request"
+	}
+	return fmt.Sprintf("%d more %s %s of %s, and none of %s", k, more, noun, x.Canary, x.Stable)
 }
 
 // odds writes evidence: 12 to 1.

@@ -123,8 +123,7 @@ func BeginComparison(r ramp.Policy, h History, now time.Time) Comparison {
 
 // Clone returns a copy that shares nothing that is ever written.
 func (c Comparison) Clone() Comparison {
-	c.State = c.State.Clone()
-	c.Curve = slices.Clone(c.Curve)
+	c.State = c.State.Clone() // a curve is replaced as a whole
 	return c
 }
 
@@ -132,7 +131,7 @@ func (c Comparison) Clone() Comparison {
 func (c *Comparison) Seconds(t time.Time) float64 { return t.Sub(c.Epoch).Seconds() }
 
 // Wanted is the number of the first stretch of which counts are still wanted.
-func (c *Comparison) Wanted() int { return c.State.Intake.Next }
+func (c *Comparison) Wanted() int { return c.State.Intake.Oldest }
 
 // NeedsHistory says whether it is time, at now, to ask again for the old version's
 // durations, because they were too few.
@@ -211,25 +210,26 @@ func (c *Comparison) remember(at float64) {
 	if c.Spacing == 0 {
 		c.Spacing = max(1, c.Source.Width.Seconds())
 	}
-	m := Moment{At: math.Round(at*10) / 10, Share: c.State.Share, Evidence: round3(c.Decision.Evidence)}
-	canary, stable := c.State.Compared[evidence.Canary], c.State.Compared[evidence.Stable]
-	m.Canary, m.Stable = [2]int{canary.Requests, canary.Failed}, [2]int{stable.Requests, stable.Failed}
 	n := len(c.Curve)
 	if n > 0 && at-c.Curve[n-1].At < c.Spacing && c.Proof == "" {
 		return
 	}
+	m := Moment{At: math.Round(at*10) / 10, Share: c.State.Share, Evidence: round3(c.Decision.Evidence)}
+	canary, stable := c.State.Compared[evidence.Canary], c.State.Compared[evidence.Stable]
+	m.Canary, m.Stable = [2]int{canary.Requests, canary.Failed}, [2]int{stable.Requests, stable.Failed}
 	if n > 0 && c.Proof != "" && c.Curve[n-1].Evidence >= m.Evidence {
 		return // how it was proven is what matters
 	}
+	curve := make([]Moment, 0, n+1)
+	each := 1
 	if n == curveLength {
-		thin := c.Curve[:0:0]
-		for i := 0; i < n; i += 2 {
-			thin = append(thin, c.Curve[i])
-		}
-		c.Curve = thin
+		each = 2
 		c.Spacing *= 2
 	}
-	c.Curve = append(c.Curve, m)
+	for i := 0; i < n; i += each {
+		curve = append(curve, c.Curve[i])
+	}
+	c.Curve = append(curve, m)
 }
 
 // round3 rounds to three digits: a curve is looked at, not calculated with.

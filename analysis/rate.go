@@ -3,7 +3,6 @@ package analysis
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -166,12 +165,8 @@ func share(f float64) string {
 // count writes a number with separators: 1,236.
 func count(n int) string {
 	text := strconv.Itoa(n)
-	var parts []string
-	for len(text) > 3 && text[0] != '-' {
-		parts = append(parts, text[len(text)-3:])
-		text = text[:len(text)-3]
+	for i := len(text) - 3; i > 0 && n > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
 	}
-	parts = append(parts, text)
-	slices.Reverse(parts)
-	return strings.Join(parts, ",")
+	return text
 }

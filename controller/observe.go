@@ -16,12 +16,23 @@ import (
 type signals struct {
 	alarms map[string]analysis.AlarmState
 	series map[*held][]analysis.Series // in the order of metricChecks
+	// ordered has the rollouts for which there are orders; nil when each has to
+	// ask for its own.
+	ordered map[string]bool
 }
 
-// gather reads the alarms and metrics of several rollouts, each alarm once.
-// Whatever cannot be read has a Problem.
+// gather reads the alarms and metrics of several rollouts, each alarm once, and
+// which of them have orders. Whatever cannot be read has a Problem.
 func (c *Controller) gather(ctx context.Context, rollouts []*held) signals {
 	s := signals{series: make(map[*held][]analysis.Series)}
+	if len(rollouts) > 1 {
+		if ids, err := c.cfg.Store.Ordered(ctx); err == nil {
+			s.ordered = make(map[string]bool, len(ids))
+			for _, id := range ids {
+				s.ordered[id] = true
+			}
+		}
+	}
 	names := make(map[string]bool)
 	var queries []MetricQuery
 	for _, h := range rollouts {

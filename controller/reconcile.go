@@ -95,9 +95,12 @@ func sameGrants(a, b []Lease) bool {
 // look observes, decides, saves and acts for a rollout that was prepared.
 func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Decision, error) {
 	id := h.rec.ID
-	orders, err := c.cfg.Store.Orders(ctx, id, h.rec.Status.Orders)
-	if err != nil {
-		return rollout.Decision{}, c.lost(id, h, fmt.Errorf("orders: %w", err))
+	var orders []rollout.Order
+	if s.ordered == nil || s.ordered[id] {
+		var err error
+		if orders, err = c.cfg.Store.Orders(ctx, id, h.rec.Status.Orders); err != nil {
+			return rollout.Decision{}, c.lost(id, h, fmt.Errorf("orders: %w", err))
+		}
 	}
 	world := c.observe(ctx, h, s)
 	world.Orders = orders
@@ -107,7 +110,7 @@ func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Deci
 		return rollout.Decision{}, fmt.Errorf("rollout %s: %w", id, err)
 	}
 	now := c.cfg.Clock.Now()
-	d := c.cfg.Decide(h.rec.Plan, cloneStatus(h.rec.Status), world, now)
+	d := c.cfg.Decide(h.rec.Plan, h.rec.Status, world, now)
 	d.Events = append(d.Events, h.runOn(d, now)...)
 	if err := c.save(ctx, h, d, now); err != nil {
 		// The decision is returned all the same: who cannot wait for the store
@@ -168,23 +171,27 @@ func sinceless(now, t time.Time) time.Duration {
 // material says whether b remembers anything that a does not, besides when it
 // was looked and numbers, which move with every look.
 func material(a, b rollout.Status) bool {
-	return !reflect.DeepEqual(essence(a), essence(b))
+	if !slices.EqualFunc(a.Targets, b.Targets, sameTarget) || !slices.EqualFunc(a.Findings, b.Findings, sameFinding) {
+		return true
+	}
+	for _, s := range []*rollout.Status{&a, &b} {
+		s.LookedAt, s.Why, s.Targets, s.Findings = time.Time{}, "", nil, nil
+	}
+	return !reflect.DeepEqual(a, b)
 }
 
-// essence is a status without what moves with every look.
-func essence(s rollout.Status) rollout.Status {
-	s = cloneStatus(s)
-	s.LookedAt, s.Why = time.Time{}, ""
-	for i := range s.Targets {
-		s.Targets[i].SeenAt = time.Time{}
-		if c := s.Targets[i].Comparison; c != nil {
-			s.Targets[i].Comparison = &analysis.Comparison{Form: c.Form, Proof: c.Proof}
-		}
+func sameTarget(a, b rollout.TargetStatus) bool {
+	if (a.Comparison == nil) != (b.Comparison == nil) || a.Comparison != nil && a.Comparison.Proof != b.Comparison.Proof {
+		return false
 	}
-	for i, f := range s.Findings {
-		s.Findings[i] = analysis.Finding{Check: f.Check, Target: f.Target, Verdict: f.Verdict, Trouble: f.Trouble}
+	for _, t := range []*rollout.TargetStatus{&a, &b} {
+		t.SeenAt, t.Comparison = time.Time{}, nil
 	}
-	return s
+	return reflect.DeepEqual(a, b)
+}
+
+func sameFinding(a, b analysis.Finding) bool {
+	return a.Check == b.Check && a.Target == b.Target && a.Verdict == b.Verdict && a.Trouble == b.Trouble
 }
 
 // notes are what the ledger learns from a decision. A rollback that a person

@@ -368,8 +368,10 @@ func defaultName(t Target) string {
 // String writes the target as people name it: orders:prod.
 func (t Target) String() string {
 	name := t.Name
-	if a, err := arn.Parse(t.Name); err == nil {
-		name = a.Name()
+	if strings.HasPrefix(name, "arn:") {
+		if a, err := arn.Parse(name); err == nil {
+			name = a.Name()
+		}
 	}
 	return name + ":" + t.Alias
 }

@@ -100,16 +100,14 @@ type Intake struct {
 	// Memory is for how many stretches behind the newest accepted one late
 	// counts are still waited for. What is older than that is dropped.
 	Memory int `json:"memory"`
-	// Stretches are those that are not forgotten, by number.
+	// Stretches are those that are not settled, by number.
 	Stretches []Stretch `json:"stretches,omitempty"`
-	// Oldest is the number below which everything is settled.
+	// Oldest is the number below which everything is settled: it was accepted,
+	// or dropped.
 	Oldest int `json:"oldest"`
-	// Next is the number of the first stretch from Oldest on that is not accepted
-	// yet: of those before it nothing is wanted any more. It may be behind while
-	// stretches are reported.
-	Next int `json:"next,omitempty"`
-	// Corrections is how often counts of an accepted stretch were changed,
-	// Dropped how many stretches were never final for both sides in time.
+	// Corrections is how often something was said about a stretch that was
+	// settled, or that changed an accepted one. Dropped is how many stretches
+	// were never final for both sides in time.
 	Corrections int `json:"corrections,omitempty"`
 	Dropped     int `json:"dropped,omitempty"`
 }
@@ -131,11 +129,8 @@ func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) (fir
 		n.Corrections++
 		return false
 	}
-	i, found := n.find(number)
+	i, found := slices.BinarySearchFunc(n.Stretches, number, func(s Stretch, number int) int { return s.Number - number })
 	if !found {
-		if n.Stretches == nil {
-			n.Stretches = make([]Stretch, 0, n.Memory+min(slack, n.Memory)+8)
-		}
 		n.Stretches = slices.Insert(n.Stretches, i, Stretch{Number: number})
 	}
 	s := &n.Stretches[i]
@@ -148,19 +143,6 @@ func (n *Intake) Report(side Side, number int, counts Outcomes, final bool) (fir
 	first = final && !s.Final[side]
 	s.Counts[side], s.Final[side] = counts, s.Final[side] || final
 	return first
-}
-
-// find returns where the stretch with a number is, or would be. As counts come in
-// order, it is mostly the last one or a new one, and no number is left out.
-func (n *Intake) find(number int) (i int, found bool) {
-	count := len(n.Stretches)
-	if count == 0 || number > n.Stretches[count-1].Number {
-		return count, false
-	}
-	if i = number - n.Stretches[0].Number; i >= 0 && i < count && n.Stretches[i].Number == number {
-		return i, true
-	}
-	return slices.BinarySearchFunc(n.Stretches, number, func(s Stretch, number int) int { return s.Number - number })
 }
 
 func same(a, b Outcomes) bool {
@@ -183,10 +165,9 @@ func (n *Intake) Final(number int, readAt, delay float64) bool {
 
 // Take appends the blocks that became final, oldest first, each once.
 func (n *Intake) Take(blocks []Block, s Schedule) []Block {
-	newest := max(n.Oldest, n.Next-1)
-	open := n.open()
-	for i := range open {
-		st := &open[i]
+	newest := n.Oldest
+	for i := range n.Stretches {
+		st := &n.Stretches[i]
 		if !st.Accepted && st.Final[Canary] && st.Final[Stable] {
 			st.Accepted = true
 			at := float64(st.Number) * n.Width
@@ -198,52 +179,32 @@ func (n *Intake) Take(blocks []Block, s Schedule) []Block {
 			newest = max(newest, st.Number)
 		}
 	}
-	n.forget(newest - n.Memory)
-	n.advance()
+	n.settle(newest)
 	return blocks
 }
 
-// open are the stretches from Next on: all that are not accepted, and some that are.
-func (n *Intake) open() []Stretch {
-	i, _ := n.find(n.Next)
-	return n.Stretches[i:]
-}
-
-// advance brings Next up to date.
-func (n *Intake) advance() {
-	n.Next = max(n.Next, n.Oldest)
-	for _, s := range n.open() {
-		if s.Number != n.Next || !s.Accepted {
-			return
+// settle forgets what nothing is waited for any more: the oldest stretches, as far
+// as they are accepted or too old, given the newest accepted one.
+func (n *Intake) settle(newest int) {
+	below, settled := max(n.Oldest, newest-n.Memory), 0
+	for _, s := range n.Stretches {
+		if s.Number > below || s.Number == below && !s.Accepted {
+			break
 		}
-		n.Next++
-	}
-}
-
-// slack is for how many stretches more than it has to an intake remembers, so that
-// not every stretch moves all others.
-const slack = 64
-
-// forget settles everything below a number.
-func (n *Intake) forget(below int) {
-	if len(n.Stretches) == 0 || below <= n.Oldest || below-n.Stretches[0].Number < min(slack, n.Memory) {
-		return
-	}
-	keep := 0
-	for keep < len(n.Stretches) && n.Stretches[keep].Number < below {
-		if !n.Stretches[keep].Accepted {
+		if !s.Accepted {
 			n.Dropped++
 		}
-		keep++
+		below = max(below, s.Number+1)
+		settled++
 	}
-	n.Stretches = slices.Delete(n.Stretches, 0, keep)
+	n.Stretches = slices.Delete(n.Stretches, 0, settled)
 	n.Oldest = below
 }
 
 // Waiting tells whether counts are known, of one side at least, of a stretch that
 // began before a time and is not accepted yet.
 func (n *Intake) Waiting(before float64) bool {
-	return slices.ContainsFunc(n.open(), func(s Stretch) bool {
+	return slices.ContainsFunc(n.Stretches, func(s Stretch) bool {
 		return !s.Accepted && float64(s.Number)*n.Width < before
 	})
 }
@@ -252,7 +213,7 @@ func (n *Intake) Waiting(before float64) bool {
 // it is known. It may be looked at to become careful, never to condemn.
 func (n *Intake) Open(side Side) Outcomes {
 	var sum Outcomes
-	for _, s := range n.open() {
+	for _, s := range n.Stretches {
 		if !s.Accepted {
 			sum.Add(s.Counts[side])
 		}

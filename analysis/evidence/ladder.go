@@ -57,7 +57,10 @@ var Quantiles = [3]float64{0.5, 0.9, 0.99}
 // are slower than the three: the first requests of a new version often are, as
 // its processes start. The bets are on durations that are longer by a factor, in
 // units of the spread of their logarithm, and on requests that hang.
-func DefaultLadder() Ladder { return NewLadder(DefaultSlowTolerance) }
+// Its bets are those of every other one; they are not to be written to.
+func DefaultLadder() Ladder { return defaultLadder }
+
+var defaultLadder = NewLadder(DefaultSlowTolerance)
 
 // DefaultSlowTolerance is how large a share of requests, more than before, may be
 // slower than what nine of ten of the old version's stay below.

@@ -67,7 +67,7 @@ func (s *Store) Lease(ctx context.Context, alias string) (controller.Lease, bool
 
 // leases returns the leases of a rollout's aliases in the plan's order.
 func (t tx) leases(id string) ([]controller.Lease, error) {
-	rows, err := t.QueryContext(t.ctx, text("leases_of_rollout"), id)
+	rows, err := t.rows("leases_of_rollout", id)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (s *Store) List(ctx context.Context, f controller.Filter) ([]controller.Rec
 
 // Save stores a status on the conditions of [controller.Store].
 func (s *Store) Save(ctx context.Context, rec controller.Record, leases []controller.Lease, events []rollout.Event, notes []controller.LedgerEntry) (int64, error) {
-	_, statusText, err := marshal(rec)
+	statusText, err := marshalStatus(rec)
 	if err != nil {
 		return 0, err
 	}
@@ -303,11 +303,16 @@ func marshal(rec controller.Record) (planText, statusText string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("rollout %s: plan: %w", rec.ID, err)
 	}
-	st, err := json.Marshal(rec.Status)
+	statusText, err = marshalStatus(rec)
+	return string(p), statusText, err
+}
+
+func marshalStatus(rec controller.Record) (string, error) {
+	text, err := json.Marshal(rec.Status)
 	if err != nil {
-		return "", "", fmt.Errorf("rollout %s: status: %w", rec.ID, err)
+		return "", fmt.Errorf("rollout %s: status: %w", rec.ID, err)
 	}
-	return string(p), string(st), nil
+	return string(text), nil
 }
 
 // nanos is how a time is stored; the zero time has none.

@@ -41,6 +41,10 @@ type Store struct {
 
 	mu    sync.Mutex
 	stmts map[stmtKey]*sql.Stmt
+	// runs counts how often transactions ran a statement that is not prepared,
+	// and unprepared has those that are due.
+	runs       map[string]int
+	unprepared []string
 }
 
 type stmtKey struct {
@@ -63,7 +67,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, patience time.Duration, list []migration) (*Store, error) {
-	s := &Store{path: path, patience: patience, stmts: make(map[stmtKey]*sql.Stmt)}
+	s := &Store{path: path, patience: patience, stmts: make(map[stmtKey]*sql.Stmt), runs: make(map[string]int)}
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
@@ -159,12 +163,61 @@ func (s *Store) update(ctx context.Context, what string, f func(tx) error) error
 	if err := f(tx{Tx: t, s: s, ctx: ctx}); err != nil {
 		return s.wrap(what, errors.Join(err, t.Rollback()))
 	}
-	return s.wrap(what, t.Commit())
+	if err := t.Commit(); err != nil {
+		return s.wrap(what, err)
+	}
+	s.prepareUsual(ctx)
+	return nil
+}
+
+// usual is how often a transaction runs a statement before it is prepared: a command
+// that saves once has no use for that, and who looks after thousands of rollouts
+// spends most of a save on it otherwise.
+const usual = 3
+
+// prepareUsual prepares what transactions run often. It waits for the connection
+// that writes, so it must neither be called in a transaction nor hold the lock that
+// transactions take.
+func (s *Store) prepareUsual(ctx context.Context) {
+	s.mu.Lock()
+	names := s.unprepared
+	s.unprepared = nil
+	s.mu.Unlock()
+	for _, name := range names {
+		st, err := s.write.PrepareContext(ctx, text(name)) //nolint:sqlclosecheck // kept until the store closes
+		if err != nil {
+			continue // it runs as it did before
+		}
+		s.mu.Lock()
+		s.stmts[stmtKey{s.write, name}] = st
+		s.mu.Unlock()
+	}
+}
+
+// prepared returns the statement if it is prepared, and nil otherwise.
+func (t tx) prepared(name string) *sql.Stmt {
+	t.s.mu.Lock()
+	st := t.s.stmts[stmtKey{t.s.write, name}]
+	if st == nil {
+		if t.s.runs[name]++; t.s.runs[name] == usual {
+			t.s.unprepared = append(t.s.unprepared, name)
+		}
+	}
+	t.s.mu.Unlock()
+	if st == nil {
+		return nil
+	}
+	return t.StmtContext(t.ctx, st) //nolint:sqlclosecheck // it ends with the transaction
 }
 
 // exec runs a statement and returns how many rows it changed.
 func (t tx) exec(name string, args ...any) (int64, error) {
-	r, err := t.ExecContext(t.ctx, text(name), args...)
+	r, err := func() (sql.Result, error) {
+		if st := t.prepared(name); st != nil { //nolint:sqlclosecheck // it ends with the transaction
+			return st.ExecContext(t.ctx, args...)
+		}
+		return t.ExecContext(t.ctx, text(name), args...)
+	}()
 	if err != nil {
 		return 0, err
 	}
@@ -173,7 +226,18 @@ func (t tx) exec(name string, args ...any) (int64, error) {
 
 // row runs a statement that returns at most one row.
 func (t tx) row(name string, args ...any) *sql.Row {
+	if st := t.prepared(name); st != nil { //nolint:sqlclosecheck // it ends with the transaction
+		return st.QueryRowContext(t.ctx, args...)
+	}
 	return t.QueryRowContext(t.ctx, text(name), args...)
+}
+
+// rows runs a statement that returns any number of rows.
+func (t tx) rows(name string, args ...any) (*sql.Rows, error) {
+	if st := t.prepared(name); st != nil { //nolint:sqlclosecheck // it ends with the transaction
+		return st.QueryContext(t.ctx, args...)
+	}
+	return t.QueryContext(t.ctx, text(name), args...)
 }
 
 // wrap says which store it was, and what the driver's codes mean in it.

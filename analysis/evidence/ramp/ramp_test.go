@@ -378,7 +378,7 @@ func TestPoliciesAreChecked(t *testing.T) {
 		func(p *Policy) { p.Top = 2 },
 		func(p *Policy) { p.Pace = []Pace{{0, .5}, {10, .1}} },
 		func(p *Policy) { p.Errors.Bets = nil },
-		func(p *Policy) { p.Times.Bets[0].Prior = 7 },
+		func(p *Policy) { p.Times.Bets = p.Times.Bets[1:] },
 	} {
 		p := Default(0.01, 5, 2)
 		spoil(&p)
