@@ -42,6 +42,9 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformationapi.Cre
 	case cloudformationapi.ChangeSetTypeCreate:
 		creates = true
 	}
+	if wire.Value(in.ImportExistingResources) {
+		return nil, wire.NewValidationError("The local cloud does not import resources into stacks: leave ImportExistingResources out.")
+	}
 	e := s.lookup(c, in.StackName)
 	isNew := e == nil
 	if isNew {

@@ -22,14 +22,16 @@ const maxBody = 51_200
 // A deployment is all that a stack is made of: a template with its values. It
 // never changes.
 type deployment struct {
-	Number           int                    `json:"number"`
-	Template         string                 `json:"template"`
-	Parameters       map[string]string      `json:"parameters,omitempty"`
-	TagList          []tag                  `json:"tags,omitempty"`
-	Capabilities     []string               `json:"capabilities,omitempty"`
-	NotificationARNs []string               `json:"notificationArns,omitempty"`
-	RoleARN          string                 `json:"roleArn,omitempty"`
-	Triggers         *rollbackConfiguration `json:"triggers,omitempty"`
+	Number           int               `json:"number"`
+	Template         string            `json:"template"`
+	Parameters       map[string]string `json:"parameters,omitempty"`
+	TagList          []tag             `json:"tags,omitempty"`
+	Capabilities     []string          `json:"capabilities,omitempty"`
+	NotificationARNs []string          `json:"notificationArns,omitempty"`
+	RoleARN          string            `json:"roleArn,omitempty"`
+	// During is the stack policy for this deployment alone.
+	During   string                 `json:"during,omitempty"`
+	Triggers *rollbackConfiguration `json:"triggers,omitempty"`
 	// Lenient is what Config.Lenient was when the deployment was made.
 	Lenient bool `json:"lenient,omitempty"`
 

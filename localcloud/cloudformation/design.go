@@ -69,7 +69,7 @@ func (p *plan) Resolve(id string, there stack.Lookup) (stack.Wanted, error) {
 			w.Tags = p.deployment.tags()
 		}
 	}
-	return w, nil
+	return w, p.permit(id, declared.Type, w)
 }
 
 // properties returns what the template wants a resource to have, by the names that
@@ -106,6 +106,9 @@ func (p *plan) Compare(typeName string, before, after stack.Wanted) stack.Change
 
 // Conclude returns the outputs.
 func (p *plan) Conclude(there stack.Lookup) ([]stack.Output, error) {
+	if err := p.permitRemovals(); err != nil {
+		return nil, err
+	}
 	values, err := p.deployment.bound.OutputValues(&resolver{plan: p, there: there})
 	if err != nil {
 		return nil, reason(err)

@@ -34,6 +34,7 @@ type entity struct {
 	updated       time.Time
 	deleted       time.Time
 	protected     bool
+	policy        string   // that of the stack, as JSON; empty for none
 	disabled      bool     // rollback, by the last operation
 	timeout       int32    // minutes for the creation
 	changeSet     string   // ARN of the change set that was executed last

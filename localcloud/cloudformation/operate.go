@@ -38,6 +38,9 @@ func (s *Service) newStack(ctx context.Context, in *cloudformationapi.CreateStac
 	if err != nil {
 		return nil, err
 	}
+	if e.policy, err = s.policyText(ctx, in.StackPolicyBody, in.StackPolicyURL); err != nil {
+		return nil, err
+	}
 	options := stack.Options{
 		KeepFailed:   wire.Value(in.DisableRollback) || wire.Value(in.OnFailure) == cloudformationapi.OnFailureDoNothing,
 		DeleteFailed: wire.Value(in.OnFailure) == cloudformationapi.OnFailureDelete,
@@ -105,6 +108,10 @@ func (s *Service) beginUpdate(ctx context.Context, e *entity, in *cloudformation
 	if err != nil {
 		return err
 	}
+	policy, during, err := s.policiesOf(ctx, in)
+	if err != nil {
+		return err
+	}
 	changes, err := s.changes(e, d)
 	if err != nil {
 		return impossible(err)
@@ -113,6 +120,10 @@ func (s *Service) beginUpdate(ctx context.Context, e *entity, in *cloudformation
 		return wire.NewValidationError("No updates are to be performed.")
 	}
 	e.disabled = wire.Value(in.DisableRollback)
+	if policy != "" {
+		e.policy = policy
+	}
+	d.During = during
 	e.begin(d)
 	e.updated = s.now()
 	return s.step(e, stack.Update{Options: stack.Options{

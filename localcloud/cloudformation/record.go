@@ -39,6 +39,7 @@ type stackRecord struct {
 	Updated     time.Time   `json:"updated,omitzero"`
 	Deleted     time.Time   `json:"deleted,omitzero"`
 	Protected   bool        `json:"protected,omitempty"`
+	Policy      string      `json:"policy,omitempty"`
 	Disabled    bool        `json:"disabled,omitempty"`
 	Timeout     int32       `json:"timeout,omitempty"`
 	ChangeSet   string      `json:"changeSet,omitempty"`
@@ -68,7 +69,7 @@ func (s *Service) save(e *entity) error {
 	drop := func(kind, key string) { records = append(records, journal.Deletion(kind, key)) }
 
 	header := stackRecord{
-		Place: e.place, Name: e.name, ARN: e.id, Created: e.created, Updated: e.updated, Deleted: e.deleted, Protected: e.protected,
+		Place: e.place, Name: e.name, ARN: e.id, Created: e.created, Updated: e.updated, Deleted: e.deleted, Protected: e.protected, Policy: e.policy,
 		Disabled: e.disabled, Timeout: e.timeout, ChangeSet: e.changeSet, Parent: e.parent, Root: e.root,
 		Imports: e.imports, Using: sortedKeys(e.using), Heard: e.heard, Deployments: e.deployments, State: e.state,
 	}
@@ -124,7 +125,7 @@ func (s *Service) restore() error {
 	err := load(recordStack, journal.FromJSON(func(key string, r stackRecord) error {
 		e := &entity{
 			place: r.Place, name: r.Name, uuid: key, id: r.ARN, created: r.Created, updated: r.Updated, deleted: r.Deleted,
-			protected: r.Protected, disabled: r.Disabled, timeout: r.Timeout, changeSet: r.ChangeSet, parent: r.Parent, root: r.Root,
+			protected: r.Protected, policy: r.Policy, disabled: r.Disabled, timeout: r.Timeout, changeSet: r.ChangeSet, parent: r.Parent, root: r.Root,
 			imports: r.Imports, heard: r.Heard, deployments: r.Deployments, state: r.State,
 		}
 		e.init()
