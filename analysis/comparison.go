@@ -167,6 +167,17 @@ func (c *Comparison) KeepTime(now time.Time, gap time.Duration) {
 	}
 }
 
+// Lose makes all that is not compared yet, up to now, a time in which anything may
+// have been in force: by whose clock the shares of the traffic were remembered is not
+// known. Without the weight a request says nothing, and proves nothing false.
+func (c *Comparison) Lose(now time.Time) {
+	from, until := float64(c.Wanted())*c.Source.Width.Seconds(), c.Seconds(now)
+	share := c.State.Share
+	c.State.Schedule.Lose(min(from, until), until)
+	c.State.Schedule.Ask(until, share)
+	c.State.Schedule.Delay(until)
+}
+
 // Take takes in what was counted, as far as the plan compares it. Without a feed
 // nothing was read.
 func (c *Comparison) Take(f *Feed, errors, durations bool) {

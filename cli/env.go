@@ -8,9 +8,11 @@ import (
 	"os/user"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/charmbracelet/x/term"
 
 	"github.com/crossfade-dev/crossfade/cli/view"
+	"github.com/crossfade-dev/crossfade/controller/servicetime"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 )
 
@@ -50,6 +52,16 @@ func randomID() string {
 		draw[i] = letters[draw[i]%32]
 	}
 	return "r-" + string(draw)
+}
+
+// byTheTimeOf returns the same with a clock that shows the time of the service that
+// a configuration's clients ask.
+func (env *Env) byTheTimeOf(cfg *aws.Config) *Env {
+	service := servicetime.New(env.Clock)
+	service.Watch(cfg)
+	told := *env
+	told.Clock = service
+	return &told
 }
 
 // person is who gives an order: user@host.

@@ -49,6 +49,9 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	if err != nil {
 		return nil, err
 	}
+	if !isLocal(cfg) { // whose clock is this machine's
+		env = env.byTheTimeOf(&cfg)
+	}
 	speed, err := reach(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -117,10 +120,11 @@ func newSession(env *Env, store controller.Store, cfg aws.Config) (*session, err
 	if err != nil {
 		return nil, err
 	}
+	service, _ := env.Clock.(controller.ServiceTime)
 	s.ctl = controller.New(controller.Config{
 		Store: store, Targets: s.targets, Publishers: s.publishers, Counters: counters, Comparers: s.comparers,
 		Monitor: monitor, Metrics: monitor, Prober: probe.New(http.DefaultClient, env.Clock), Hooks: hooks, Probers: probers,
-		Clock: env.Clock, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
+		Clock: env.Clock, ServiceTime: service, Owner: env.owner(), NewID: env.NewID, Draw: rand.Float64,
 		PublishTimeout: publishPatience,
 	})
 	return s, nil

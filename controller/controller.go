@@ -27,7 +27,10 @@ type Config struct {
 	Hooks     map[plan.HookKind]Hook
 	Probers   map[plan.Kind]Hook // try versions out: their answers have Trials
 
+	// Clock shows the time, best that of the services, by which they count.
 	Clock clock.Clock
+	// ServiceTime says how well Clock does; nil: it is the services' own.
+	ServiceTime ServiceTime
 	// Owner is who this controller is for people and for other controllers:
 	// user@host pid. No two that run at once may have the same.
 	Owner string
@@ -121,6 +124,7 @@ type held struct {
 	recalled map[string]recollection
 	running  []int // executions of the new version that run, one for each target, as last counted
 	pending  []rollout.Event
+	jumps    int // of the clock, as of the last look
 }
 
 // hold returns the entry of a rollout, which need not be fresh.

@@ -85,6 +85,15 @@ type MetricQuery struct {
 	Since time.Time
 }
 
+// A ServiceTime knows how far the controller's clock is off the services'. Package
+// servicetime has one that learns it from their answers.
+type ServiceTime interface {
+	// Off is how far the clock may be off; known is false while nothing says so.
+	Off() (by time.Duration, known bool)
+	// Jumps grows whenever the clock turns out to have been off by more.
+	Jumps() int
+}
+
 // A Prober asks an HTTP address.
 type Prober interface {
 	// Probe asks once. What goes wrong is the probe's Problem.

@@ -104,6 +104,7 @@ func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Deci
 	}
 	world := c.observe(ctx, h, s)
 	world.Orders = orders
+	c.keepTime(h, &world)
 	if err := ctx.Err(); err != nil {
 		// What could not be read because we were told to stop is no reason to
 		// judge anything.
@@ -130,6 +131,18 @@ func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Deci
 		h.fresh = false
 	}
 	return d, nil
+}
+
+// keepTime tells a look how well the clock shows the services' time.
+func (c *Controller) keepTime(h *held, w *rollout.World) {
+	t := c.cfg.ServiceTime
+	if t == nil {
+		return
+	}
+	by, known := t.Off()
+	jumps := t.Jumps()
+	w.Off, w.Lost = by, !known || jumps != h.jumps
+	h.jumps = jumps
 }
 
 // save stores a decision, unless there is nothing in it but newer numbers and

@@ -52,6 +52,9 @@ func (d *decider) compare() {
 			c.Relearn(*h, d.now)
 		}
 		d.follow(i)
+		if d.w.Lost {
+			c.Lose(d.now)
+		}
 		// A history alone is how it begins. Counts of an alias that cannot be read
 		// wait until it is known which weight they were at.
 		if d.sights[i] != unread && (seen.Feed != nil || seen.History == nil) {
@@ -75,13 +78,13 @@ func (d *decider) follow(i int) {
 	}
 	since = min(max(since, 0), now)
 	if before := d.seenBefore[i]; !before.IsZero() && d.now.Sub(before) > d.maxGap() {
-		c.State.Ask(policy, since, unknownShare)
+		d.ordered(c, policy, since, unknownShare)
 		since = now
 	}
 	switch d.sights[i] {
 	case atWish:
 		if share := shareOf(t.share(t.Wish)); share != c.State.Share {
-			c.State.Ask(policy, since, share) // it was put back
+			d.ordered(c, policy, since, share) // it was put back
 			c.State.Schedule.Delay(now)
 		}
 	case drifted, gone:
@@ -89,7 +92,7 @@ func (d *decider) follow(i int) {
 		if d.sights[i] == drifted && t.ours(t.Seen) {
 			share = shareOf(t.share(t.Seen))
 		}
-		c.State.Ask(policy, since, share)
+		d.ordered(c, policy, since, share)
 		c.State.Schedule.Delay(now)
 	case unread, pending, stale:
 		c.State.Schedule.Delay(now)
@@ -112,8 +115,28 @@ func (d *decider) noteShares() {
 		if s := d.sights[i]; (s == drifted || s == gone) && !t.WishAt.Equal(d.now) {
 			continue // what somebody else did is in force
 		}
-		t.Comparison.State.Ask(d.policies[i], t.Comparison.Seconds(d.now), shareOf(t.share(t.Wish)))
+		d.ordered(t.Comparison, d.policies[i], t.Comparison.Seconds(d.now), shareOf(t.share(t.Wish)))
 	}
+}
+
+// ordered tells a comparison that a share may be in force from a time on, by a clock
+// that may be off: a little earlier, and the one before it a little longer.
+func (d *decider) ordered(c *analysis.Comparison, policy ramp.Policy, at, share float64) {
+	orders := c.State.Schedule.Orders
+	if share == c.State.Share && len(orders) > 0 {
+		return
+	}
+	off := d.w.Off.Seconds()
+	if off == 0 {
+		c.State.Ask(policy, at, share)
+		return
+	}
+	from := at - off
+	if len(orders) > 0 {
+		from = max(from, orders[len(orders)-1].At)
+	}
+	c.State.Ask(policy, from, share)
+	c.State.Schedule.Delay(at + off)
 }
 
 // compared is what a criterion that compares may look at; nil as long as there is

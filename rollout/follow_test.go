@@ -79,3 +79,40 @@ func TestWhatSomebodyElseDidIsNotBlamedOnTheNewVersion(t *testing.T) {
 		})
 	}
 }
+
+// TestWithoutTheServicesTimeNothingIsProven lets every request of a new version fail
+// while nobody knows at which weights they were counted.
+func TestWithoutTheServicesTimeNothingIsProven(t *testing.T) {
+	p, err := plan.New(plan.Spec{
+		Targets: []plan.Target{{Kind: plan.Lambda, Name: "checkout", Alias: "live"}},
+		Canary:  "10%/30m", Compare: []string{"errors"}, Look: "5s", Settle: "5s",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		lost  bool
+		off   time.Duration
+		phase rollout.Phase
+	}{{true, 0, rollout.Progressing}, {false, 500 * time.Millisecond, rollout.RolledBack}} {
+		r := rollout.Routing{Stable: "41"}
+		a := &modelAlias{name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r, perSecond: 40, badOld: 0.01, badNew: 1}
+		m := &model{now: epoch, plan: p, aliases: []*modelAlias{a}}
+		m.status = m.begin()
+		for m.now.Before(epoch.Add(5*time.Minute)) && !m.status.Phase.Ended() {
+			w := m.world()
+			w.Lost, w.Off = tt.lost, tt.off
+			d := rollout.Decide(p, m.status, w, m.clock())
+			for _, x := range d.Actions {
+				if shift, ok := x.(rollout.Shift); ok {
+					m.act(shift)
+				}
+			}
+			m.status = d.Status
+			m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+		}
+		if m.status.Phase != tt.phase {
+			t.Errorf("lost %v, off by %s: it is %s (%s), want %s", tt.lost, tt.off, m.status.Phase, m.status.Why, tt.phase)
+		}
+	}
+}

@@ -194,6 +194,11 @@ type World struct {
 	Answers map[string]Answer
 	// Orders are what people asked for since Status.Orders, oldest first.
 	Orders []Order
+	// Off is how far the times that the decider is told may be off those of the
+	// services, by which they count requests, and Lost is true when they may have
+	// been off by more since the last look: what was in force then is not known.
+	Off  time.Duration
+	Lost bool
 }
 
 // A SeenTarget is what a look at one target brought.

@@ -33,6 +33,15 @@ func (s *Schedule) Delay(at float64) {
 	}
 }
 
+// Lose notes that nothing is known of the shares in [from, until).
+func (s *Schedule) Lose(from, until float64) {
+	keep := len(s.Orders)
+	for keep > 0 && s.Orders[keep-1].At >= from {
+		keep--
+	}
+	s.Orders = append(s.Orders[:keep:keep], Order{At: from, Share: 1, Late: until})
+}
+
 // Last is the share that was asked for last, 0 before the first order.
 func (s Schedule) Last() float64 {
 	if n := len(s.Orders); n > 0 {

@@ -72,3 +72,16 @@ func TestAnOrderThatWasNotSeenToBeFollowedLeavesTheOneBeforePossible(t *testing.
 		t.Errorf("remembers %+v, want the last order", s.Orders)
 	}
 }
+
+func TestWhatIsLostMayHaveBeenAtAnyShare(t *testing.T) {
+	s := Schedule{Settle: 2}
+	s.Ask(0, 0.1)
+	s.Ask(30, 0.2)
+	s.Lose(20, 50)
+	s.Ask(50, 0.2)
+	for _, tt := range []struct{ from, low, high float64 }{{10, 0.1, 0.1}, {21, 0.1, 1}, {40, 0.1, 1}, {51, 0.1, 1}, {52, 0.2, 0.2}} {
+		if low, high := s.Range(tt.from, tt.from+1); low != tt.low || high != tt.high {
+			t.Errorf("at %v: %v to %v, want %v to %v", tt.from, low, high, tt.low, tt.high)
+		}
+	}
+}

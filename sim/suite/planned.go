@@ -7,6 +7,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/analysis"
 	"github.com/crossfade-dev/crossfade/analysis/evidence"
+	"github.com/crossfade-dev/crossfade/controller/servicetime"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -18,6 +19,11 @@ type How struct {
 	Minutes bool
 	// Alarm is what every alarm of the plan is taken to be.
 	Alarm Alarm
+	// Skew is how far the clock of the machine that carries the plan out is ahead
+	// at a second; nil: it is right. The answers of the service say what time it
+	// is, unless the clock is trusted.
+	Skew    func(second int) time.Duration
+	trusted bool
 }
 
 // DefaultHow is how plans for an alias of a kind are carried out: the executions of
@@ -63,6 +69,42 @@ type planned struct {
 	share   float64
 	counted [2]counted // by side
 	alarm   analysis.AlarmState
+	now     int                // the second that it is
+	clock   *servicetime.Clock // nil: the time is right
+	jumps   int                // of the clock, as of the last look
+}
+
+// machine is the clock of the machine that carries a plan out.
+type machine struct{ a *planned }
+
+func (m machine) Now() time.Time { return m.a.at(m.a.now).Add(m.a.how.Skew(m.a.now)) }
+
+func (m machine) After(time.Duration) <-chan time.Time {
+	panic("suite: nothing may wait in virtual time")
+}
+
+// time is what the decider is told that it is.
+func (a *planned) time() time.Time {
+	switch {
+	case a.how.Skew == nil:
+		return a.at(a.now)
+	case a.how.trusted:
+		return machine{a}.Now()
+	default:
+		return a.clock.Now()
+	}
+}
+
+// look lets the service answer, and says how well its time is known.
+func (a *planned) look(w *rollout.World) {
+	if a.how.Skew == nil || a.how.trusted {
+		return
+	}
+	local := machine{a}.Now()
+	a.clock.Answered(local, local, a.at(a.now))
+	jumps := a.clock.Jumps()
+	w.Off, _ = a.clock.Off()
+	w.Lost, a.jumps = jumps != a.jumps, jumps
 }
 
 // counted is what one side did until a second.
@@ -93,19 +135,28 @@ func newPlanned(p plan.Plan, how How, phase int) *planned {
 		targets[i] = rollout.TargetStatus{Alias: t.String(), Canary: newVersion}
 		a.routing = append(a.routing, rollout.Routing{Stable: oldVersion})
 	}
-	a.status = rollout.Begin(p, targets, a.at(0))
+	if how.Skew != nil {
+		a.clock = servicetime.New(machine{a})
+		local := machine{a}.Now()
+		a.clock.Answered(local, local, a.at(0))
+	}
+	a.status = rollout.Begin(p, targets, a.time())
 	return a
 }
 
 // Step implements [Player].
 func (a *planned) Step(v *View) Move {
+	a.now = v.Now
 	if v.Now%60 == v.evaluated {
 		a.evaluate(v)
 	}
 	if v.Now < a.next {
 		return Move{Share: a.share}
 	}
-	d := rollout.Decide(a.plan, a.status, a.world(v), a.at(v.Now))
+	w := a.world(v)
+	a.look(&w)
+	now := a.time()
+	d := rollout.Decide(a.plan, a.status, w, now)
 	a.status = d.Status
 	for _, action := range d.Actions {
 		switch action := action.(type) {
@@ -121,7 +172,7 @@ func (a *planned) Step(v *View) Move {
 		a.share = max(a.share, shareOf(r))
 	}
 	if !d.Look.IsZero() {
-		a.next = v.Now + max(1, int(d.Look.Sub(a.at(v.Now))/time.Second))
+		a.next = v.Now + max(1, int(d.Look.Sub(now)/time.Second))
 	}
 	switch {
 	case a.status.Back != "" && a.share == 0:
@@ -196,7 +247,7 @@ func (a *planned) feed(v *View, c *analysis.Comparison) *analysis.Feed {
 			switch {
 			case a.how.Minutes && !v.shows(evidence.Side(side), minute):
 				return f
-			case !a.how.Minutes && v.seconds[side][from].visible > v.Now:
+			case !a.how.Minutes && from >= 0 && v.seconds[side][from].visible > v.Now:
 				return f
 			}
 		}
