@@ -11,14 +11,16 @@ import (
 
 // bucket makes buckets. What a template says about encryption, access, tags,
 // billing and the age at which objects go has no effect in the local cloud,
-// where everybody may do everything and nothing costs; it is accepted. What would
-// change how a bucket works, such as versions of objects or notifications, is not.
+// where everybody may do everything and nothing costs; it is accepted. So is that
+// objects have versions, which buckets for code have by habit, and which the events
+// say that these have not. What would change how a bucket works more than that,
+// such as notifications, is not.
 func bucket() kind {
 	const longest = 63
 	k := kind{name: "BucketName", longest: longest, lower: true}
 	idle := []string{
 		"AbacStatus", "AccessControl", "AnalyticsConfigurations", "BucketEncryption", "IntelligentTieringConfigurations",
-		"LifecycleConfiguration", "MetricsConfigurations", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags",
+		"LifecycleConfiguration", "MetricsConfigurations", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration",
 	}
 	k.absent = func(ctx context.Context, c *call) error {
 		name := c.named(k)
@@ -26,11 +28,10 @@ func bucket() kind {
 		return unlessGone(err, c.exists(name))
 	}
 	check := func(c *call) error {
-		properties := c.Properties
-		if v, _ := properties.Get("VersioningConfiguration"); textOf(v, "Status") == "Suspended" {
-			properties = properties.Without("VersioningConfiguration")
+		if v, _ := c.Properties.Get("VersioningConfiguration"); textOf(v, "Status") == "Enabled" {
+			c.remark = "Objects have no versions in the local cloud: what is overwritten or deleted is gone."
 		}
-		return fillFrom(&struct{ BucketName string }{}, properties, idle...)
+		return fillFrom(&struct{ BucketName string }{}, c.Properties, idle...)
 	}
 	k.create = func(ctx context.Context, c *call) error {
 		if err := check(c); err != nil {

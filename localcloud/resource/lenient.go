@@ -44,7 +44,7 @@ func (p *provider) leniently(ctx context.Context, c *call) (cloudformation.Progr
 	case c.left[0] == entire:
 		progress.Note = "A name with nothing behind it: it is about what the local cloud does not have."
 	default:
-		progress.Note = "Without what the local cloud does not have or act on: " + strings.Join(c.left, ", ") + "."
+		progress.Note = strings.TrimSpace("Without what the local cloud does not have or act on: " + strings.Join(c.left, ", ") + ". " + progress.Note)
 	}
 	return progress, err
 }

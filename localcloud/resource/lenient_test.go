@@ -64,6 +64,23 @@ func TestALenientStackIsMadeWithoutWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// Buckets for code ask for versions by habit, sam's own among them.
+func TestABucketSaysThatItsObjectsHaveNoVersions(t *testing.T) {
+	const versioned, want = `{"VersioningConfiguration":{"Status":"Enabled"}}`, "Objects have no versions in the local cloud: what is overwritten or deleted is gone."
+	for _, lenient := range []bool{false, true} {
+		w := newWorld(t)
+		w.lenient = lenient
+		r := w.create("AWS::S3::Bucket", "Code", versioned)
+		if r.note != want {
+			t.Errorf("got the note %q, want %q", r.note, want)
+		}
+		if w.update(r, `{"VersioningConfiguration":{"Status":"Suspended"}}`); r.note != "" {
+			t.Errorf("of a bucket that wants no versions, got the note %q", r.note)
+		}
+		w.remove(r)
+	}
+}
+
 func TestWhatALenientStackLeavesOutIsNotThere(t *testing.T) {
 	w := newWorld(t)
 	w.lenient = true

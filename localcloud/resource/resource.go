@@ -191,7 +191,8 @@ type call struct {
 	note string   // what the next call of this operation shall know
 	left []string // properties that are left out, since the stack is lenient
 
-	waits string // what the operation waits for beside its own time
+	waits  string // what the operation waits for beside its own time
+	remark string // what is otherwise than the template has it, for the events
 }
 
 // standstill says why a rollout does not go on by itself, "" when it does.
@@ -341,10 +342,10 @@ func (p *provider) complete(ctx context.Context, c *call) (cloudformation.Progre
 		}
 	}
 	if p.kind.attributes == nil {
-		return cloudformation.Progress{}, nil
+		return cloudformation.Progress{Note: c.remark}, nil
 	}
 	a, err := p.kind.attributes(ctx, c)
-	return cloudformation.Progress{Attributes: a}, err
+	return cloudformation.Progress{Attributes: a, Note: c.remark}, err
 }
 
 // arn returns the ARN of a resource in the stack's account and region.
