@@ -51,6 +51,9 @@ func (s *Service) createChangeSet(ctx context.Context, in *cloudformationapi.Cre
 		if !creates {
 			return nil, wire.NewValidationError("Stack [" + in.StackName + "] does not exist")
 		}
+		if err := checkStackName(in.StackName); err != nil {
+			return nil, err
+		}
 		e = s.newEntity(c, in.StackName, s.now())
 	}
 	e.mu.Lock()

@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ func (s *Service) newStack(ctx context.Context, in *cloudformationapi.CreateStac
 	c := wire.CallerFrom(ctx)
 	if in.OnFailure != nil && wire.Value(in.DisableRollback) {
 		return nil, wire.NewValidationError("You can specify either DisableRollback or OnFailure but not both.")
+	}
+	if err := checkStackName(in.StackName); err != nil {
+		return nil, err
 	}
 	now := s.now()
 	e := s.newEntity(c, in.StackName, now)
@@ -60,6 +64,25 @@ func (s *Service) newStack(ctx context.Context, in *cloudformationapi.CreateStac
 		return nil, err
 	}
 	return e, nil
+}
+
+// maxStackName is the length of the longest name of a stack.
+const maxStackName = 128
+
+var stackName = regexp.MustCompile(`^[a-zA-Z][-a-zA-Z0-9]*$`)
+
+// checkStackName refuses what is no name of a new stack. The service model says
+// nothing of it.
+func checkStackName(name string) error {
+	switch {
+	case !stackName.MatchString(name):
+		return wire.NewValidationError(fmt.Sprintf(
+			"1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", name))
+	case len(name) > maxStackName:
+		return wire.NewValidationError(fmt.Sprintf(
+			"1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to %d", name, maxStackName))
+	}
+	return nil
 }
 
 // register gives a new stack its name.

@@ -89,6 +89,24 @@ func TestAStackPolicyIsSetShownAndOverriddenForOneUpdate(t *testing.T) {
 	w.is("shop", types.StackStatusUpdateRollbackComplete)
 }
 
+func TestANameThatNoStackMayHaveIsRefused(t *testing.T) {
+	w := newWorld(t)
+	text := twoTopics
+	for name, want := range map[string]string{
+		"9a":  "Value '9a' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*",
+		"a_b": "regular expression pattern", "": "stackName", strings.Repeat("a", 129): "Member must have length less than or equal to 128",
+	} {
+		_, err := w.client.CreateStack(t.Context(), &sdk.CreateStackInput{StackName: &name, TemplateBody: &text})
+		if got := refused(t, err); !strings.HasPrefix(got, "ValidationError: 1 validation error detected: ") || !strings.Contains(got, want) {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+		_, err = w.client.CreateChangeSet(t.Context(), &sdk.CreateChangeSetInput{StackName: &name, ChangeSetName: aws.String("next"), ChangeSetType: types.ChangeSetTypeCreate, TemplateBody: &text})
+		if err == nil {
+			t.Errorf("%q: a change set makes such a stack", name)
+		}
+	}
+}
+
 func TestAStackPolicyThatCannotBeReadIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.create("shop", twoTopics)
