@@ -1,11 +1,9 @@
 package cloudformation
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/stack"
@@ -115,119 +113,4 @@ func (s *Service) save(e *entity) error {
 	clear(e.dirtySets)
 	s.tell(e)
 	return nil
-}
-
-// restore loads all stacks. It is called once, by New.
-func (s *Service) restore() error {
-	load := s.config.Journal.Load
-	byUUID := map[string]*entity{}
-	numbers := map[*entity][2]int{}
-	err := load(recordStack, journal.FromJSON(func(key string, r stackRecord) error {
-		e := &entity{
-			place: r.Place, name: r.Name, uuid: key, id: r.ARN, created: r.Created, updated: r.Updated, deleted: r.Deleted,
-			protected: r.Protected, policy: r.Policy, disabled: r.Disabled, timeout: r.Timeout, changeSet: r.ChangeSet, parent: r.Parent, root: r.Root,
-			imports: r.Imports, heard: r.Heard, deployments: r.Deployments, state: r.State,
-		}
-		e.init()
-		for _, name := range r.Using {
-			e.using[name] = true
-		}
-		byUUID[key], numbers[e] = e, [2]int{r.Current, r.Next}
-		return nil
-	}))
-	if err != nil {
-		return err
-	}
-	// What belongs to no stack is left over from one whose deletion was not
-	// completely swept up.
-	each := func(kind string, take func(e *entity, rest string, value []byte) error) error {
-		return load(kind, func(key string, value []byte) error {
-			uuid, rest, _ := strings.Cut(key, "/")
-			if e := byUUID[uuid]; e != nil {
-				return take(e, rest, value)
-			}
-			return nil
-		})
-	}
-	if err := each(recordDeployment, func(e *entity, rest string, value []byte) error {
-		d := &deployment{}
-		if err := json.Unmarshal(value, d); err != nil {
-			return err
-		}
-		if err := s.bind(e, d); err != nil {
-			return err
-		}
-		e.kept[d.Number] = true
-		if d.Number == numbers[e][0] {
-			e.current = d
-		}
-		if d.Number == numbers[e][1] {
-			e.next = d
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	if err := each(recordResource, func(e *entity, _ string, value []byte) error {
-		r := &stack.Resource{}
-		e.state.Resources = append(e.state.Resources, r)
-		return json.Unmarshal(value, r)
-	}); err != nil {
-		return err
-	}
-	type numbered struct {
-		number int
-		event  event
-	}
-	events := map[*entity][]numbered{}
-	if err := each(recordEvent, func(e *entity, rest string, value []byte) error {
-		number, err := strconv.Atoi(rest)
-		if err != nil {
-			return err
-		}
-		n := numbered{number: number}
-		err = json.Unmarshal(value, &n.event)
-		events[e] = append(events[e], n)
-		return err
-	}); err != nil {
-		return err
-	}
-	if err := each(recordChangeSet, func(e *entity, _ string, value []byte) error {
-		c := &changeSet{}
-		if err := json.Unmarshal(value, c); err != nil {
-			return err
-		}
-		e.sets = append(e.sets, c)
-		return s.bind(e, c.Deployment)
-	}); err != nil {
-		return err
-	}
-	for _, e := range byUUID {
-		slices.SortFunc(e.state.Resources, func(a, b *stack.Resource) int { return strings.Compare(a.ID, b.ID) })
-		slices.SortFunc(e.sets, func(a, b *changeSet) int { return a.Created.Compare(b.Created) })
-		slices.SortFunc(events[e], func(a, b numbered) int { return a.number - b.number })
-		for _, n := range events[e] {
-			e.events = append(e.events, n.event)
-			e.eventIDs[n.event.EventID] = true
-		}
-		e.told = len(e.events)
-		s.take(e)
-	}
-	return nil
-}
-
-// take makes a restored stack one of the service's. What providers were asked for
-// is due again.
-func (s *Service) take(e *entity) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s.stacks[e.id] = e
-	if e.lives() {
-		s.names[e.place.name(e.name)] = e
-		s.exports.set(e)
-	}
-	if len(e.topics()) == 0 {
-		e.heard = e.told
-	}
-	s.schedule(e)
 }
