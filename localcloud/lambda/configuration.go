@@ -235,14 +235,13 @@ const (
 	maxMemory  = 10_240
 )
 
-// How a state and its reason are worded. An update says that the function is
-// being created, too.
+// creatingReason is how the reason of a state is worded, also that of an update.
 //
 // Source: recorded.
-const (
-	creatingReason = "The function is being created."
-	timeLayout     = "2006-01-02T15:04:05.000-0700"
-)
+const creatingReason = "The function is being created."
+
+// timeLayout is how the time of the last change is written.
+const timeLayout = "2006-01-02T15:04:05.000-0700"
 
 // describe returns the configuration of a version, under the ARN with the
 // qualifier. Lists leave out what is only true for the moment.

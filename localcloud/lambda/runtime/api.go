@@ -417,14 +417,7 @@ func errorBody(kind string, body []byte) []byte {
 	if json.Valid(body) {
 		return body
 	}
-	text, err := json.Marshal(struct {
-		Type    string `json:"errorType"`
-		Message string `json:"errorMessage"`
-	}{kind, strings.ToValidUTF8(string(body), "\uFFFD")})
-	if err != nil {
-		panic("runtime: strings that are no JSON: " + err.Error())
-	}
-	return text
+	return errorObject(kind, strings.ToValidUTF8(string(body), "\uFFFD"))
 }
 
 // body reads a request's body, and all of it: what is too large is thrown away,
@@ -469,11 +462,7 @@ func (c *connection) refuse(r *http.Request, in *bufio.Reader, status int, kind,
 			return false
 		}
 	}
-	text, err := json.Marshal(map[string]string{"errorMessage": message, "errorType": kind})
-	if err != nil {
-		panic("runtime: strings that are no JSON: " + err.Error())
-	}
-	return c.answer(in, strconv.Itoa(status)+" "+http.StatusText(status), string(text))
+	return c.answer(in, strconv.Itoa(status)+" "+http.StatusText(status), string(errorObject(kind, message)))
 }
 
 // answer writes an answer, but lets it wait for the next one if the process has

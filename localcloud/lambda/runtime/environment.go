@@ -420,7 +420,7 @@ func (e *environment) report(x *run) lambda.Response {
 			r.status, r.duration = "timeout", e.version.Timeout
 			r.failure = fmt.Sprintf("%s %s %s\n\n", timestamp(now), r.id, x.failure.text)
 		}
-		response.Payload = platformError(r.kind, "RequestId: "+r.id+" Error: "+x.failure.text)
+		response.Payload = errorObject(r.kind, "RequestId: "+r.id+" Error: "+x.failure.text)
 	default:
 		response.Payload = x.said.body
 		if r.kind == "" {
@@ -441,8 +441,8 @@ func (e *environment) report(x *run) lambda.Response {
 	return response
 }
 
-// platformError returns an error as AWS itself words it.
-func platformError(kind, message string) []byte {
+// errorObject returns an error as functions and AWS itself write it.
+func errorObject(kind, message string) []byte {
 	text, err := json.Marshal(struct {
 		Type    string `json:"errorType"`
 		Message string `json:"errorMessage"`
