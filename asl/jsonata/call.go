@@ -2,6 +2,7 @@ package jsonata
 
 import (
 	"errors"
+
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 )
 
