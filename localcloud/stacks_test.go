@@ -28,6 +28,9 @@ func TestAStackWithTwoVersionsOfOneRevisionIsDeployedAtOnce(t *testing.T) {
 	if !c.at("Prod", "2=100")() {
 		t.Errorf("the shares were %s, want 2=100 at the end", c.shares("Prod"))
 	}
+	if got, want := c.machineVersions(c.resource("orders", "Orders")), "2 1"; got != want {
+		t.Errorf("there are the versions %s, want %s: one of the two resources that are version 1 is still there", got, want)
+	}
 	if _, err := c.stacks.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("orders")}); err != nil {
 		t.Fatal(err)
 	}

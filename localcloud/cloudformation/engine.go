@@ -172,7 +172,7 @@ func (s *Service) call(e *entity, c stack.Call, r Request) {
 func (s *Service) request(e *entity, c stack.Call, now time.Time) Request {
 	r := Request{
 		Type: c.Type, LogicalID: c.ID, StackID: e.id, StackName: e.name, Token: c.Token, PhysicalID: c.PhysicalID,
-		Properties: c.Is.Properties, UpdatePolicy: c.Is.UpdatePolicy, Rollback: c.Rollback, Cancelled: c.Cancelled, Memo: c.Memo, Now: now,
+		Properties: c.Is.Properties, UpdatePolicy: c.Is.UpdatePolicy, Rollback: c.Rollback, Cancelled: c.Cancelled, Shared: c.Shared, Memo: c.Memo, Now: now,
 		Lenient: e.shown().Lenient,
 	}
 	switch c.Action {

@@ -67,6 +67,9 @@ type Request struct {
 	// Lenient is true when what the cloud cannot do shall be left out, and told
 	// in the Note of a Progress, where it could not otherwise be done.
 	Lenient bool
+	// Shared is true for a Delete of what another resource of the stack is, too: two
+	// versions of one revision, say. The other one stays or is deleted later.
+	Shared bool
 	// Memo is what the Progress before wanted to be told again.
 	Memo string
 	// Now is the cloud's time.

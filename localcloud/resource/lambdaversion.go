@@ -50,6 +50,9 @@ func lambdaVersion() kind {
 			return c.provide(ctx, c.text("FunctionName"), version)
 		},
 		remove: done(func(ctx context.Context, c *call) error {
+			if c.Shared {
+				return nil
+			}
 			version, err := c.versionOf(c.id)
 			if err != nil {
 				return err

@@ -24,6 +24,9 @@ func stateMachineVersion() kind {
 			return nil
 		},
 		remove: done(func(ctx context.Context, c *call) error {
+			if c.Shared {
+				return nil
+			}
 			if _, err := c.sfn.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &c.id}); err != nil {
 				return err
 			}

@@ -369,6 +369,9 @@ type Call struct {
 	ID, Type string
 	Is       Wanted // what the resource shall have, or has when it is deleted
 	Was      Wanted // what it has before an update
+	// Shared says of a deletion that another resource of the type has the same
+	// physical id and stays, or is deleted later.
+	Shared bool
 }
 
 // Calls lists what is to be asked of providers, in the order in which it was
@@ -387,11 +390,28 @@ func (s *State) Calls() []Call {
 	}
 	for _, m := range s.Removals {
 		if m.Work != nil {
-			calls = append(calls, Call{Work: *m.Work, ID: m.ID, Type: m.Type, Is: m.Is.Wanted})
+			calls = append(calls, Call{Work: *m.Work, ID: m.ID, Type: m.Type, Is: m.Is.Wanted, Shared: s.shared(m)})
 		}
 	}
 	slices.SortFunc(calls, func(a, b Call) int { return a.Number - b.Number })
 	return calls
+}
+
+// shared says that what is being deleted is another resource, too, which is not
+// deleted or deleted later.
+func (s *State) shared(m *Removal) bool {
+	same := func(id, typeName, physical string) bool {
+		return id != m.ID && typeName == m.Type && physical == m.Is.PhysicalID
+	}
+	goes := map[string]bool{}
+	for _, o := range s.Removals {
+		goes[o.ID] = goes[o.ID] || o.Current
+		later := o.Keep || o.Visit == waiting || o.Work != nil && o.Work.Number > m.Work.Number
+		if later && same(o.ID, o.Type, o.Is.PhysicalID) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.Resources, func(r *Resource) bool { return !goes[r.ID] && same(r.ID, r.Type, r.Is.PhysicalID) })
 }
 
 // Wait returns when a [Tick] is due for the sake of the stack itself; zero when

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -444,6 +445,36 @@ func TestAProviderThatDidNotHearOfACancellationIsAskedAgainAtOnce(t *testing.T) 
 	w.input(stack.Report{Token: before.Token, PhysicalID: "a", Memo: "busy", Again: time.Hour}) // it was asked before the deletion
 	if c := w.state.Calls()[0]; !c.Cancelled || c.At.After(w.now) {
 		t.Errorf("the next call is at %v, cancelled %t, want now and cancelled", c.At, c.Cancelled)
+	}
+}
+
+func TestWhatTwoResourcesAreIsDeletedWithTheLast(t *testing.T) {
+	w := newWorld(t)
+	w.design = design{"A": {}, "B": {}}
+	w.input(stack.Create{})
+	for _, c := range w.state.Calls() {
+		w.input(stack.Report{Token: c.Token, PhysicalID: "one"})
+	}
+	deletions := func() []string {
+		var told []string
+		for _, c := range w.state.Calls() {
+			told = append(told, fmt.Sprintf("%s shared %t", c.ID, c.Shared))
+		}
+		return told
+	}
+	w.design = design{"A": {}}
+	w.input(stack.Update{})
+	if got, want := deletions(), []string{"B shared true"}; !slices.Equal(got, want) {
+		t.Errorf("an update without B deletes %q, want %q", got, want)
+	}
+
+	w.design = design{"A": {}, "B": {}}
+	w.input(stack.Report{Token: w.state.Calls()[0].Token})
+	w.input(stack.Update{})
+	w.input(stack.Report{Token: w.state.Calls()[0].Token, PhysicalID: "one"})
+	w.input(stack.Delete{})
+	if got, want := deletions(), []string{"A shared true", "B shared false"}; !slices.Equal(got, want) {
+		t.Errorf("the end of the stack deletes %q, want %q", got, want)
 	}
 }
 
