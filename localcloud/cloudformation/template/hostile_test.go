@@ -156,8 +156,8 @@ func TestNoTemplateOfAMegabyteTakesLongOrALot(t *testing.T) {
 			err := all(text)
 			took := clock.System{}.Now().Sub(start)
 			runtime.ReadMemStats(&after)
-			// A quadratic step over a megabyte takes minutes.
-			if took > 20*time.Second {
+			// A quadratic step over a megabyte takes minutes on an idle machine.
+			if took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 			if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 800 {
