@@ -15,7 +15,6 @@ import (
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/memstore"
 	"github.com/crossfade-dev/crossfade/controller/sqlitestore"
-	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -34,8 +33,7 @@ type crowd struct {
 const crowdDelay = 3 * time.Second
 
 func newCrowd() *crowd {
-	c := &crowd{world: newWorld(), shares: map[string]rollout.Routing{}, table: map[int][]evidence.Outcomes{}}
-	return c
+	return &crowd{world: newWorld(), shares: map[string]rollout.Routing{}, table: map[int][]evidence.Outcomes{}}
 }
 
 func (c *crowd) Routing(_ context.Context, alias string) (rollout.Routing, error) {
@@ -94,10 +92,9 @@ func (c *crowd) seconds(weight int) []evidence.Outcomes {
 		o := evidence.Outcomes{Requests: of(200, float64(weight)/2/float64(plan.Full))}
 		o.Failed, o.Timed = of(o.Requests, 0.01), o.Requests
 		above := o.Requests
-		for j, share := range []float64{0.5, 0.2, 0.1} {
+		for _, share := range []float64{0.5, 0.2, 0.1} {
 			above = of(above, share)
 			o.Slower = append(o.Slower, above)
-			_ = j
 		}
 		list = append(list, o)
 	}
@@ -249,5 +246,3 @@ func memory() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
-
-var _ clock.Process = (*controller.Process)(nil)
