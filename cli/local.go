@@ -128,16 +128,19 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 // greet prints what one needs to point AWS tools at the endpoint. The lines that
 // begin with "export" can be given to a shell as they are.
 func (o localOptions) greet(env *Env, endpoint, where string) {
-	fast := ""
+	how := ""
 	if o.speed != 1 {
-		fast = fmt.Sprintf(", its time passes %v times as fast", o.speed)
+		how = fmt.Sprintf(", its time passes %v times as fast", o.speed)
+	}
+	if o.lenient {
+		how += ", templates get names for what is not there"
 	}
 	fmt.Fprintf(env.Stdout, `# local cloud at %s, state %s%s; Ctrl-C stops it
 export AWS_ENDPOINT_URL=%s
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
 export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # keeps start-sync-execution on this address
-`, endpoint, where, fast, endpoint)
+`, endpoint, where, how, endpoint)
 }
 
 // serve answers requests, tells of them, and drives the cloud until ctx ends.
