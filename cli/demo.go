@@ -261,13 +261,6 @@ func (d *demo) summary(releases []release) []string {
 		"  crossfade deploy --help  the same release, against AWS")
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return view.Count(n) + " " + noun + "s"
-}
-
 // backAfter is the time from the first bad execution until the alias was seen
 // back on the old version.
 func backAfter(r release) time.Duration {

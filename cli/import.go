@@ -238,7 +238,7 @@ func (o importOptions) write(env *Env, name string, rollouts []gradual.Rollout) 
 		if err := writeNew(file, text, o.force); err != nil {
 			return err
 		}
-		env.say("wrote %s: %s moves by %s, %d checks", file, r.Plan.Targets[0], stepsOf(r.Plan), len(r.Plan.Checks))
+		env.say("wrote %s: %s moves by %s, %s", file, r.Plan.Targets[0], stepsOf(r.Plan), plural(len(r.Plan.Checks), "check"))
 	}
 	switch {
 	case o.dir != "":

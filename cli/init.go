@@ -86,7 +86,7 @@ func (o initOptions) run(cmd *cobra.Command, env *Env, name string) error {
 	if err := writeNew(file, text, o.force); err != nil {
 		return err
 	}
-	env.say("wrote %s: %s, %d checks", file, stepsOf(p), len(p.Checks))
+	env.say("wrote %s: %s, %s", file, stepsOf(p), plural(len(p.Checks), "check"))
 	env.say("next: crossfade plan %s shows what it would do, crossfade deploy %s does it", file, file)
 	return nil
 }

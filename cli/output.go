@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/crossfade-dev/crossfade/cli/view"
 )
 
 // A format is how data is printed.
@@ -102,4 +104,12 @@ func block(n *yaml.Node) {
 	for _, c := range n.Content {
 		block(c)
 	}
+}
+
+// plural writes a number with its noun: 1 check, 2 checks.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return view.Count(n) + " " + noun + "s"
 }

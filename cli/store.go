@@ -108,6 +108,11 @@ func (o storeOptions) read(ctx context.Context, env *Env, name string) (*sqlites
 func shut(c io.Closer) { _ = c.Close() }
 
 func storeFailure(path string, err error) error {
+	if errors.Is(err, sqlitestore.ErrNewer) {
+		return &failure{code: ExitError, err: fmt.Errorf("remember rollouts in %s: %w", path, err), next: []string{
+			"use the newer crossfade, which knows what is open; crossfade version says which this one is",
+		}}
+	}
 	return &failure{code: ExitError, err: fmt.Errorf("remember rollouts in %s: %w", path, err), next: []string{
 		"--store FILE or CROSSFADE_HOME=DIR chooses another place",
 	}}

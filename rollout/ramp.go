@@ -155,7 +155,7 @@ func (d *decider) limited(reason ramp.Reason) string {
 		}
 		return fmt.Sprintf("an excess above %s of bad requests is ruled out for %s", analysis.Percent(c.Decision.Excluded), t.Canary)
 	case ramp.ByPace:
-		return "it goes no faster than planned"
+		return "the plan allows no more by now"
 	case ramp.ByYellow:
 		return fmt.Sprintf("there is some evidence of harm, %.1f to 1; proof is %.0f to 1", c.Decision.Evidence, 1/d.p.Alpha)
 	case ramp.ByRequests:

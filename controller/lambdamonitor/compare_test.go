@@ -208,4 +208,8 @@ func TestAHistoryOfLogsIsShorterWhereThereAreMany(t *testing.T) {
 	if _, err := m.History(t.Context(), q); err == nil || !strings.Contains(err.Error(), "log group /aws/lambda/elsewhere") {
 		t.Errorf("error %v, want one that names the group", err)
 	}
+	q.Target.Name, q.Target.Logs = "never-invoked", ""
+	if h, err := m.History(t.Context(), q); err != nil || h.Outcomes.Requests != 0 {
+		t.Errorf("a function that was never invoked and has no log group yet: got %+v, %v; want that it did nothing", h, err)
+	}
 }

@@ -2,6 +2,7 @@ package lambdamonitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -54,14 +55,19 @@ func (m *Monitor) logsOf(t plan.Target) string {
 	case m.logs == nil:
 		return ""
 	case t.Logs == "" && m.logs.byDefault:
-		name := t.Name
-		if a, err := arn.Parse(name); err == nil {
-			name = a.Name()
-		}
-		return "/aws/lambda/" + name
+		return ownGroup(t)
 	default:
 		return t.Logs
 	}
+}
+
+// ownGroup is the log group that Lambda makes for a function with its first line.
+func ownGroup(t plan.Target) string {
+	name := t.Name
+	if a, err := arn.Parse(name); err == nil {
+		name = a.Name()
+	}
+	return "/aws/lambda/" + name
 }
 
 // reader reads log groups, each once for all versions and rollouts.
@@ -82,6 +88,7 @@ type group struct {
 	name     string
 	from     time.Time                 // what is read begins here
 	readTo   time.Time                 // and is complete until here, but for the lag
+	later    bool                      // Lambda makes it with the first line: until then it is empty
 	streams  map[string]*stream        // by name
 	versions map[string]*course.Course // by number
 	seen     map[string]time.Time      // IDs of events that may be read again
@@ -102,7 +109,7 @@ const (
 
 // stretches counts what a version's invocations did.
 func (r *reader) stretches(ctx context.Context, q controller.StretchQuery) ([]evidence.Outcomes, error) {
-	g := r.group(q.Target.Logs, q.Since)
+	g := r.group(q.Target, q.Since)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.read(ctx, r.api, r.lag, r.clock.Now()); err != nil {
@@ -127,7 +134,7 @@ func (r *reader) history(ctx context.Context, q controller.HistoryQuery) (analys
 	// are too many lines the hour is made shorter.
 	for length := historyLength; ; length /= 4 {
 		from = q.Before.Add(-length)
-		g = newGroup(q.Target.Logs, from)
+		g = r.newGroup(q.Target, from)
 		complete, err := g.pages(ctx, r.api, from, q.Before, historyLogPages)
 		if err != nil {
 			return analysis.History{}, err
@@ -144,7 +151,7 @@ func (r *reader) history(ctx context.Context, q controller.HistoryQuery) (analys
 }
 
 // group returns what is known of a log group from a time on.
-func (r *reader) group(name string, from time.Time) *group {
+func (r *reader) group(t plan.Target, from time.Time) *group {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
@@ -153,19 +160,19 @@ func (r *reader) group(name string, from time.Time) *group {
 			delete(r.groups, k)
 		}
 	}
-	key := name + " " + from.UTC().Format(time.RFC3339Nano)
+	key := t.Logs + " " + from.UTC().Format(time.RFC3339Nano)
 	g := r.groups[key]
 	if g == nil {
-		g = newGroup(name, from)
+		g = r.newGroup(t, from)
 		r.groups[key] = g
 	}
 	g.asked = now
 	return g
 }
 
-func newGroup(name string, from time.Time) *group {
+func (r *reader) newGroup(t plan.Target, from time.Time) *group {
 	return &group{
-		name: name, from: from, readTo: from,
+		name: t.Logs, from: from, readTo: from, later: r.byDefault && t.Logs == ownGroup(t),
 		streams: make(map[string]*stream), versions: make(map[string]*course.Course), seen: make(map[string]time.Time),
 	}
 }
@@ -203,8 +210,11 @@ func (g *group) pages(ctx context.Context, api LogsAPI, since, until time.Time, 
 	}
 	for range most {
 		out, err := api.FilterLogEvents(ctx, in)
+		if err = awserr.Wrap("FilterLogEvents", err); g.later && errors.Is(err, controller.ErrNotFound) {
+			return true, nil
+		}
 		if err != nil {
-			return false, fmt.Errorf("log group %s: %w", g.name, awserr.Wrap("FilterLogEvents", err))
+			return false, fmt.Errorf("log group %s: %w", g.name, err)
 		}
 		// Streams are interleaved; within one, events are in the order in which
 		// they happened, which those of the same millisecond must keep.

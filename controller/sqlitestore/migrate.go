@@ -61,7 +61,7 @@ func (s *Store) migrate(ctx context.Context, list []migration) error {
 			return err
 		}
 		if len(applied) > len(list) {
-			return fmt.Errorf("it was written by a newer version: its schema is %d, this one knows %d", len(applied), len(list))
+			return fmt.Errorf("%w: its schema is %d, this one knows %d", ErrNewer, len(applied), len(list))
 		}
 		for i, m := range list {
 			if i < len(applied) {

@@ -54,6 +54,9 @@ type stmtKey struct {
 
 var _ controller.Store = (*Store)(nil)
 
+// ErrNewer says that a file has a schema that this program does not know yet.
+var ErrNewer = errors.New("it was written by a newer version")
+
 // patience is how long a statement waits for another process to finish writing
 // before it gives up.
 const patience = 5 * time.Second
