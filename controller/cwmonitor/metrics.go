@@ -100,6 +100,9 @@ func (m *Monitor) read(ctx context.Context, keys []string, queries map[string]co
 			query(fmt.Sprintf("value%d", i), q.Limit, q.Limit.Stat),
 			query(fmt.Sprintf("samples%d", i), q.Limit, "SampleCount"))
 	}
+	if end := in.StartTime.Add(time.Second); now.Before(end) {
+		in.EndTime = &end // the service refuses a stretch without any length
+	}
 	results := make(map[string]*result)
 	for {
 		out, err := m.api.GetMetricData(ctx, in)

@@ -237,13 +237,28 @@ func (m *Monitor) series(ctx context.Context, queries []controller.MetricQuery, 
 	return series, nil
 }
 
+// timedPeriods are those by which it is learned how long executions take: recent ones
+// where they are enough. Only periods that are over are told of.
+var timedPeriods = []time.Duration{5 * time.Minute, time.Hour}
+
 // thresholds are the durations, in seconds, that executions of a version stayed
-// below in the hour of the last two that has most of them.
+// below in the period of the last hour, or of the two before this one, that has most
+// of them.
 func (m *Monitor) thresholds(ctx context.Context, machine arn.ARN, version string, now time.Time) (thresholds []float64, timed int, err error) {
+	for _, period := range timedPeriods {
+		since := now.Add(-max(historyLength, 2*period)).Truncate(period)
+		if thresholds, timed, err = m.thresholdsBy(ctx, machine, version, period, since, now); err != nil || len(thresholds) > 0 {
+			break
+		}
+	}
+	return thresholds, timed, err
+}
+
+func (m *Monitor) thresholdsBy(ctx context.Context, machine arn.ARN, version string, period time.Duration, since, now time.Time) (thresholds []float64, timed int, err error) {
 	queries := make([]controller.MetricQuery, len(evidence.Quantiles))
 	for i, q := range evidence.Quantiles {
 		stat := "p" + strconv.FormatFloat(q*100, 'f', -1, 64)
-		queries[i] = controller.MetricQuery{Since: now.Add(-historyLength), Limit: metricOf(machine, version, executionTime, stat, time.Hour)}
+		queries[i] = controller.MetricQuery{Since: since, Limit: metricOf(machine, version, executionTime, stat, period)}
 	}
 	series, err := m.series(ctx, queries, now)
 	if err != nil {
@@ -264,7 +279,9 @@ func (m *Monitor) thresholds(ctx context.Context, machine arn.ARN, version strin
 		}
 		thresholds = append(thresholds, s.Points[best].Value/1000)
 	}
-	return course.Rising(thresholds), timed, nil
+	thresholds = course.Rising(thresholds)
+	raise(thresholds)
+	return thresholds, timed, nil
 }
 
 // minutesBefore is the history of an EXPRESS version.

@@ -1,0 +1,128 @@
+package sfnmonitor_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/cwmonitor"
+	"github.com/crossfade-dev/crossfade/controller/memstore"
+	"github.com/crossfade-dev/crossfade/controller/sfnmonitor"
+	"github.com/crossfade-dev/crossfade/controller/sfntarget"
+	"github.com/crossfade-dev/crossfade/internal/clock"
+	"github.com/crossfade-dev/crossfade/localcloud"
+	"github.com/crossfade-dev/crossfade/plan"
+	"github.com/crossfade-dev/crossfade/rollout"
+)
+
+const (
+	works = `{"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": true}}}`
+	fails = `{"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Broken"}}}`
+)
+
+// express releases a definition to the alias of an EXPRESS state machine of a local
+// cloud, by an adaptive plan, while the alias has some executions a second.
+func express(t *testing.T, definition string) (rollout.Status, []types.RoutingConfigurationListItem) {
+	t.Helper()
+	c := clock.System{}
+	cloud, err := localcloud.Open(localcloud.Config{Clock: c, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cloud.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	cfg := cloud.AWSConfig()
+	states := sfn.NewFromConfig(cfg)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	machine, err := states.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{
+		Name: aws.String("orders"), Type: types.StateMachineTypeExpress, Definition: aws.String(works),
+		RoleArn: aws.String("arn:aws:iam::000000000000:role/orders"), Publish: true,
+	})
+	must(err)
+	alias, err := states.CreateStateMachineAlias(ctx, &sfn.CreateStateMachineAliasInput{
+		Name: aws.String("prod"), RoutingConfiguration: []types.RoutingConfigurationListItem{{StateMachineVersionArn: machine.StateMachineVersionArn, Weight: 100}},
+	})
+	must(err)
+	var traffic sync.WaitGroup
+	defer traffic.Wait()
+	defer stop()
+	traffic.Go(func() {
+		for ctx.Err() == nil {
+			// How an execution ends is what the metrics say.
+			_, _ = states.StartSyncExecution(ctx, &sfn.StartSyncExecutionInput{StateMachineArn: alias.StateMachineAliasArn})
+			<-c.After(400 * time.Millisecond)
+		}
+	})
+	<-c.After(11 * time.Minute)
+
+	metrics := cwmonitor.New(cloudwatch.NewFromConfig(cfg))
+	target, monitor := sfntarget.New(states, sts.NewFromConfig(cfg), cfg.Region, c), sfnmonitor.New(states, metrics, c)
+	ctl := controller.New(controller.Config{
+		Store: memstore.New(), Clock: c, Owner: "ann", NewID: func() string { return "r-1" },
+		Targets:    map[plan.Kind]controller.Target{plan.StateMachine: target},
+		Publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: target},
+		Counters:   map[plan.Kind]controller.Counter{plan.StateMachine: monitor},
+		Comparers:  map[plan.Kind]controller.Comparer{plan.StateMachine: monitor},
+	})
+	p, err := plan.New(plan.Spec{
+		Targets:  []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "orders.asl.json"}},
+		Adaptive: plan.DefaultBudget,
+	})
+	must(err)
+	rec, err := ctl.Start(ctx, p, files{"orders.asl.json": []byte(definition)})
+	must(err)
+	for !rec.Status.Phase.Ended() {
+		d, err := ctl.Reconcile(ctx, rec.ID)
+		must(err)
+		rec.Status = d.Status
+		<-c.After(d.Look.Sub(c.Now()))
+	}
+	now, err := states.DescribeStateMachineAlias(ctx, &sfn.DescribeStateMachineAliasInput{StateMachineAliasArn: alias.StateMachineAliasArn})
+	must(err)
+	return rec.Status, now.RoutingConfiguration
+}
+
+// files are those of a plan.
+type files map[string][]byte
+
+func (f files) ReadFile(name string) ([]byte, error) { return f[name], nil }
+
+func TestAnExpressMachineIsReleasedByWhatItsMetricsTell(t *testing.T) {
+	for _, tt := range []struct {
+		name, definition string
+		phase            rollout.Phase
+		serves           string
+		within           time.Duration
+	}{
+		{"one that fails is taken back", fails, rollout.RolledBack, "1", 40 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, routing := express(t, tt.definition)
+				if took := s.Ended.Sub(s.Started); s.Phase != tt.phase || took > tt.within {
+					t.Errorf("it is %s after %s (%s), want %s within %s", s.Phase, took, s.Why, tt.phase, tt.within)
+				} else {
+					t.Logf("%s after %s: %s", s.Phase, took, s.Why)
+				}
+				if len(routing) != 1 || aws.ToString(routing[0].StateMachineVersionArn)[len(aws.ToString(routing[0].StateMachineVersionArn))-1:] != tt.serves {
+					t.Errorf("the alias serves %+v, want all traffic on %s", routing, tt.serves)
+				}
+			})
+		})
+	}
+}
