@@ -27,7 +27,7 @@ const Loud = 20
 // SuspectFailures watches failures, given those of the old version's history: the
 // reference is a fifth above its rate, and never 0.
 func SuspectFailures(history Outcomes) Suspicion {
-	return newSuspicion(1.2*float64(history.Failed+1)/float64(history.Requests+1), 3, 10, 50)
+	return newSuspicion(1.2*float64(history.Failed+1)/float64(history.Requests+1), 1.6, 3, 10, 50)
 }
 
 // SuspectSlow watches requests slower than a threshold that a share, in (0, 1), of

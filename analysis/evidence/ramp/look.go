@@ -168,7 +168,7 @@ func (p *Policy) learn(s *State, now float64) {
 
 // share returns the share for now and what keeps it from being larger.
 func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
-	suspected, suspicion := p.diagnose(s, now)
+	suspected, suspicion := p.diagnose(s, d, now)
 	if suspicion == ByIncident {
 		// Nothing is learned cheaply while both versions fail.
 		return 0, suspicion
@@ -327,7 +327,7 @@ const (
 
 // diagnose says which share is the largest while the new version is suspected, and
 // why; the reason is empty when it is not.
-func (p *Policy) diagnose(s *State, now float64) (float64, Reason) {
+func (p *Policy) diagnose(s *State, d Decision, now float64) (float64, Reason) {
 	length := max(30, 3*p.Delay)
 	if s.Diagnosing == 0 {
 		if !s.Failing.Loud() && !s.Slowing.Loud() {
@@ -338,8 +338,11 @@ func (p *Policy) diagnose(s *State, now float64) (float64, Reason) {
 	}
 	switch {
 	case p.sick(s):
+		// What was suspicious is explained.
+		s.Failing.Reset(s.Failing.Reference)
+		s.Slowing.Reset(s.Slowing.Reference)
 		return 0, ByIncident
-	case now < s.Diagnosing, s.Diagnosed < diagnosisRequests && now < s.Diagnosing+diagnosisPatience*length:
+	case now < s.Diagnosing, undiagnosed(s, d) && now < s.Diagnosing+diagnosisPatience*length:
 		return p.Diagnosis.share(s.Rate), BySuspicion
 	}
 	// The old version is well, and the comparison did not condemn the new one:
@@ -348,6 +351,13 @@ func (p *Policy) diagnose(s *State, now float64) (float64, Reason) {
 	s.Failing.Reset(max(s.Normal, 1.2*(s.Recent.Failed+1)/(s.Recent.Requests+1)))
 	s.Slowing.Reset(max(s.NormalSlow, 1.3*(s.Recent.Slow+1)/(s.Recent.Timed+1)))
 	return 1, ""
+}
+
+// undiagnosed tells whether a diagnosis has too few outcomes, or whether failures
+// are suspicious still and it is not ruled out that there are twice as many as is
+// normal. Beyond the share of a diagnosis a fault of that size would hardly show.
+func undiagnosed(s *State, d Decision) bool {
+	return s.Diagnosed < diagnosisRequests || s.Failing.Loud() && d.Excluded > s.Normal
 }
 
 // sick tells whether the old version does much worse than its history, too.

@@ -134,7 +134,7 @@ func Default(smallest, delay, settle float64) Policy {
 	errors.Bets = bets(smallest)
 	return Policy{
 		Alpha: 0.01, Beta: 0.05,
-		Budget: 2, Opening: 1.3, Growth: 0.01, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.6, LeakShare: 0.0015,
+		Budget: 2, Opening: 1.3, Growth: 0.015, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.6, LeakShare: 0.0015,
 		Smallest: smallest, Top: 0.95,
 		Diagnosis: Bound{Rate: 5, Least: 0.02, Most: 0.1}, Compare: Bound{Rate: 25, Least: 0.1, Most: 0.25},
 		Trial: Bound{Rate: 0.5, Most: 0.05}, Sharp: 0.1,

@@ -270,6 +270,40 @@ func TestAFailureOfWhichTheOtherSideIsNotKnownStopsWhatHasJustBegun(t *testing.T
 	}
 }
 
+func TestMostLateFaultsOfTwiceTheFailuresAreFound(t *testing.T) {
+	found := 0
+	for rate := 90; rate < 110; rate++ { // which is the seed, too
+		ds, _ := run(Default(0.01, 5, 2), service{rate: rate, fails: func(side evidence.Side, second int) float64 {
+			if side == evidence.Canary && second >= 250 { // at nearly all of the traffic
+				return 0.02
+			}
+			return 0.01
+		}}, 1500, nil)
+		if last(ds).Verdict == RollBack {
+			found++
+		}
+	}
+	// A diagnosis that ends after a hundred outcomes, or no suspicion of twice
+	// as many failures, finds nine.
+	if found < 14 {
+		t.Errorf("%d of 20 were taken back, want 14", found)
+	}
+}
+
+func TestAnIncidentExplainsASuspicion(t *testing.T) {
+	ds, _ := run(Default(0.01, 5, 2), service{rate: 100, fails: func(_ evidence.Side, second int) float64 {
+		if second >= 250 && second < 400 {
+			return 0.2
+		}
+		return 0.001
+	}}, 600, nil)
+	for i, d := range ds[480:] {
+		if d.Reason == BySuspicion {
+			t.Fatalf("second %d, 80 s after the incident: %+v; want no suspicion", 480+i, d)
+		}
+	}
+}
+
 func TestASharedIncidentIsWaitedFor(t *testing.T) {
 	v := service{rate: 100, fails: func(_ evidence.Side, second int) float64 {
 		if second >= 250 && second < 400 {
