@@ -155,10 +155,15 @@ func (c *Comparison) Relearn(h History, now time.Time) {
 }
 
 // KeepTime makes the comparison fit now: a clock that was set back takes the epoch
-// with it, and time in which nobody looked for longer than gap is not watched.
+// with it, and time in which nobody looked for longer than gap is not watched. Where
+// the source counts minutes the epoch stays at the beginning of one.
 func (c *Comparison) KeepTime(now time.Time, gap time.Duration) {
 	seconds := c.Seconds(now)
 	if back := c.State.LookedAt - seconds; back > 0 {
+		if width := c.Source.Width; width > time.Second {
+			back = math.Ceil(back/width.Seconds()) * width.Seconds()
+			c.State.LookedAt = seconds + back
+		}
 		c.Epoch = c.Epoch.Add(-time.Duration(back * float64(time.Second)))
 		return
 	}

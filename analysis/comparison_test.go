@@ -34,3 +34,17 @@ func TestAnAdaptivePlanThatSaysNothingMoreIsTheRuleThatIsMeasured(t *testing.T) 
 		}
 	}
 }
+
+func TestAComparisonByTheMinuteKeepsToWholeMinutesWhenTheClockIsSet(t *testing.T) {
+	noon := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+	source := analysis.Source{Width: time.Minute, Delay: 2 * time.Minute}
+	r := ramp.Default(0.01, 180, 2)
+	r.Width = 60
+	c := analysis.BeginComparison(r, analysis.History{Source: source, Seconds: 3600}, noon.Add(40*time.Second))
+	c.Look(r, noon.Add(5*time.Minute))
+	before := c.State.LookedAt
+	c.KeepTime(noon.Add(5*time.Minute-700*time.Millisecond), time.Minute)
+	if !c.Epoch.Equal(noon.Add(-time.Minute)) || c.State.LookedAt < before {
+		t.Errorf("the epoch is %s, and it was looked at after %v s; want a whole minute, one earlier, and %v s at least", c.Epoch, c.State.LookedAt, before)
+	}
+}

@@ -25,13 +25,14 @@ import (
 )
 
 const (
-	works = `{"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": true}}}`
-	fails = `{"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Broken"}}}`
+	works  = `{"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": true}}}`
+	better = `{"StartAt": "Ready", "States": {"Ready": {"Type": "Pass", "End": true}}}`
+	fails  = `{"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Broken"}}}`
 )
 
 // express releases a definition to the alias of an EXPRESS state machine of a local
 // cloud, by an adaptive plan, while the alias has some executions a second.
-func express(t *testing.T, definition string) (rollout.Status, []types.RoutingConfigurationListItem) {
+func express(t *testing.T, definition, look string) (rollout.Status, []types.RoutingConfigurationListItem) {
 	t.Helper()
 	c := clock.System{}
 	cloud, err := localcloud.Open(localcloud.Config{Clock: c, Seed: 1})
@@ -68,7 +69,7 @@ func express(t *testing.T, definition string) (rollout.Status, []types.RoutingCo
 			<-c.After(400 * time.Millisecond)
 		}
 	})
-	<-c.After(11 * time.Minute)
+	<-c.After(11*time.Minute + 23*time.Second)
 
 	metrics := cwmonitor.New(cloudwatch.NewFromConfig(cfg))
 	target, monitor := sfntarget.New(states, sts.NewFromConfig(cfg), cfg.Region, c), sfnmonitor.New(states, metrics, c)
@@ -81,7 +82,7 @@ func express(t *testing.T, definition string) (rollout.Status, []types.RoutingCo
 	})
 	p, err := plan.New(plan.Spec{
 		Targets:  []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "orders.asl.json"}},
-		Adaptive: plan.DefaultBudget,
+		Adaptive: plan.DefaultBudget, Look: look,
 	})
 	must(err)
 	rec, err := ctl.Start(ctx, p, files{"orders.asl.json": []byte(definition)})
@@ -104,16 +105,17 @@ func (f files) ReadFile(name string) ([]byte, error) { return f[name], nil }
 
 func TestAnExpressMachineIsReleasedByWhatItsMetricsTell(t *testing.T) {
 	for _, tt := range []struct {
-		name, definition string
+		name, definition, look string
 		phase            rollout.Phase
 		serves           string
 		within           time.Duration
 	}{
-		{"one that fails is taken back", fails, rollout.RolledBack, "1", 40 * time.Minute},
+		{"one that works is released", better, "5s", rollout.Succeeded, "2", time.Hour},
+		{"one that fails is taken back", fails, "", rollout.RolledBack, "1", 40 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, routing := express(t, tt.definition)
+				s, routing := express(t, tt.definition, tt.look)
 				if took := s.Ended.Sub(s.Started); s.Phase != tt.phase || took > tt.within {
 					t.Errorf("it is %s after %s (%s), want %s within %s", s.Phase, took, s.Why, tt.phase, tt.within)
 				} else {

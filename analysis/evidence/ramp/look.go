@@ -65,6 +65,7 @@ func (p Policy) Consider(s *State, now float64) Decision {
 		s.TopFor += now - s.LookedAt
 	}
 	s.LookedAt = now
+	p.enter(s, now)
 	p.learn(s, now)
 	d := Decision{
 		Verdict:   Go,
@@ -228,6 +229,30 @@ func (p *Policy) slowTolerated() float64 {
 	return 0
 }
 
+// longStretch is from which width on, in seconds, it matters when in a stretch the
+// share changes.
+const longStretch = 2
+
+// enter notes the first look of a long stretch.
+func (p *Policy) enter(s *State, now float64) {
+	if p.Width > longStretch && math.Floor(s.EnteredAt/p.Width) != math.Floor(now/p.Width) {
+		s.EnteredAt = now
+	}
+}
+
+// inside tells whether a rise has to wait for the next stretch. What is counted as a
+// whole says little when the share changed in it, so there is one rise in a stretch
+// at most, and it comes early: with the first look, however rarely there is one, or
+// soon after it, for outcomes may take some seconds to be known.
+func (p *Policy) inside(s *State, now float64) bool {
+	if p.Width <= longStretch {
+		return false
+	}
+	orders := s.Schedule.Orders
+	risen := s.Share > 0 && math.Floor(orders[len(orders)-1].At/p.Width) == math.Floor(now/p.Width)
+	return risen || now >= s.EnteredAt+p.Width/6
+}
+
 // bounded keeps a wish from growing in small steps, by more than fourfold, within
 // a stretch that is counted as a whole, or before the last one has come true.
 func (p *Policy) bounded(s *State, now, want float64, reason Reason) (float64, Reason) {
@@ -242,10 +267,9 @@ func (p *Policy) bounded(s *State, now, want float64, reason Reason) (float64, R
 		want = min(want, p.expressible(4*s.Share))
 	}
 	small := want < 1.4*s.Share && want < p.Top-p.Smallest
-	inside := p.Width > 2 && math.Mod(now, p.Width) >= 2
 	orders := s.Schedule.Orders
 	unsettled := s.Share > 0 && now < orders[len(orders)-1].At+p.Settle
-	if small || inside || unsettled {
+	if small || unsettled || p.inside(s, now) {
 		return s.Share, reason
 	}
 	return want, reason

@@ -257,6 +257,9 @@ type State struct {
 	AtTop    bool    `json:"atTop,omitempty"`
 	TopFor   float64 `json:"topFor,omitempty"`
 	LookedAt float64 `json:"lookedAt"`
+	// EnteredAt is when the first look in the stretch of the last look was, where
+	// stretches are long; 0 in the first one.
+	EnteredAt float64 `json:"enteredAt,omitempty"`
 	// Known is how many outcomes of the new version are known.
 	Known int `json:"known"`
 	// KnownUntil is until when all outcomes are known, ServedUntil until when

@@ -402,6 +402,51 @@ func TestLookingTwiceChangesNothing(t *testing.T) {
 	}
 }
 
+func TestCountsByTheMinuteLetAReleaseRiseHoweverRarelyItIsLookedAt(t *testing.T) {
+	for _, look := range []int{1, 5, 7, 11, 45} {
+		p := Default(0.01, float64(180+look), 2)
+		p.Width = 60
+		v := service{rate: 20, fails: steady(0, 0)}
+		rng := rand.New(rand.NewPCG(2, uint64(look)))
+		s := p.Begin(History{Seconds: 3600, Outcomes: evidence.Outcomes{Requests: 72000}})
+		var minutes [][2]evidence.Outcomes
+		d, top, rose, now := Decision{}, 0, -1, 23
+		for second := range 2 * 3600 {
+			if second%60 == 0 {
+				minutes = append(minutes, [2]evidence.Outcomes{})
+			}
+			for side, c := range v.second(rng, second, d.Share) {
+				minutes[second/60][side].Add(c)
+			}
+			if second < now {
+				continue
+			}
+			if known := second/60 - 3; known >= 0 { // two minutes late
+				for side, c := range minutes[known] {
+					s.Report(evidence.Side(side), known, c, true)
+				}
+			}
+			before := s.Share
+			if d = p.Look(&s, float64(second)); d.Verdict != Go {
+				break
+			}
+			if before > 0 && d.Share > before {
+				if rose == second/60 {
+					t.Errorf("looked at every %d s, it rose twice in minute %d", look, rose)
+				}
+				rose = second / 60
+			}
+			if d.Share == p.Top && top == 0 {
+				top = second
+			}
+			now = second + look
+		}
+		if d.Verdict != Finish || top == 0 || top > 3600 {
+			t.Errorf("looked at every %d s, it is at the top after %d s and ends with %+v; want the top within an hour, and Finish", look, top, d)
+		}
+	}
+}
+
 func TestPoliciesAreChecked(t *testing.T) {
 	if err := Default(0.01, 5, 2).Check(); err != nil {
 		t.Error(err)
