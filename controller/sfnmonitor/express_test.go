@@ -106,9 +106,9 @@ func (f files) ReadFile(name string) ([]byte, error) { return f[name], nil }
 func TestAnExpressMachineIsReleasedByWhatItsMetricsTell(t *testing.T) {
 	for _, tt := range []struct {
 		name, definition, look string
-		phase            rollout.Phase
-		serves           string
-		within           time.Duration
+		phase                  rollout.Phase
+		serves                 string
+		within                 time.Duration
 	}{
 		{"one that works is released", better, "5s", rollout.Succeeded, "2", time.Hour},
 		{"one that fails is taken back", fails, "", rollout.RolledBack, "1", 40 * time.Minute},
