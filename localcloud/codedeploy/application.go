@@ -42,6 +42,9 @@ func (a *application) info() codedeployapi.ApplicationInfo {
 
 // application returns the caller's application called name.
 func (s *Service) application(ctx context.Context, name string) (*application, error) {
+	if err := refusedApplication.name(name); err != nil {
+		return nil, err
+	}
 	if a := s.applications[placeOf(wire.CallerFrom(ctx))][name]; a != nil {
 		return a, nil
 	}
@@ -62,8 +65,8 @@ func onlyLambda(platform *string) error {
 }
 
 func (s *Service) createApplication(ctx context.Context, in *codedeployapi.CreateApplicationInput) (*codedeployapi.CreateApplicationOutput, error) {
-	if !validName.MatchString(in.ApplicationName) {
-		return nil, codedeployapi.NewInvalidApplicationNameException("Invalid application name: " + in.ApplicationName)
+	if err := refusedApplication.name(in.ApplicationName); err != nil {
+		return nil, err
 	}
 	if err := onlyLambda(in.ComputePlatform); err != nil {
 		return nil, err
@@ -118,8 +121,8 @@ func (s *Service) listApplications(ctx context.Context, in *codedeployapi.ListAp
 }
 
 func (s *Service) batchGetApplications(ctx context.Context, in *codedeployapi.BatchGetApplicationsInput) (*codedeployapi.BatchGetApplicationsOutput, error) {
-	if len(in.ApplicationNames) > maxBatch {
-		return nil, tooMany(len(in.ApplicationNames), maxBatch)
+	if err := batch(refusedApplication, len(in.ApplicationNames), maxBatch); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,13 +146,21 @@ const (
 	maxDeployments = 25
 )
 
-func tooMany(n, most int) error {
-	return codedeployapi.NewBatchLimitExceededException(fmt.Sprintf("The maximum number of names or IDs allowed for this request is %d, and there are %d.", most, n))
+// batch refuses a request for n of something, where it may be for one to most.
+func batch(of refusal, n, most int) error {
+	switch {
+	case n == 0:
+		return of.wants()
+	case n > most:
+		return codedeployapi.NewBatchLimitExceededException(fmt.Sprintf("The maximum number of names or IDs allowed for this request is %d, and there are %d.", most, n))
+	default:
+		return nil
+	}
 }
 
 func (s *Service) updateApplication(ctx context.Context, in *codedeployapi.UpdateApplicationInput) (*wire.Nothing, error) {
 	if in.ApplicationName == nil {
-		return nil, codedeployapi.NewApplicationNameRequiredException("The name of the application is missing.")
+		return nil, refusedApplication.wants()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,8 +169,8 @@ func (s *Service) updateApplication(ctx context.Context, in *codedeployapi.Updat
 		return nil, err
 	}
 	to := *in.NewApplicationName
-	if !validName.MatchString(to) {
-		return nil, codedeployapi.NewInvalidApplicationNameException("Invalid application name: " + to)
+	if err := refusedApplication.name(to); err != nil {
+		return nil, err
 	}
 	if s.applications[a.Place][to] != nil {
 		return nil, codedeployapi.NewApplicationAlreadyExistsException("Application already exists: " + to)
@@ -213,8 +224,11 @@ func (s *Service) deleteApplication(ctx context.Context, in *codedeployapi.Delet
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, err := s.application(ctx, in.ApplicationName)
-	if err != nil {
+	switch {
+	case wire.IsCode(err, "ApplicationDoesNotExistException"):
 		return nil, nil // it is gone, which is what was wanted
+	case err != nil:
+		return nil, err
 	}
 	if err := s.keep(change{recordApplication, a.Place.key(a.Name), nil}); err != nil {
 		return nil, err

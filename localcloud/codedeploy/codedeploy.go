@@ -208,7 +208,7 @@ func (s *Service) newID() (string, error) { return random.ReadUUID(s.config.Rand
 
 // API returns the operations.
 func (s *Service) API() wire.API {
-	return wire.API{Service: &codedeployapi.Service, Rows: []wire.Row{
+	return wire.API{Service: &codedeployapi.Service, Refuse: refuse, Rows: []wire.Row{
 		wire.Op(codedeployapi.BatchGetApplicationRevisions, s.batchGetApplicationRevisions),
 		wire.Op(codedeployapi.BatchGetApplications, s.batchGetApplications),
 		wire.Op(codedeployapi.BatchGetDeploymentGroups, s.batchGetDeploymentGroups),

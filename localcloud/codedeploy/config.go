@@ -134,6 +134,9 @@ func (r routing) describe(name string, spec *plan.Spec) {
 
 // deploymentConfig returns a configuration by name.
 func (s *Service) deploymentConfig(at place, name string) (*deploymentConfig, error) {
+	if err := refusedConfig.name(name); err != nil {
+		return nil, err
+	}
 	if c := predefinedConfigs[name]; c != nil {
 		return c, nil
 	}
@@ -145,11 +148,11 @@ func (s *Service) deploymentConfig(at place, name string) (*deploymentConfig, er
 
 func (s *Service) createDeploymentConfig(ctx context.Context, in *codedeployapi.CreateDeploymentConfigInput) (*codedeployapi.CreateDeploymentConfigOutput, error) {
 	name := in.DeploymentConfigName
-	switch {
-	case strings.HasPrefix(name, predefined):
+	if strings.HasPrefix(name, predefined) {
 		return nil, codedeployapi.NewInvalidDeploymentConfigNameException("Deployment configuration names must not begin with " + predefined)
-	case !validName.MatchString(name):
-		return nil, codedeployapi.NewInvalidDeploymentConfigNameException("Invalid deployment configuration name: " + name)
+	}
+	if err := refusedConfig.name(name); err != nil {
+		return nil, err
 	}
 	if err := onlyLambda(in.ComputePlatform); err != nil {
 		return nil, err
@@ -256,6 +259,9 @@ func (s *Service) listDeploymentConfigs(ctx context.Context, in *codedeployapi.L
 
 func (s *Service) deleteDeploymentConfig(ctx context.Context, in *codedeployapi.DeleteDeploymentConfigInput) (*wire.Nothing, error) {
 	name := in.DeploymentConfigName
+	if err := refusedConfig.name(name); err != nil {
+		return nil, err
+	}
 	if predefinedConfigs[name] != nil {
 		return nil, codedeployapi.NewInvalidOperationException("Cannot delete the predefined deployment configuration " + name)
 	}

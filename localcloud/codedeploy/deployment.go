@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/codedeployapi"
@@ -128,13 +129,17 @@ func noDeployment(id string) error {
 	return codedeployapi.NewDeploymentDoesNotExistException("The deployment " + id + " could not be found")
 }
 
+func alreadyCompleted(d *deployment) error {
+	return codedeployapi.NewDeploymentAlreadyCompletedException("The deployment " + d.ID + " is already in a completed state: " + d.Status)
+}
+
 // deployment returns the caller's deployment.
 func (s *Service) deployment(ctx context.Context, id string) (*deployment, error) {
 	switch {
 	case id == "":
-		return nil, codedeployapi.NewDeploymentIdRequiredException("The deployment ID was not specified.")
+		return nil, refusedDeployment.wants()
 	case !validID.MatchString(id):
-		return nil, codedeployapi.NewInvalidDeploymentIdException("Specified DeploymentId is not in the valid format: " + id)
+		return nil, refusedDeployment.because(id)
 	}
 	d := s.deployments[id]
 	if d == nil || d.Place != placeOf(wire.CallerFrom(ctx)) {
@@ -173,11 +178,12 @@ func WithCreator(ctx context.Context, name, externalID string) context.Context {
 func (s *Service) createDeployment(ctx context.Context, in *codedeployapi.CreateDeploymentInput) (*codedeployapi.CreateDeploymentOutput, error) {
 	switch {
 	case in.DeploymentGroupName == nil:
-		return nil, codedeployapi.NewDeploymentGroupNameRequiredException("The deployment group name was not specified.")
-	case in.Description != nil && len(*in.Description) > 256:
-		return nil, codedeployapi.NewDescriptionTooLongException("The description is longer than 256 characters.")
+		return nil, refusedGroup.wants()
 	case in.TargetInstances != nil:
 		return nil, codedeployapi.NewInvalidTargetInstancesException("A deployment to a function has no target instances.")
+	}
+	if err := checkDescription(in.Description); err != nil {
+		return nil, err
 	}
 	if in.OverrideAlarmConfiguration != nil {
 		if err := checkAlarms(in.OverrideAlarmConfiguration); err != nil {
@@ -215,6 +221,16 @@ func (s *Service) createDeployment(ctx context.Context, in *codedeployapi.Create
 	}
 	s.kick()
 	return &codedeployapi.CreateDeploymentOutput{DeploymentId: &d.ID}, nil
+}
+
+// checkDescription refuses descriptions of more than 256 characters.
+//
+// Source: CodeDeploy User Guide, quotas.
+func checkDescription(text *string) error {
+	if text != nil && utf8.RuneCountInString(*text) > 256 {
+		return codedeployapi.NewDescriptionTooLongException("The description is longer than 256 characters.")
+	}
+	return nil
 }
 
 // accept gives a deployment its place in a group and remembers it.
@@ -347,8 +363,8 @@ func (s *Service) getDeployment(ctx context.Context, in *codedeployapi.GetDeploy
 }
 
 func (s *Service) batchGetDeployments(ctx context.Context, in *codedeployapi.BatchGetDeploymentsInput) (*codedeployapi.BatchGetDeploymentsOutput, error) {
-	if len(in.DeploymentIds) > maxDeployments {
-		return nil, tooMany(len(in.DeploymentIds), maxDeployments)
+	if err := batch(refusedDeployment, len(in.DeploymentIds), maxDeployments); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -371,9 +387,9 @@ func (s *Service) listDeployments(ctx context.Context, in *codedeployapi.ListDep
 	defer s.mu.Unlock()
 	switch {
 	case in.ApplicationName == nil && in.DeploymentGroupName != nil:
-		return nil, codedeployapi.NewApplicationNameRequiredException("The application name was not specified.")
+		return nil, refusedApplication.wants()
 	case in.ApplicationName != nil && in.DeploymentGroupName == nil:
-		return nil, codedeployapi.NewDeploymentGroupNameRequiredException("The deployment group name was not specified.")
+		return nil, refusedGroup.wants()
 	case in.ApplicationName != nil:
 		if _, _, err := s.group(ctx, *in.ApplicationName, *in.DeploymentGroupName); err != nil {
 			return nil, err
@@ -422,7 +438,7 @@ func (s *Service) stopDeployment(ctx context.Context, in *codedeployapi.StopDepl
 	}
 	_, err = s.update(in.DeploymentId, func(d *deployment) ([]*deployment, error) {
 		if d.ended() {
-			return nil, codedeployapi.NewDeploymentAlreadyCompletedException("The deployment " + d.ID + " is already in a completed state: " + d.Status)
+			return nil, alreadyCompleted(d)
 		}
 		if d.Stop == nil {
 			d.Stop = &stopOrder{Rollback: in.AutoRollbackEnabled}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/crossfade-dev/crossfade/internal/arn"
+	"github.com/crossfade-dev/crossfade/localcloud/wire"
 	"github.com/crossfade-dev/crossfade/localcloud/wire/codedeployapi"
 )
 
@@ -32,6 +33,9 @@ func noGroup(name string) error {
 func (s *Service) group(ctx context.Context, application, name string) (*application, *group, error) {
 	a, err := s.application(ctx, application)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := refusedGroup.name(name); err != nil {
 		return nil, nil, err
 	}
 	if g := a.Groups[name]; g != nil {
@@ -169,11 +173,11 @@ func checkTriggers(triggers []codedeployapi.TriggerConfig) error {
 func isTrue(b *bool) bool { return b != nil && *b }
 
 func (s *Service) createDeploymentGroup(ctx context.Context, in *codedeployapi.CreateDeploymentGroupInput) (*codedeployapi.CreateDeploymentGroupOutput, error) {
-	if !validName.MatchString(in.DeploymentGroupName) {
-		return nil, codedeployapi.NewInvalidDeploymentGroupNameException("Invalid deployment group name: " + in.DeploymentGroupName)
+	if err := refusedGroup.name(in.DeploymentGroupName); err != nil {
+		return nil, err
 	}
 	if in.ServiceRoleArn == "" {
-		return nil, codedeployapi.NewRoleRequiredException("The role ID was not specified.")
+		return nil, refusedRole.wants()
 	}
 	tags, err := addTags(ctx, nil, in.Tags)
 	if err != nil {
@@ -265,8 +269,8 @@ func (s *Service) updateDeploymentGroup(ctx context.Context, in *codedeployapi.U
 	}
 	var moved []*deployment
 	if to := in.NewDeploymentGroupName; to != nil && *to != g.Name {
-		if !validName.MatchString(*to) {
-			return nil, codedeployapi.NewInvalidDeploymentGroupNameException("Invalid deployment group name: " + *to)
+		if err := refusedGroup.name(*to); err != nil {
+			return nil, err
 		}
 		if a.Groups[*to] != nil {
 			return nil, codedeployapi.NewDeploymentGroupAlreadyExistsException("Deployment Group already exists: " + *to)
@@ -292,8 +296,11 @@ func (s *Service) deleteDeploymentGroup(ctx context.Context, in *codedeployapi.D
 	defer s.mu.Unlock()
 	out := &codedeployapi.DeleteDeploymentGroupOutput{HooksNotCleanedUp: []codedeployapi.AutoScalingGroup{}}
 	a, g, err := s.group(ctx, in.ApplicationName, in.DeploymentGroupName)
-	if err != nil {
+	switch {
+	case wire.IsCode(err, "ApplicationDoesNotExistException"), wire.IsCode(err, "DeploymentGroupDoesNotExistException"):
 		return out, nil // it is gone, which is what was wanted
+	case err != nil:
+		return nil, err
 	}
 	return out, s.putGroup(a, g.Name, nil)
 }
@@ -350,8 +357,8 @@ func (s *Service) listDeploymentGroups(ctx context.Context, in *codedeployapi.Li
 }
 
 func (s *Service) batchGetDeploymentGroups(ctx context.Context, in *codedeployapi.BatchGetDeploymentGroupsInput) (*codedeployapi.BatchGetDeploymentGroupsOutput, error) {
-	if len(in.DeploymentGroupNames) > maxBatch {
-		return nil, tooMany(len(in.DeploymentGroupNames), maxBatch)
+	if err := batch(refusedGroup, len(in.DeploymentGroupNames), maxBatch); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -361,6 +368,9 @@ func (s *Service) batchGetDeploymentGroups(ctx context.Context, in *codedeployap
 	}
 	out := &codedeployapi.BatchGetDeploymentGroupsOutput{DeploymentGroupsInfo: []codedeployapi.DeploymentGroupInfo{}}
 	for _, name := range in.DeploymentGroupNames {
+		if err := refusedGroup.name(name); err != nil {
+			return nil, err
+		}
 		g := a.Groups[name]
 		if g == nil {
 			out.ErrorMessage = new("No Deployment Group found for name: " + name)

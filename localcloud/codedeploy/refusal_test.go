@@ -135,9 +135,7 @@ func TestRequestsThatAreWrongAreRefused(t *testing.T) {
 		}
 		w.refused(c.err, c.code, c.text)
 	}
-	_, err := w.ContinueDeployment(ctx, &awscodedeploy.ContinueDeploymentInput{DeploymentId: aws.String("d-000000000")})
-	w.refused(err, "UnsupportedActionForDeploymentTypeException", "ContinueDeployment")
-	_, err = w.GetDeployment(ctx, &awscodedeploy.GetDeploymentInput{DeploymentId: aws.String("d-000000000")})
+	_, err := w.GetDeployment(ctx, &awscodedeploy.GetDeploymentInput{DeploymentId: aws.String("d-000000000")})
 	w.refused(err, "DeploymentDoesNotExistException", "d-000000000")
 	_, err = w.ListDeployments(ctx, &awscodedeploy.ListDeploymentsInput{ApplicationName: shop})
 	w.refused(err, "DeploymentGroupNameRequiredException", "")

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func (r revision) same(o revision) bool {
 // a content, the revision has no content.
 func readLocation(l *codedeployapi.RevisionLocation) (revision, error) {
 	if l == nil {
-		return revision{}, codedeployapi.NewRevisionRequiredException("The revision ID was not specified.")
+		return revision{}, refusedRevision.wants()
 	}
 	r := revision{}
 	var content, sum *string
@@ -184,6 +185,9 @@ func (a *application) register(r revision, now time.Time, use func(r *revision))
 }
 
 func (s *Service) registerApplicationRevision(ctx context.Context, in *codedeployapi.RegisterApplicationRevisionInput) (*wire.Nothing, error) {
+	if err := checkDescription(in.Description); err != nil {
+		return nil, err
+	}
 	r, err := readLocation(in.Revision)
 	if err != nil {
 		return nil, err
@@ -261,8 +265,8 @@ func (s *Service) getApplicationRevision(ctx context.Context, in *codedeployapi.
 }
 
 func (s *Service) batchGetApplicationRevisions(ctx context.Context, in *codedeployapi.BatchGetApplicationRevisionsInput) (*codedeployapi.BatchGetApplicationRevisionsOutput, error) {
-	if len(in.Revisions) > maxDeployments {
-		return nil, tooMany(len(in.Revisions), maxDeployments)
+	if err := batch(refusedRevision, len(in.Revisions), maxDeployments); err != nil {
+		return nil, err
 	}
 	out := &codedeployapi.BatchGetApplicationRevisionsOutput{ApplicationName: &in.ApplicationName, Revisions: []codedeployapi.RevisionInfo{}}
 	for _, l := range in.Revisions {
@@ -286,8 +290,13 @@ func (s *Service) listApplicationRevisions(ctx context.Context, in *codedeployap
 	if err != nil {
 		return nil, err
 	}
-	if in.S3Bucket == nil && in.S3KeyPrefix != nil {
+	switch {
+	case in.S3Bucket == nil && in.S3KeyPrefix != nil:
 		return nil, codedeployapi.NewBucketNameFilterRequiredException("A bucket name is required, but was not provided.")
+	case in.S3Bucket != nil && !validBucket.MatchString(*in.S3Bucket):
+		return nil, codedeployapi.NewInvalidBucketNameFilterException("The bucket name is not one that a bucket may have: " + *in.S3Bucket)
+	case in.S3KeyPrefix != nil && len(*in.S3KeyPrefix) > maxKey:
+		return nil, codedeployapi.NewInvalidKeyPrefixFilterException(fmt.Sprintf("The key prefix is longer than %d bytes, which no key is.", maxKey))
 	}
 	revisions := slices.DeleteFunc(slices.Clone(a.Revisions), func(r revision) bool { return !listed(in, r) })
 	by := func(r revision) time.Time { return r.Registered }
@@ -313,6 +322,14 @@ func (s *Service) listApplicationRevisions(ctx context.Context, in *codedeployap
 	}
 	return out, nil
 }
+
+// validBucket is what buckets are named, and maxKey how many bytes the key of an
+// object has at most.
+//
+// Source: Amazon S3 User Guide, bucket naming rules and object keys.
+var validBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+const maxKey = 1024
 
 // listed says whether the filters let a revision through.
 func listed(in *codedeployapi.ListApplicationRevisionsInput, r revision) bool {

@@ -48,6 +48,9 @@ func tagList(tags map[string]string) []codedeployapi.Tag {
 // retag changes the tags of an application or a deployment group, or reads them
 // with a nil change.
 func (s *Service) retag(name string, change func(tags map[string]string) (map[string]string, error)) (map[string]string, error) {
+	if name == "" {
+		return nil, refusedARN.wants()
+	}
 	a, err := arn.Parse(name)
 	if err != nil || a.Service != "codedeploy" {
 		return nil, codedeployapi.NewInvalidArnException("The specified ARN is not in a valid format.")
@@ -89,11 +92,17 @@ func (s *Service) retag(name string, change func(tags map[string]string) (map[st
 }
 
 func (s *Service) tagResource(ctx context.Context, in *codedeployapi.TagResourceInput) (*codedeployapi.TagResourceOutput, error) {
+	if len(in.Tags) == 0 {
+		return nil, refusedTags.wants()
+	}
 	_, err := s.retag(in.ResourceArn, func(tags map[string]string) (map[string]string, error) { return addTags(ctx, tags, in.Tags) })
 	return nil, err
 }
 
 func (s *Service) untagResource(_ context.Context, in *codedeployapi.UntagResourceInput) (*codedeployapi.UntagResourceOutput, error) {
+	if len(in.TagKeys) == 0 {
+		return nil, refusedTags.wants()
+	}
 	_, err := s.retag(in.ResourceArn, func(tags map[string]string) (map[string]string, error) {
 		tags = maps.Clone(tags)
 		for _, k := range in.TagKeys {
@@ -112,20 +121,39 @@ func (s *Service) listTagsForResource(_ context.Context, in *codedeployapi.ListT
 	return &codedeployapi.ListTagsForResourceOutput{Tags: tagList(tags)}, nil
 }
 
-// nothingToWaitFor is the answer to operations that instances have and functions
-// do not.
-func nothingToWaitFor(what string) error {
-	return codedeployapi.NewUnsupportedActionForDeploymentTypeException(what + " is not supported for deployments to functions.")
+// nothingToWaitFor is the answer to operations about waits, which instances have
+// and functions do not.
+func (s *Service) nothingToWaitFor(ctx context.Context, deployment *string, operation string) error {
+	id := ""
+	if deployment != nil {
+		id = *deployment
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.deployment(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case d.ended():
+		return alreadyCompleted(d)
+	default:
+		return codedeployapi.NewUnsupportedActionForDeploymentTypeException(operation + " is not supported for deployments to functions.")
+	}
 }
 
-func (s *Service) continueDeployment(context.Context, *codedeployapi.ContinueDeploymentInput) (*wire.Nothing, error) {
-	return nil, nothingToWaitFor("ContinueDeployment")
+func (s *Service) continueDeployment(ctx context.Context, in *codedeployapi.ContinueDeploymentInput) (*wire.Nothing, error) {
+	return nil, s.nothingToWaitFor(ctx, in.DeploymentId, "ContinueDeployment")
 }
 
-func (s *Service) skipWaitTimeForInstanceTermination(context.Context, *codedeployapi.SkipWaitTimeForInstanceTerminationInput) (*wire.Nothing, error) {
-	return nil, nothingToWaitFor("SkipWaitTimeForInstanceTermination")
+func (s *Service) skipWaitTimeForInstanceTermination(ctx context.Context, in *codedeployapi.SkipWaitTimeForInstanceTerminationInput) (*wire.Nothing, error) {
+	return nil, s.nothingToWaitFor(ctx, in.DeploymentId, "SkipWaitTimeForInstanceTermination")
 }
 
-func (s *Service) listDeploymentInstances(context.Context, *codedeployapi.ListDeploymentInstancesInput) (*codedeployapi.ListDeploymentInstancesOutput, error) {
+func (s *Service) listDeploymentInstances(ctx context.Context, in *codedeployapi.ListDeploymentInstancesInput) (*codedeployapi.ListDeploymentInstancesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.deployment(ctx, in.DeploymentId); err != nil {
+		return nil, err
+	}
 	return nil, codedeployapi.NewInvalidComputePlatformException("Deployments to functions have no instances; ListDeploymentTargets lists what they deploy to.")
 }

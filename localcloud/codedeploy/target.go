@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/crossfade-dev/crossfade/localcloud/rollouts"
@@ -153,6 +154,12 @@ func (d *deployment) target() (*codedeployapi.DeploymentTarget, error) {
 	}, nil
 }
 
+// targetStatuses are those that targets may be filtered by.
+var targetStatuses = []string{
+	codedeployapi.TargetStatusPending, codedeployapi.TargetStatusInProgress, codedeployapi.TargetStatusSucceeded, codedeployapi.TargetStatusFailed,
+	codedeployapi.TargetStatusSkipped, codedeployapi.TargetStatusUnknown, codedeployapi.TargetStatusReady,
+}
+
 func (s *Service) listDeploymentTargets(ctx context.Context, in *codedeployapi.ListDeploymentTargetsInput) (*codedeployapi.ListDeploymentTargetsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,11 +172,14 @@ func (s *Service) listDeploymentTargets(ctx context.Context, in *codedeployapi.L
 		switch {
 		case filter != codedeployapi.TargetFilterNameTargetStatus:
 			return nil, codedeployapi.NewInvalidTargetFilterNameException("The target filter name is invalid for deployments to functions: " + filter)
+		case slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(targetStatuses, v) }):
+			return nil, codedeployapi.NewInvalidInstanceStatusException("The target status has to be one of " + strings.Join(targetStatuses, ", ") + ".")
 		case !slices.Contains(values, d.targetStatus()):
 			ids = []string{}
 		}
 	}
-	return &codedeployapi.ListDeploymentTargetsOutput{TargetIds: ids}, nil
+	ids, next, err := page(ids, in.NextToken)
+	return &codedeployapi.ListDeploymentTargetsOutput{TargetIds: ids, NextToken: next}, err
 }
 
 // targetOf returns the target of a deployment, if it is the one that is named.
@@ -178,7 +188,12 @@ func (s *Service) targetOf(ctx context.Context, deployment, target string) (*cod
 	if err != nil {
 		return nil, err
 	}
-	if target != d.targetID() {
+	switch {
+	case target == "":
+		return nil, refusedTarget.wants()
+	case !strings.Contains(target, ":"):
+		return nil, refusedTarget.because("it has to be FUNCTION:ALIAS, and is " + target)
+	case target != d.targetID():
 		return nil, codedeployapi.NewDeploymentTargetDoesNotExistException(fmt.Sprintf("The deployment %s has no target %s; it has %s.", d.ID, target, d.targetID()))
 	}
 	return d.target()
@@ -192,7 +207,10 @@ func (s *Service) getDeploymentTarget(ctx context.Context, in *codedeployapi.Get
 }
 
 func (s *Service) batchGetDeploymentTargets(ctx context.Context, in *codedeployapi.BatchGetDeploymentTargetsInput) (*codedeployapi.BatchGetDeploymentTargetsOutput, error) {
-	if len(in.TargetIds) > maxDeployments {
+	switch {
+	case len(in.TargetIds) == 0:
+		return nil, refusedTarget.wants()
+	case len(in.TargetIds) > maxDeployments:
 		return nil, codedeployapi.NewDeploymentTargetListSizeExceededException(fmt.Sprintf("The maximum number of targets that can be associated with one request is %d.", maxDeployments))
 	}
 	s.mu.Lock()

@@ -17,6 +17,21 @@ type API struct {
 	// MaxStream is the size of the largest streamed payload in bytes; 0 means
 	// 5 GiB, which is what S3 takes at once.
 	MaxStream int64
+	// Refuse, unless it is nil, returns the service's own error for a request that
+	// breaks a constraint of the model, or nil for the ValidationException of AWS's
+	// framework, which all services have that set none.
+	Refuse func(v Violation) *Error
+}
+
+// A Violation is the first constraint of the model that a request breaks.
+type Violation struct {
+	// Member is the member of the input that it is in, at any depth, as messages
+	// write it: with a small letter at its beginning.
+	Member string
+	// Missing says that the member itself is not there, or is empty.
+	Missing bool
+	// Message is what AWS's framework says of it.
+	Message string
 }
 
 // A Row is one implemented operation; Op makes it.

@@ -51,6 +51,7 @@ type service struct {
 	routes    []route // of restJson1
 	xmlRoutes []xmlRoute
 	maxStream int64
+	refuse    func(Violation) *Error
 }
 
 // A boundOp is an operation of the model, with its row if it has one.
@@ -111,7 +112,7 @@ func newService(api API) *service {
 		Service: api.Service,
 		planner: newPlanner(api.Service),
 		ops:     make(map[string]*boundOp, len(api.Service.Operations)),
-		maxBody: api.MaxBody, maxStream: api.MaxStream,
+		maxBody: api.MaxBody, maxStream: api.MaxStream, refuse: api.Refuse,
 	}
 	if svc.maxBody == 0 {
 		svc.maxBody = 1 << 20
@@ -162,7 +163,7 @@ func randomID() string { return random.UUID(rand.Uint64(), rand.Uint64()) }
 // and returns its output.
 func (s *Server) run(ctx context.Context, op *boundOp, in reflect.Value, missing []string) (out reflect.Value, failure *Error) {
 	if op.in != nil {
-		if e := validate(op.in, in.Elem(), missing); e != nil {
+		if e := validate(op.in, in.Elem(), missing, op.service.refuse); e != nil {
 			return reflect.Value{}, e
 		}
 	}

@@ -15,14 +15,21 @@ type validator struct {
 	path    path
 	missing []string
 	found   []string
+	first   Violation // of found
 }
 
-// validate returns nil or one error with all violations.
-func validate(p *plan, v reflect.Value, missing []string) *Error {
+// validate returns nil or one error with all violations, or what refuse has for
+// the first of them, unless that is nil.
+func validate(p *plan, v reflect.Value, missing []string, refuse func(Violation) *Error) *Error {
 	c := validator{missing: missing}
 	c.value(p, v)
 	if len(c.found) == 0 {
 		return nil
+	}
+	if refuse != nil {
+		if e := refuse(c.first); e != nil {
+			return e
+		}
 	}
 	noun := "error"
 	if len(c.found) > 1 {
@@ -33,7 +40,11 @@ func validate(p *plan, v reflect.Value, missing []string) *Error {
 
 // violation notes that the value at the path breaks a constraint.
 func (c *validator) violation(value, constraint string) {
-	c.found = append(c.found, "Value "+value+" at '"+c.path.String()+"' failed to satisfy constraint: "+constraint)
+	text := "Value " + value + " at '" + c.path.String() + "' failed to satisfy constraint: " + constraint
+	if len(c.found) == 0 {
+		c.first = Violation{Member: c.path[0].name, Missing: len(c.path) == 1 && (value == "null" || value == "''"), Message: text}
+	}
+	c.found = append(c.found, text)
 }
 
 func quoted(s string) string { return "'" + s + "'" }
