@@ -132,15 +132,17 @@ func (o localOptions) greet(env *Env, endpoint, where string) {
 	if o.speed != 1 {
 		how = fmt.Sprintf(", its time passes %v times as fast", o.speed)
 	}
+	missing := ""
 	if o.lenient {
-		how += ", templates get names for what is not there"
+		missing = `# --lenient: resource types that are not here become names with nothing behind them, and properties that
+# are not here are left out; the events of a stack say which` + "\n"
 	}
 	fmt.Fprintf(env.Stdout, `# local cloud at %s, state %s%s; Ctrl-C stops it
-export AWS_ENDPOINT_URL=%s
+%sexport AWS_ENDPOINT_URL=%s
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
 export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # keeps start-sync-execution on this address
-`, endpoint, where, how, endpoint)
+`, endpoint, where, how, missing, endpoint)
 }
 
 // serve answers requests, tells of them, and drives the cloud until ctx ends.

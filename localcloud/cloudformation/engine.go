@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,8 +63,8 @@ func (s *Service) step(e *entity, inputs ...stack.Input) error {
 	for _, c := range e.state.Calls() {
 		if !e.inFlight[c.Token] && c.At.Sub(now) < soon {
 			e.inFlight[c.Token] = true
-			request := s.request(e, c, now)
-			s.calls.Submit(func() { s.call(e, c, request) })
+			request, literal := s.request(e, c, now), e.literal(c)
+			s.calls.Submit(func() { s.call(e, c, request, literal) })
 		}
 	}
 	// Who waited asks Next what comes next.
@@ -138,8 +139,9 @@ func (s *Service) follow(e *entity, now time.Time) {
 	}
 }
 
-// call asks a provider and takes its answer in.
-func (s *Service) call(e *entity, c stack.Call, r Request) {
+// call asks a provider and takes its answer in. literal is what there is to say of
+// the request beside.
+func (s *Service) call(e *entity, c stack.Call, r Request, literal string) {
 	report := stack.Report{Token: c.Token, PhysicalID: c.PhysicalID, Cancelled: c.Cancelled}
 	p := s.config.Providers[c.Type]
 	if p == nil {
@@ -153,9 +155,8 @@ func (s *Service) call(e *entity, c stack.Call, r Request) {
 	if progress.PhysicalID != "" {
 		report.PhysicalID = progress.PhysicalID
 	}
-	report.Attributes, report.Memo, report.Again = progress.Attributes, progress.Memo, progress.Again
-	report.Waits = progress.Waits
-	report.Note = progress.Note
+	report.Attributes, report.Memo, report.Again, report.Waits = progress.Attributes, progress.Memo, progress.Again, progress.Waits
+	report.Note = strings.TrimSpace(progress.Note + " " + literal)
 	if err != nil {
 		report.Failure = err.Error()
 		if f := (&Failure{}); errors.As(err, &f) {
@@ -173,7 +174,7 @@ func (s *Service) request(e *entity, c stack.Call, now time.Time) Request {
 	r := Request{
 		Type: c.Type, LogicalID: c.ID, StackID: e.id, StackName: e.name, Token: c.Token, PhysicalID: c.PhysicalID,
 		Properties: c.Is.Properties, UpdatePolicy: c.Is.UpdatePolicy, Rollback: c.Rollback, Cancelled: c.Cancelled, Shared: c.Shared, Memo: c.Memo, Now: now,
-		Lenient: e.shown().Lenient,
+		Lenient: c.Action == stack.ActionDelete || e.meant(c).Lenient,
 	}
 	switch c.Action {
 	case stack.ActionCreate:

@@ -88,6 +88,15 @@ func (e *entity) shown() *deployment {
 	return e.current
 }
 
+// meant is the deployment that a call is for: what goes back becomes what the one
+// before has of it.
+func (e *entity) meant(c stack.Call) *deployment {
+	if c.Rollback && e.current != nil {
+		return e.current
+	}
+	return e.shown()
+}
+
 // lives says that the stack is not deleted.
 func (e *entity) lives() bool { return e.state.Status != stack.DeleteComplete }
 

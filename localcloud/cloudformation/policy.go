@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,21 +22,23 @@ type stackPolicy struct {
 }
 
 type policyStatement struct {
-	Effect      string    `json:"Effect"`
-	Action      texts     `json:"Action"`
-	NotAction   texts     `json:"NotAction"`
-	Principal   texts     `json:"Principal"`
-	Resource    texts     `json:"Resource"`
-	NotResource texts     `json:"NotResource"`
-	Condition   condition `json:"Condition"`
+	Effect      string `json:"Effect"`
+	Action      texts  `json:"Action"`
+	NotAction   texts  `json:"NotAction"`
+	Principal   texts  `json:"Principal"`
+	Resource    texts  `json:"Resource"`
+	NotResource texts  `json:"NotResource"`
+	// Condition limits the statement to resource types: texts or patterns by
+	// operator and key, of which there are the two and the one below.
+	Condition map[string]map[string]texts `json:"Condition"`
 }
 
-// A condition limits a statement to resource types.
-type condition struct {
-	StringEquals, StringLike *struct {
-		ResourceType texts `json:"ResourceType"`
-	}
-}
+// What a condition may be made of.
+const (
+	stringEquals = "StringEquals"
+	stringLike   = "StringLike"
+	resourceType = "ResourceType"
+)
 
 // texts are one text or a list of them.
 type texts []string
@@ -89,6 +92,16 @@ func parsePolicy(text string) (*stackPolicy, error) {
 				return fail("%s has the unknown action %s", at, action)
 			}
 		}
+		for operator, keys := range s.Condition {
+			if operator != stringEquals && operator != stringLike {
+				return fail("%s has a Condition with the unknown operator %s", at, operator)
+			}
+			for key := range keys {
+				if key != resourceType {
+					return fail("%s has a Condition on %s, which is not ResourceType", at, key)
+				}
+			}
+		}
 	}
 	return &p, nil
 }
@@ -125,11 +138,11 @@ func (s *policyStatement) covers(action, resource, typeName string) bool {
 	if !within(s.Action, s.NotAction, action) || !within(s.Resource, s.NotResource, resource) {
 		return false
 	}
-	if c := s.Condition.StringEquals; c != nil && !slices.Contains(c.ResourceType, typeName) {
+	if types, ok := s.Condition[stringEquals][resourceType]; ok && !slices.Contains(types, typeName) {
 		return false
 	}
-	c := s.Condition.StringLike
-	return c == nil || within(c.ResourceType, nil, typeName)
+	types, ok := s.Condition[stringLike][resourceType]
+	return !ok || within(types, nil, typeName)
 }
 
 // like matches a text with a pattern in which * stands for any text.
@@ -152,17 +165,10 @@ func like(pattern, s string) bool {
 }
 
 // policy is what the operation of a plan may do: the stack's policy, or the one
-// that was given for this update alone. A text that is kept has been read before.
-func (p *plan) policy() *stackPolicy {
-	text := p.deployment.During
-	if text == "" {
-		text = p.entity.policy
-	}
-	parsed, err := parsePolicy(text)
-	if err != nil {
-		panic("cloudformation: a stack policy that was accepted: " + err.Error())
-	}
-	return parsed
+// that was given for this update alone. The error is about a text that another
+// release of the local cloud has accepted.
+func (p *plan) policy() (*stackPolicy, error) {
+	return parsePolicy(cmp.Or(p.deployment.During, p.entity.policy))
 }
 
 // permit returns why a resource may not become what is wanted, or nil.
@@ -171,25 +177,30 @@ func (p *plan) permit(id, typeName string, wanted stack.Wanted) error {
 	if r == nil || r.Is.PhysicalID == "" {
 		return nil // what is new is not protected
 	}
-	policy := p.policy()
-	if policy == nil {
-		return nil
+	policy, err := p.policy()
+	if policy == nil || err != nil {
+		return err
 	}
-	switch p.Compare(typeName, r.Is.Wanted, wanted) {
+	change := stack.Anew // as it is for a resource that is of another type now
+	if r.Type == typeName {
+		change = p.Compare(typeName, r.Is.Wanted, wanted)
+	}
+	switch change {
 	case stack.InPlace:
 		return policy.check(actionModify, id, typeName)
 	case stack.Anew:
 		return policy.check(actionReplace, id, typeName)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // permitRemovals returns why what the template no longer has may not be deleted, or
 // nil.
 func (p *plan) permitRemovals() error {
-	policy := p.policy()
-	if policy == nil {
-		return nil
+	policy, err := p.policy()
+	if policy == nil || err != nil {
+		return err
 	}
 	for _, r := range p.entity.state.Resources {
 		if _, stays := p.deployment.bound.Exists(r.ID); !stays && r.Is.PhysicalID != "" {

@@ -113,12 +113,14 @@ func TestAStackPolicyThatCannotBeReadIsRefused(t *testing.T) {
 	for policy, want := range map[string]string{
 		`{"Statement":`: "Invalid stack policy: unexpected end",
 		`{}`:            "there is no list of Statement",
-		`{"Statement":[{"Effect":"May","Principal":"*","Action":"Update:*","Resource":"*"}]}`:                         `Statement [#1] has the Effect "May"`,
-		`{"Statement":[{"Effect":"Deny","Principal":"me","Action":"Update:*","Resource":"*"}]}`:                       `must have the Principal "*"`,
-		`{"Statement":[{"Effect":"Deny","Principal":"*","Resource":"*"}]}`:                                            "either Action or NotAction",
-		`{"Statement":[{"Effect":"Deny","Principal":"*","Action":"Update:*"}]}`:                                       "either Resource or NotResource",
-		`{"Statement":[{"Effect":"Deny","Principal":"*","Action":"Delete:*","Resource":"*"}]}`:                        "unknown action Delete:*",
-		`{"Statement":[{"Effect":"Deny","Principal":"*","Action":"Update:*","NotAction":"Update:*","Resource":"*"}]}`: "either Action or NotAction",
+		`{"Statement":[{"Effect":"May","Principal":"*","Action":"Update:*","Resource":"*"}]}`:                                              `Statement [#1] has the Effect "May"`,
+		`{"Statement":[{"Effect":"Deny","Principal":"me","Action":"Update:*","Resource":"*"}]}`:                                            `must have the Principal "*"`,
+		`{"Statement":[{"Effect":"Deny","Principal":"*","Resource":"*"}]}`:                                                                 "either Action or NotAction",
+		`{"Statement":[{"Effect":"Deny","Principal":"*","Action":"Update:*"}]}`:                                                            "either Resource or NotResource",
+		statement(`"Effect":"Deny","Action":"Update:*","Resource":"*","Condition":{"StringNotEquals":{"ResourceType":"AWS::SNS::Topic"}}`): "Statement [#2] has a Condition with the unknown operator StringNotEquals",
+		statement(`"Effect":"Deny","Action":"Update:*","Resource":"*","Condition":{"StringEquals":{"aws:username":"me"}}`):                 "on aws:username, which is not ResourceType",
+		`{"Statement":[{"Effect":"Deny","Principal":"*","Action":"Delete:*","Resource":"*"}]}`:                                             "unknown action Delete:*",
+		`{"Statement":[{"Effect":"Deny","Principal":"*","Action":"Update:*","NotAction":"Update:*","Resource":"*"}]}`:                      "either Action or NotAction",
 	} {
 		_, err := w.client.SetStackPolicy(t.Context(), &sdk.SetStackPolicyInput{StackName: aws.String("shop"), StackPolicyBody: &policy})
 		if got := refused(t, err); !strings.HasPrefix(got, "ValidationError: Error validating stack policy: ") || !strings.Contains(got, want) {

@@ -65,7 +65,8 @@ type Request struct {
 	// another resource failed. A Provider that can stop does so and fails.
 	Cancelled bool
 	// Lenient is true when what the cloud cannot do shall be left out, and told
-	// in the Note of a Progress, where it could not otherwise be done.
+	// in the Note of a Progress, where it could not otherwise be done. It is for
+	// every Delete: what is there may have been made by a lenient cloud.
 	Lenient bool
 	// Shared is true for a Delete of what another resource of the stack is, too: two
 	// versions of one revision, say. The other one stays or is deleted later.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/internal/arn"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/stack"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template"
 )
 
 // unsupported says that there is no such resource type here, which other types of
@@ -57,6 +59,29 @@ func standInName(r Request) string {
 		}
 	}
 	return ""
+}
+
+// literal says which values of a lenient stack's resource are names of what is kept
+// in stores that are not there, "" where none is. e.mu is held.
+func (e *entity) literal(c stack.Call) string {
+	d := e.meant(c)
+	if !d.Lenient || c.Action == stack.ActionDelete {
+		return ""
+	}
+	var names []string
+	for _, r := range d.bound.References(c.ID) {
+		stored := func(p template.Parameter) bool { return p.Name == r.ID && p.FromSSM() }
+		if r.Parameter && !slices.Contains(names, r.ID) && slices.ContainsFunc(d.bound.Parameters, stored) {
+			names = append(names, r.ID)
+		}
+	}
+	if strings.Contains(c.Is.Properties.String(), template.DynamicReference) {
+		names = append(names, "dynamic references")
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "With names in place of what Systems Manager and Secrets Manager would have under them: " + strings.Join(names, ", ") + "."
 }
 
 // standInAttribute makes up what Fn::GetAtt returns: an ARN, the name, or

@@ -1,6 +1,7 @@
 package cloudformation_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ func TestALenientCloudHasNamesForWhatItDoesNotHave(t *testing.T) {
 	w.create("shop", strangers)
 	w.is("shop", types.StackStatusCreateComplete)
 	if got, want := w.story("shop"), "Table CREATE_COMPLETE: A name with nothing behind it: the local cloud does not support resource type AWS::DynamoDB::Table."; !strings.Contains(got, want) {
+		t.Errorf("the events tell\n%s\nwant\n%s", got, want)
+	}
+	if got, want := w.story("shop"), "Topic CREATE_COMPLETE: With names in place of what Systems Manager and Secrets Manager would have under them: Image, dynamic references."; !strings.Contains(got, want) {
 		t.Errorf("the events tell\n%s\nwant\n%s", got, want)
 	}
 	outputs := func() string {
@@ -79,6 +83,31 @@ func TestANewNameOfWhatIsNotThereIsAReplacement(t *testing.T) {
 	}
 	if got := *out.StackResourceDetail.PhysicalResourceId; got != "others" {
 		t.Errorf("the table is called %s, want others\n%s", got, w.story("shop"))
+	}
+}
+
+// What goes back was made leniently, whatever the update that failed was.
+func TestWhatALenientStackWasGoesBackLeniently(t *testing.T) {
+	w := newWorld(t)
+	w.lenient = true
+	kept := &memory{}
+	w.open(kept)
+	w.create("shop", twoTopics)
+	w.service.Close()
+	w.lenient = false
+	w.open(kept)
+	lenient := map[bool]bool{}
+	w.answer = func(r cloudformation.Request) (time.Duration, string) {
+		lenient[r.Rollback] = r.Lenient
+		if !r.Rollback {
+			return 0, "no"
+		}
+		return 0, ""
+	}
+	w.update("shop", strings.Replace(twoTopics, "Default: news", "Default: sport", 1))
+	w.rest(t)
+	if want := map[bool]bool{false: false, true: true}; !maps.Equal(lenient, want) {
+		t.Errorf("by whether it goes back, providers are told %v, want %v\n%s", lenient, want, w.story("shop"))
 	}
 }
 

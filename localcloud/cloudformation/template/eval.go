@@ -171,10 +171,13 @@ func (e *evaluator) evalChanged(v jsonvalue.Value) (got jsonvalue.Value, changed
 	}
 }
 
-// refuseDynamic refuses the references that CloudFormation resolves only when it
-// calls the service: Systems Manager and Secrets Manager are not there.
+// DynamicReference is how the references begin that CloudFormation resolves only
+// when it calls the service.
+const DynamicReference = "{{resolve:"
+
+// refuseDynamic refuses dynamic references: Systems Manager and Secrets Manager are not there.
 func (e *evaluator) refuseDynamic(s string) error {
-	_, rest, found := strings.Cut(s, "{{resolve:")
+	_, rest, found := strings.Cut(s, DynamicReference)
 	if !found || e.partial || e.b.inputs.KeepDynamic {
 		return nil
 	}
