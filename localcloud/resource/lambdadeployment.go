@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
-	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation"
 	deployments "github.com/crossfade-dev/crossfade/localcloud/codedeploy"
@@ -160,7 +158,8 @@ func (c *call) watchDeployment(ctx context.Context, id string) (time.Duration, e
 	}
 	wait := c.untilLook(out.DeploymentInfo)
 	if !c.Cancelled {
-		return wait, c.standsStill(ctx, id)
+		c.waits = c.standstill(ctx, id)
+		return wait, nil
 	}
 	_, err = c.deploy.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(true)})
 	if isCode(err, "DeploymentAlreadyCompletedException") {
@@ -169,18 +168,18 @@ func (c *call) watchDeployment(ctx context.Context, id string) (time.Duration, e
 	return wait, err
 }
 
-// standsStill notes why a deployment does not go on by itself, if it does not. Its
-// rollout has its name, and is there from its first shift on.
-func (c *call) standsStill(ctx context.Context, id string) error {
+// standstill says why a deployment does not go on by itself, "" when it does. Its
+// rollout has its name, and is there from its first shift on. One that cannot be
+// read is no reason to give up a deployment, which itself says how it ends.
+func (c *call) standstill(ctx context.Context, id string) string {
 	if c.carrier.Rollouts == nil {
-		return nil
+		return ""
 	}
 	status, err := c.carrier.Status(ctx, id)
-	if errors.Is(err, controller.ErrNotFound) {
-		return nil
+	if err != nil {
+		return ""
 	}
-	c.waits = standstill(status)
-	return err
+	return standstill(status)
 }
 
 // untilLook returns how long to wait before looking at a deployment again: not

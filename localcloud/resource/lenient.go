@@ -56,14 +56,21 @@ func (p *provider) withoutMissing(ctx context.Context, c *call) (cloudformation.
 	if p.kind.missing == nil {
 		return p.handle(ctx, c)
 	}
+	before := c.before(ctx, p.kind)
 	for _, path := range slices.Backward(p.kind.missing(ctx, c)) { // the last elements of lists first
 		if path != entire {
-			c.leaveOut(path)
+			c.tellOf(path)
+			c.Properties = without(c.Properties, strings.Split(path, "/"))
 			continue
 		}
 		c.left = []string{entire}
 		if c.Action == cloudformation.Delete {
 			return cloudformation.Progress{}, nil
+		}
+		if before != nil {
+			if _, err := p.kind.remove(ctx, before); err != nil && !isGone(err) {
+				return cloudformation.Progress{}, err
+			}
 		}
 		if c.id == "" {
 			c.id = c.named(p.kind)
@@ -74,12 +81,37 @@ func (p *provider) withoutMissing(ctx context.Context, c *call) (cloudformation.
 	return p.handle(ctx, c)
 }
 
+// before takes what was missing before an update out of what was: the elements of
+// a list may have been others, and at other places. It returns what ends the
+// resource of then; nil where nothing was there.
+func (c *call) before(ctx context.Context, k kind) *call {
+	if c.Action != cloudformation.Update {
+		return nil
+	}
+	before := *c
+	before.Properties = c.Previous
+	for _, path := range slices.Backward(k.missing(ctx, &before)) {
+		if path == entire {
+			c.Previous = jsonvalue.Value{}
+			return nil
+		}
+		c.Previous = without(c.Previous, strings.Split(path, "/"))
+	}
+	before.Properties = c.Previous
+	return &before
+}
+
+// tellOf has a path told as one that is left out.
+func (c *call) tellOf(path string) {
+	if !slices.Contains(c.left, path) { // by the call before, of the same operation
+		c.left = append(c.left, path)
+	}
+}
+
 // leaveOut takes a property out of what is wanted and of what was, and says
 // whether it was wanted.
 func (c *call) leaveOut(path string) bool {
-	if !slices.Contains(c.left, path) {
-		c.left = append(c.left, path)
-	}
+	c.tellOf(path)
 	steps, before := strings.Split(path, "/"), c.Properties
 	c.Properties, c.Previous = without(c.Properties, steps), without(c.Previous, steps)
 	return !jsonvalue.Equal(before, c.Properties)

@@ -101,3 +101,33 @@ func TestWhatALenientStackLeavesOutIsNotThere(t *testing.T) {
 		t.Errorf("the rule's targets are %v, want the function alone", targets.Targets)
 	}
 }
+
+// What is left out stands at other places of a list after an update.
+func TestAnUpdateOfALenientStackTakesOnlyItsOwnOutOfLists(t *testing.T) {
+	const group, queue = `"Arn":"arn:aws:logs:us-east-1:000000000000:log-group:/aws/events/`, `{"Id":"q","Arn":"arn:aws:sqs:us-east-1:000000000000:q"}`
+	w := newWorld(t)
+	w.lenient = true
+	r := w.create("AWS::Events::Rule", "Rule", `{"EventPattern":{"source":["a"]},"Targets":[{"Id":"a",`+group+`a"},`+queue+`]}`)
+	w.update(r, `{"EventPattern":{"source":["a"]},"Targets":[`+queue+`,{"Id":"b",`+group+`b"}]}`)
+	events := eventbridge.NewFromConfig(w.cloud.AWSConfig())
+	targets, err := events.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: &r.id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(targets.Targets) != 1 || *targets.Targets[0].Id != "b" {
+		t.Errorf("the rule's targets are %v, want b alone", targets.Targets)
+	}
+	for _, c := range []struct {
+		bus   string
+		rules int
+	}{{"mine", 0}, {"default", 1}} {
+		w.update(r, `{"EventBusName":"`+c.bus+`","EventPattern":{"source":["a"]},"Targets":[{"Id":"b",`+group+`b"}]}`)
+		rules, err := events.ListRules(t.Context(), &eventbridge.ListRulesInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rules.Rules) != c.rules {
+			t.Errorf("with the bus %s the default bus has %d rules, want %d", c.bus, len(rules.Rules), c.rules)
+		}
+	}
+}
