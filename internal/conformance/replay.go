@@ -195,13 +195,13 @@ func (r *replayer) call(ctx context.Context, s *Step) error {
 			difference = r.compare(s, answer)
 		}
 		if difference != "" && try < polls {
-			if err := r.pass(ctx); err != nil {
+			if err := r.between(ctx, s, try); err != nil {
 				return err
 			}
 			continue
 		}
 		if s.Retry && s.Expect == nil && try < polls && !r.checksHold(s, answer) {
-			if err := r.pass(ctx); err != nil {
+			if err := r.between(ctx, s, try); err != nil {
 				return err
 			}
 			continue

@@ -54,7 +54,8 @@ func (r *replayer) wait(ctx context.Context, s *Step) error {
 // before the cloud's time passes faster.
 func (r *replayer) between(ctx context.Context, s *Step, look int) error {
 	sleeper, ok := r.caller.(Sleeper)
-	runs := slices.Contains(r.c.Services, "lambda") && (strings.HasPrefix(s.Wait, "execution_") && look < 20 || strings.HasPrefix(s.Wait, "provisioned_"))
+	ends := s.Retry || strings.HasPrefix(s.Wait, "execution_")
+	runs := slices.Contains(r.c.Services, "lambda") && (ends && look < 20 || strings.HasPrefix(s.Wait, "provisioned_"))
 	if !ok || !runs {
 		return r.pass(ctx)
 	}
