@@ -42,7 +42,8 @@ type Clock struct {
 	// least and most bound by how much the service's time is ahead of the machine's.
 	least, most time.Duration
 	known       bool
-	at          time.Time // of the last answer, by the machine's clock
+	age         time.Duration // how old a Date may be when it is sent
+	at          time.Time     // of the last answer, by the machine's clock
 	jumps       int
 	shown       time.Time
 }
@@ -86,29 +87,41 @@ func (c *Clock) Jumps() int {
 
 // Answered takes in an answer with a Date to a question that was sent and answered
 // at times of the machine's clock.
+//
+// An answer that contradicts those before says that the machine's clock was set. One
+// that does so by less than a second may also have a Date that was made for all answers
+// of its second, so from then on each may be that old: a clock that is wrong with every
+// other answer would never be known well enough for anything to be compared.
 func (c *Clock) Answered(sent, received, date time.Time) {
-	// The date was written after the question was sent and before the answer came.
-	least := date.Sub(c.origin.Add(received.Sub(c.origin))) - slack
-	most := date.Add(resolution).Sub(c.origin.Add(sent.Sub(c.origin))) + slack
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	// The date was written after the question was sent and before the answer came.
+	least := date.Sub(c.origin.Add(received.Sub(c.origin))) - slack
+	most := date.Add(resolution).Sub(c.origin.Add(sent.Sub(c.origin))) + c.age + slack
 	if c.known {
 		wider := time.Duration(drift * float64(received.Sub(c.at).Abs()))
-		if l, m := max(least, c.least-wider), min(most, c.most+wider); l <= m {
+		l, m := max(least, c.least-wider), min(most, c.most+wider)
+		switch apart := l - m; {
+		case apart <= 0:
 			least, most = l, m
-		} else {
+		case apart < resolution:
+			c.jumps++
+			most += resolution - c.age
+			c.age = resolution
+		default:
 			c.jumps++
 		}
 	}
 	c.least, c.most, c.known, c.at = least, most, true, received
 }
 
-// Watch makes the clients of a configuration tell the clock of every answer.
+// Watch makes the clients of a configuration tell the clock of every answer. One that
+// a cache on the way kept, which has an Age, has the date of another day.
 func (c *Clock) Watch(cfg *aws.Config) {
 	watch := middleware.DeserializeMiddlewareFunc("ServiceTime", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		sent := c.local.Now()
 		out, metadata, err := next.HandleDeserialize(ctx, in)
-		if answer, ok := out.RawResponse.(*smithyhttp.Response); ok && answer != nil && answer.Response != nil {
+		if answer, ok := out.RawResponse.(*smithyhttp.Response); ok && answer != nil && answer.Response != nil && answer.Header.Get("Age") == "" {
 			if date, problem := http.ParseTime(answer.Header.Get("Date")); problem == nil {
 				c.Answered(sent, c.local.Now(), date)
 			}

@@ -76,6 +76,39 @@ func TestAClockThatWasSetIsNoticed(t *testing.T) {
 	}
 }
 
+func TestDatesThatAreMadeOnceASecondAreGotUsedTo(t *testing.T) {
+	m := &machine{truth: noon, ahead: 7 * time.Minute}
+	c := servicetime.New(m)
+	for i := range 600 {
+		sent, made := m.Now(), m.truth
+		if i%3 == 0 { // of a machine that makes its dates in the middle of its seconds
+			made = made.Add(-900 * time.Millisecond)
+		}
+		m.truth = m.truth.Add(40 * time.Millisecond)
+		c.Answered(sent, m.Now(), made.Truncate(time.Second))
+		m.truth = m.truth.Add(1037 * time.Millisecond)
+		by, _ := c.Off()
+		if wrong := c.Now().Sub(m.truth).Abs(); c.Jumps() > 0 && wrong > by+time.Millisecond {
+			t.Fatalf("answer %d: wrong by %s, and says %s", i, wrong, by)
+		}
+	}
+	if by, _ := c.Off(); c.Jumps() != 1 || by > time.Second {
+		t.Errorf("%d jumps, off by %s; want one, and 1 s at most", c.Jumps(), by)
+	}
+}
+
+func TestAnAnswerThatACacheKeptTellsNoTime(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Age", "3600")
+	}))
+	defer server.Close()
+	c := servicetime.New(clock.System{})
+	_ = ask(t, c, server.URL) // an empty answer is none that can be read
+	if by, known := c.Off(); known {
+		t.Errorf("it shows the time of a kept answer, off by %s", by)
+	}
+}
+
 func TestEveryAnswerTellsTheTime(t *testing.T) {
 	date := clock.System{}.Now().Add(-time.Hour)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -83,16 +116,23 @@ func TestEveryAnswerTellsTheTime(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest) // an error is an answer
 	}))
 	defer server.Close()
-	cfg := aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),
-	}
 	c := servicetime.New(clock.System{})
-	c.Watch(&cfg)
-	if _, err := sfn.NewFromConfig(cfg).ListStateMachines(t.Context(), &sfn.ListStateMachinesInput{}); err == nil {
+	if err := ask(t, c, server.URL); err == nil {
 		t.Fatal("the call worked, want an error")
 	}
 	if by, known := c.Off(); !known || c.Now().Sub(date).Abs() > time.Minute || by > 10*time.Second {
 		t.Errorf("it shows %s, off by %s (%v); want %s", c.Now(), by, known, date)
 	}
+}
+
+// ask lets a clock watch a call.
+func ask(t *testing.T, c *servicetime.Clock, endpoint string) error {
+	t.Helper()
+	cfg := aws.Config{
+		Region: "eu-west-1", BaseEndpoint: &endpoint, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("k", "s", ""),
+	}
+	c.Watch(&cfg)
+	_, err := sfn.NewFromConfig(cfg).ListStateMachines(t.Context(), &sfn.ListStateMachinesInput{})
+	return err
 }
