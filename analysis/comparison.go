@@ -10,7 +10,8 @@ import (
 	"github.com/crossfade-dev/crossfade/plan"
 )
 
-// ComparisonForm is the form in which a [Comparison] is stored.
+// ComparisonForm is the form in which a [Comparison] is stored. It grows when a stored
+// one would mean something else; who finds another form begins anew.
 const ComparisonForm = 1
 
 // A Comparison is what is remembered of holding the new version of one alias

@@ -32,6 +32,11 @@ func (d *decider) compare() {
 		if !t.moving() {
 			continue
 		}
+		if c := t.Comparison; c != nil && c.Form != analysis.ComparisonForm {
+			// What was read for it is numbered by its epoch; the next look begins anew.
+			t.Comparison, d.noHistory = nil, "another version of Crossfade remembered what was compared until now"
+			continue
+		}
 		if h := seen.History; h != nil && h.Problem == "" && t.Comparison == nil {
 			begun := analysis.BeginComparison(d.policy(i, h.Source), *h, d.now)
 			t.Comparison = &begun

@@ -116,3 +116,42 @@ func TestWithoutTheServicesTimeNothingIsProven(t *testing.T) {
 		}
 	}
 }
+
+// TestAComparisonOfAnotherFormBeginsAnew replaces the program while a good version is
+// compared.
+func TestAComparisonOfAnotherFormBeginsAnew(t *testing.T) {
+	p, err := plan.New(plan.Spec{
+		Targets: []plan.Target{{Kind: plan.Lambda, Name: "checkout", Alias: "live"}},
+		Canary:  "10%/5m", Compare: []string{"errors"}, Look: "5s", Settle: "5s",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rollout.Routing{Stable: "41"}
+	a := &modelAlias{name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r, perSecond: 40, badOld: 0.01, badNew: 0.01}
+	m := &model{now: epoch, plan: p, aliases: []*modelAlias{a}}
+	m.status = m.begin()
+	replaced := false
+	for m.now.Before(epoch.Add(time.Hour)) && !m.status.Phase.Ended() {
+		c := m.status.Targets[0].Comparison
+		old := !replaced && c != nil && m.now.After(epoch.Add(2*time.Minute))
+		if old {
+			c.Form--
+			replaced = true
+		}
+		d := rollout.Decide(p, m.status, m.world(), m.clock())
+		if c := d.Status.Targets[0].Comparison; old && c != nil || c != nil && c.Form != analysis.ComparisonForm {
+			t.Fatalf("at %s it goes on with a comparison of form %d, want one of %d that begins after", m.clock(), c.Form, analysis.ComparisonForm)
+		}
+		for _, x := range d.Actions {
+			if shift, ok := x.(rollout.Shift); ok {
+				m.act(shift)
+			}
+		}
+		m.status = d.Status
+		m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+	}
+	if c := m.status.Targets[0].Comparison; !replaced || m.status.Phase != rollout.Succeeded || c == nil || c.Epoch.Before(epoch.Add(2*time.Minute)) {
+		t.Errorf("it is %s (%s), compared with %+v; want it to succeed by a comparison since then", m.status.Phase, m.status.Why, c)
+	}
+}
