@@ -52,7 +52,6 @@ func (r Record) Aliases() []string {
 func cloneStatus(s rollout.Status) rollout.Status {
 	s.Targets = slices.Clone(s.Targets)
 	for i := range s.Targets {
-		s.Targets[i].Forgiven = maps.Clone(s.Targets[i].Forgiven)
 		if c := s.Targets[i].Comparison; c != nil {
 			copied := c.Clone()
 			s.Targets[i].Comparison = &copied

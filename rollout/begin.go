@@ -8,8 +8,8 @@ import (
 
 // Begin returns the status of a rollout that has just been accepted. targets
 // has, for each of the plan's targets and in its order, the alias's ARN, the
-// version to introduce with what is known of its content, and whether the alias was created for it; Decide finds
-// out the rest at its first look.
+// version to introduce with what is known of its content, and whether the alias was
+// created for it; Decide finds out the rest at its first look.
 func Begin(p plan.Plan, targets []TargetStatus, now time.Time) Status {
 	if len(targets) != len(p.Targets) {
 		panic("rollout: a status needs an entry for each of the plan's targets")

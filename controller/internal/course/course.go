@@ -134,7 +134,8 @@ const (
 )
 
 // History sums up what requests did between from and before. The source's Horizon
-// becomes twice what 99 of a hundred stayed below, and its Delay lag and that. Where before is not after from there is nothing to sum up.
+// becomes twice what 99 of a hundred stayed below, and its Delay lag and that. Where
+// before is not after from there is nothing to sum up.
 func History(requests []Request, s analysis.Source, lag time.Duration, from, before time.Time) analysis.History {
 	if before.Before(from) {
 		before = from
