@@ -168,6 +168,9 @@ func (c *carrier) took(ctx context.Context, r looked) (done bool, err error) {
 		c.rec.Status = r.decision.Status
 	}
 	c.due = r.decision.Look
+	if in := r.decision.Look.Sub(r.decision.Status.LookedAt); c.due.After(now.Add(in)) {
+		c.due = now.Add(in) // the clock was found to be ahead since
+	}
 	if err := c.tell(ctx); err != nil {
 		return c.trouble(ctx, looked{err: err}, now)
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -179,9 +180,8 @@ func (s *session) supersede(ctx context.Context, open controller.Record) error {
 	case err != nil:
 		return err
 	case attended:
-		err = s.ctl.Order(ctx, open.ID, rollout.Revert, s.env.person(), reason)
-		for _, watchErr := range s.ctl.Watch(ctx, open.ID, math.MaxInt64) {
-			err = errors.Join(err, watchErr)
+		if err = s.ctl.Order(ctx, open.ID, rollout.Revert, s.env.person(), reason); err == nil {
+			err = s.awaitEnd(ctx, open.ID)
 		}
 	default:
 		if err = s.adoptOwner(ctx, open); err == nil {
@@ -193,6 +193,25 @@ func (s *session) supersede(ctx context.Context, open controller.Record) error {
 	}
 	return isBack(ctx, s.store, open.ID)
 }
+
+// awaitEnd waits until a rollout that another process carries out has ended.
+func (s *session) awaitEnd(ctx context.Context, id string) error {
+	limited, cancel := context.WithTimeout(ctx, supersedeWait)
+	defer cancel()
+	for _, err := range s.ctl.Watch(limited, id, math.MaxInt64) {
+		if ctx.Err() == nil && limited.Err() != nil {
+			return fmt.Errorf("whoever looks after it has not taken it back within %s", plan.FormatDuration(supersedeWait))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// supersedeWait is how long one waits until another process has taken a rollout back:
+// its alias has to settle, and it may be asking hooks.
+const supersedeWait = 5 * time.Minute
 
 // goOn takes over a rollout that nobody looks after, if it is the one that is
 // wanted.
@@ -226,6 +245,10 @@ func (s *session) goOn(ctx context.Context, p plan.Plan, dir directory, open con
 // difference says in which way an open rollout is not the one that a plan would
 // start now; empty when it is the same.
 func (s *session) difference(ctx context.Context, p plan.Plan, dir directory, open controller.Record) (string, error) {
+	p, err := s.moving(ctx, p, dir, open.Plan)
+	if err != nil {
+		return "", err
+	}
 	if other := planDifference(p, open.Plan); other != "" {
 		return other, nil
 	}
@@ -244,6 +267,44 @@ func (s *session) difference(ctx context.Context, p plan.Plan, dir directory, op
 	return "", nil
 }
 
+// moving returns a plan without the targets that an open rollout does not have because
+// they served what they were to serve when it began, and still do.
+func (s *session) moving(ctx context.Context, p plan.Plan, dir directory, open plan.Plan) (plan.Plan, error) {
+	targets := p.Targets
+	p.Targets = nil
+	for _, t := range targets {
+		if !slices.ContainsFunc(open.Targets, func(o plan.Target) bool { return sameAlias(t, o) }) {
+			serves, err := s.serves(ctx, t, dir)
+			if err != nil {
+				return p, fmt.Errorf("%s: %w", t, err)
+			}
+			if serves {
+				continue
+			}
+		}
+		p.Targets = append(p.Targets, t)
+	}
+	return p, nil
+}
+
+// serves says whether an alias serves already what a target would release.
+func (s *session) serves(ctx context.Context, t plan.Target, dir directory) (bool, error) {
+	next, err := s.publishers[t.Kind].Resolve(ctx, t, dir)
+	if err != nil || !next.Exists || next.Now.Canary != "" {
+		return false, err
+	}
+	if t.Version != "" {
+		return next.Version == next.Now.Stable, nil
+	}
+	t.Version, t.Definition, t.Code = next.Now.Stable, "", ""
+	now, err := s.publishers[t.Kind].Resolve(ctx, t, dir)
+	return err == nil && next.Content != "" && next.Content == now.Content, err
+}
+
+func sameAlias(a, b plan.Target) bool {
+	return a.Kind == b.Kind && a.Name == b.Name && a.Alias == b.Alias
+}
+
 // planDifference says in which way two plans differ; empty when they move the same
 // aliases in the same way. The version may have been named since: publishing made
 // it. What a plan accepts is for the start alone.
@@ -257,7 +318,7 @@ func planDifference(a, b plan.Plan) string {
 			y.Version = ""
 		}
 		switch {
-		case x.Kind != y.Kind || x.Name != y.Name || x.Alias != y.Alias:
+		case !sameAlias(x, y):
 			return "it moves other aliases"
 		case x != y:
 			return fmt.Sprintf("it releases something else to %s", y)

@@ -147,13 +147,9 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 	case err != nil:
 		return err
 	case attended:
-		if err := o.await(ctx, env, store, rec.ID, number, seen); err != nil || o.kind != rollout.Abort || o.wait == 0 {
-			return err
-		}
-		return isBack(ctx, store, rec.ID)
+		return o.leaveTo(ctx, env, store, rec.ID, number, seen)
 	case o.kind == rollout.Abort || o.kind == rollout.Resume:
-		env.say("nobody looks after %s any more; this process does now", rec.ID)
-		return o.takeUp(ctx, env, rec)
+		return o.takeUp(ctx, env, rec, number, seen)
 	default:
 		return &failure{code: ExitWaiting, err: fmt.Errorf("%s was noted, but nobody looks after %s any more", o.kind, rec.ID), next: []string{
 			"crossfade resume " + rec.ID + " --reason TEXT goes on with it",
@@ -200,22 +196,40 @@ func (o orderOptions) askReason(cmd *cobra.Command, env *Env, rec controller.Rec
 	return "", errors.Join(usage(cmd, "without a reason nothing is done"), err)
 }
 
-// takeUp carries a rollout out whose owner is gone.
-func (o orderOptions) takeUp(ctx context.Context, env *Env, rec controller.Record) error {
+// takeUp carries a rollout out whose owner is gone. By the service's time, which
+// leases have and this machine may not, it can turn out to be there still.
+func (o orderOptions) takeUp(ctx context.Context, env *Env, rec controller.Record, number, seen int64) error {
 	var stop func()
 	o.carry.signalled, stop = catchSignals()
 	defer stop()
-	s, err := startSession(ctx, env, o.store, o.aws, o.carry, func(ctx context.Context, s *session) error {
+	attended := false
+	s, err := startSession(ctx, env, o.store, o.aws, o.carry, func(ctx context.Context, s *session) (err error) {
+		if attended, err = isAttended(ctx, s.env, s.store, rec); err != nil || attended {
+			return err
+		}
+		env.say("nobody looks after %s any more; this process does now", rec.ID)
 		return s.adoptOwner(ctx, rec)
 	})
 	defer s.close()
-	if err != nil {
+	switch {
+	case err != nil:
 		return interruptedTakeUp(err, string(o.kind), rec.ID)
-	}
-	if o.kind == rollout.Abort {
+	case attended:
+		stop() // to wait for another process may be left at any time
+		return o.leaveTo(ctx, s.env, s.store, rec.ID, number, seen)
+	case o.kind == rollout.Abort:
 		return s.takeBack(ctx, rec.ID, o.carry)
+	default:
+		return s.carryOut(ctx, rec.ID, o.carry)
 	}
-	return s.carryOut(ctx, rec.ID, o.carry)
+}
+
+// leaveTo waits until the process that looks after a rollout has followed an order.
+func (o orderOptions) leaveTo(ctx context.Context, env *Env, store controller.Store, id string, number, seen int64) error {
+	if err := o.await(ctx, env, store, id, number, seen); err != nil || o.kind != rollout.Abort || o.wait == 0 {
+		return err
+	}
+	return isBack(ctx, store, id)
 }
 
 // errAstray says of aliases that an aborted rollout did not take back.

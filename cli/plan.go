@@ -155,8 +155,8 @@ func changeOf(t plan.Target, r controller.Resolved) string {
 	return fmt.Sprintf("%s: serves %s now; %s", name, r.Now.Stable, release)
 }
 
-// refused is the failure that lists why a rollout may not start. A file that cannot be read
-// is nobody's rule: it is an error like any other.
+// refused is the failure that lists why a rollout may not start. A file that cannot
+// be read is nobody's rule: it is an error like any other.
 func refused(problems []controller.Problem) error {
 	code, verb, missing, denied := ExitRefused, "refused", false, false
 	for _, p := range problems {
@@ -167,7 +167,6 @@ func refused(problems []controller.Problem) error {
 		denied = denied || strings.Contains(p.Text, controller.ErrDenied.Error())
 		missing = missing || errors.Is(p.Err, controller.ErrNotFound)
 	}
-
 	f := &failure{code: code}
 	if len(problems) == 1 {
 		f.err = fmt.Errorf("%s, and nothing was changed: %s", verb, problems[0].Text)

@@ -35,7 +35,7 @@ func versionsOf(style view.Style, r controller.Record) string {
 	if r.Task == controller.Rollback || r.Task == controller.Adopt {
 		from, to = to, from
 	}
-	if from == "" {
+	if from == "" || r.Status.Targets[0].Created {
 		from = "-"
 	}
 	return from + style.Text(" → ") + to

@@ -124,10 +124,7 @@ func (s *session) abortOpen(ctx context.Context, id, reason string, o carryOptio
 		return err
 	}
 	if attended {
-		if err := (orderOptions{kind: rollout.Abort, wait: orderWait}).await(ctx, s.env, s.store, id, number, seen); err != nil {
-			return err
-		}
-		return isBack(ctx, s.store, id)
+		return orderOptions{kind: rollout.Abort, wait: orderWait}.leaveTo(ctx, s.env, s.store, id, number, seen)
 	}
 	if err := s.adoptOwner(ctx, rec); err != nil {
 		return err

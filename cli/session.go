@@ -59,6 +59,11 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	if speed != "" {
 		env.say("time passes %s times as fast in the cloud at %s, and not here: steps take as long as the plan says, and what was counted there is not seen", speed, aws.ToString(cfg.BaseEndpoint))
 	}
+	if service, ok := env.Clock.(controller.ServiceTime); ok {
+		if _, known := service.Off(); !known {
+			env.say("no answer of AWS had a date yet; until one does, what both versions did is not compared")
+		}
+	}
 	open := so.open
 	if so.reading {
 		open = so.openToRead
