@@ -45,6 +45,14 @@ func (f *fullDisk) Acquire(ctx context.Context, id, owner string, now, until tim
 	return f.Store.Acquire(ctx, id, owner, now, until)
 }
 
+func (f *fullDisk) SaveAll(ctx context.Context, savings []controller.Saving) []controller.Saved {
+	return controller.SaveOneByOne(ctx, f, savings)
+}
+
+func (f *fullDisk) AcquireAll(ctx context.Context, ids []string, owner string, now, until time.Time) []controller.Grant {
+	return controller.AcquireOneByOne(ctx, f, ids, owner, now, until)
+}
+
 func (f *fullDisk) Order(ctx context.Context, id string, o rollout.Order) (int64, error) {
 	if f.full.Load() {
 		return 0, errNoSpace

@@ -41,7 +41,7 @@ func (c *Controller) GiveUp(ctx context.Context, id, by, reason string) (rollout
 	}
 	now := c.cfg.Clock.Now()
 	d := rollout.GiveUp(h.rec.Plan, cloneStatus(h.rec.Status), by, reason, now)
-	if err := c.save(ctx, h, d, now); err != nil {
+	if err := c.save(ctx, h, d, now, nil); err != nil {
 		return h.rec.Status, c.lost(id, h, fmt.Errorf("give up: %w", err))
 	}
 	c.drop(id)

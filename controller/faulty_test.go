@@ -81,6 +81,14 @@ func (s *faultyStore) Acquire(ctx context.Context, id, owner string, now, until 
 	return leases, err
 }
 
+func (s *faultyStore) SaveAll(ctx context.Context, savings []controller.Saving) []controller.Saved {
+	return controller.SaveOneByOne(ctx, s, savings)
+}
+
+func (s *faultyStore) AcquireAll(ctx context.Context, ids []string, owner string, now, until time.Time) []controller.Grant {
+	return controller.AcquireOneByOne(ctx, s, ids, owner, now, until)
+}
+
 func (s *faultyStore) Orders(ctx context.Context, id string, after int64) ([]rollout.Order, error) {
 	if err := s.enter("Orders"); err != nil {
 		return nil, err

@@ -154,36 +154,62 @@ func (p *Process) pop(now time.Time) []*entry {
 // batch looks at several rollouts, reading each alarm once for all of them.
 func (p *Process) batch(ctx context.Context, due []*entry) error {
 	var errs []error
+	all := make([]*held, len(due))
+	ids := make([]string, len(due))
+	for i, e := range due {
+		all[i], ids[i] = p.c.hold(e.id), e.id
+		all[i].mu.Lock()
+	}
 	ready := make([]*held, 0, len(due))
 	entries := make([]*entry, 0, len(due))
-	for _, e := range due {
-		h := p.c.hold(e.id)
-		h.mu.Lock()
-		ended, err := p.c.prepare(ctx, e.id, h)
-		if err != nil || ended {
+	for i, a := range p.c.prepareAll(ctx, ids, all) {
+		h := all[i]
+		if a.err != nil || a.ended {
 			status := h.rec.Status
 			h.mu.Unlock()
-			errs = append(errs, p.done(e, rollout.Decision{Status: status}, err))
+			errs = append(errs, p.done(due[i], rollout.Decision{Status: status}, a.err))
 			continue
 		}
-		ready, entries = append(ready, h), append(entries, e)
+		ready, entries = append(ready, h), append(entries, due[i])
 	}
 	s := p.c.gather(ctx, ready)
-	one := func(i int) error {
-		defer ready[i].mu.Unlock()
-		d, err := p.c.look(ctx, ready[i], s)
-		return p.done(entries[i], d, err)
-	}
 	if p.cfg.Parallel == 0 || len(ready) == 1 {
-		for i := range ready {
-			errs = append(errs, one(i))
-		}
-		return errors.Join(errs...)
+		return errors.Join(append(errs, p.inTurn(ctx, entries, ready, s)...)...)
 	}
-	for i := range ready {
-		p.busy.Go(func() { p.report(ctx, one(i)) })
+	for i, h := range ready {
+		p.busy.Go(func() {
+			defer h.mu.Unlock()
+			d, err := p.c.look(ctx, h, s, nil) // others must not wait for one that hangs
+			p.report(ctx, p.done(entries[i], d, err))
+		})
 	}
 	return errors.Join(errs...)
+}
+
+// inTurn looks at one rollout after the other, and in the end stores together
+// what has time until then.
+func (p *Process) inTurn(ctx context.Context, entries []*entry, ready []*held, s signals) []error {
+	var errs []error
+	done := func(h *held, e *entry, d rollout.Decision, err error) {
+		defer h.mu.Unlock()
+		errs = append(errs, p.done(e, d, err))
+	}
+	var late later
+	var waiting []*entry // the same rollouts as late
+	var decisions []rollout.Decision
+	for i, h := range ready {
+		before := len(late)
+		d, err := p.c.look(ctx, h, s, &late)
+		if len(late) > before {
+			waiting, decisions = append(waiting, entries[i]), append(decisions, d)
+			continue
+		}
+		done(h, entries[i], d, err)
+	}
+	for i, err := range late.store(ctx, p.c) {
+		done(late[i], waiting[i], decisions[i], err)
+	}
+	return errs
 }
 
 // done puts a rollout back into the queue, or lets go of it.

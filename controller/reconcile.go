@@ -26,7 +26,7 @@ func (c *Controller) Reconcile(ctx context.Context, id string) (rollout.Decision
 	if ended, err := c.prepare(ctx, id, h); err != nil || ended {
 		return rollout.Decision{Status: h.rec.Status}, err
 	}
-	return c.look(ctx, h, c.gather(ctx, []*held{h}))
+	return c.look(ctx, h, c.gather(ctx, []*held{h}), nil)
 }
 
 // Foresee observes and returns what would be decided about rec now, without its
@@ -47,10 +47,21 @@ func (c *Controller) Foresee(ctx context.Context, rec Record) (rollout.Decision,
 // knows its record. It says whether the rollout has ended.
 func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended bool, err error) {
 	now := c.cfg.Clock.Now()
-	if h.fresh && c.left(h, now) > c.cfg.Lease*2/3 {
+	if c.holds(h, now) {
 		return false, nil
 	}
 	leases, err := c.cfg.Store.Acquire(ctx, id, c.cfg.Owner, now, now.Add(c.cfg.Lease))
+	return c.granted(ctx, id, h, leases, err, now)
+}
+
+// holds says whether the leases of h need no renewal yet.
+func (c *Controller) holds(h *held, now time.Time) bool {
+	return h.fresh && c.left(h, now) > c.cfg.Lease*2/3
+}
+
+// granted makes h hold the leases that were asked for at now, and says whether
+// the rollout has ended. err is the store's answer to the wish for them.
+func (c *Controller) granted(ctx context.Context, id string, h *held, leases []Lease, err error, now time.Time) (ended bool, _ error) {
 	switch {
 	case errors.Is(err, ErrEnded):
 		if h.rec, err = c.cfg.Store.Load(ctx, id); err != nil {
@@ -92,8 +103,10 @@ func sameGrants(a, b []Lease) bool {
 	return slices.EqualFunc(a, b, func(x, y Lease) bool { return x.Alias == y.Alias && x.Token == y.Token })
 }
 
-// look observes, decides, saves and acts for a rollout that was prepared.
-func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Decision, error) {
+// look observes, decides, saves and acts for a rollout that was prepared. What
+// need not be stored before anything else happens goes to later, if there is one,
+// and is stored at once otherwise.
+func (c *Controller) look(ctx context.Context, h *held, s signals, later *later) (rollout.Decision, error) {
 	id := h.rec.ID
 	var orders []rollout.Order
 	if s.ordered == nil || s.ordered[id] {
@@ -113,7 +126,7 @@ func (c *Controller) look(ctx context.Context, h *held, s signals) (rollout.Deci
 	now := c.cfg.Clock.Now()
 	d := c.cfg.Decide(h.rec.Plan, h.rec.Status, world, now)
 	d.Events = append(d.Events, h.runOn(d, now)...)
-	if err := c.save(ctx, h, d, now); err != nil {
+	if err := c.save(ctx, h, d, now, later); err != nil {
 		// The decision is returned all the same: who cannot wait for the store
 		// may have to take the traffic back without it.
 		return d, c.lost(id, h, fmt.Errorf("save: %w", err))
@@ -145,13 +158,20 @@ func (c *Controller) keepTime(h *held, w *rollout.World) {
 	h.jumps = jumps
 }
 
-// save stores a decision, unless there is nothing in it but newer numbers and
-// the stored ones are recent enough.
-func (c *Controller) save(ctx context.Context, h *held, d rollout.Decision, now time.Time) error {
+// save stores a decision, unless there is nothing in it but newer numbers. Those
+// are stored when the stored ones are not recent enough any more, and then may be
+// stored later, because nobody acts on them before they decide something.
+func (c *Controller) save(ctx context.Context, h *held, d rollout.Decision, now time.Time, later *later) error {
 	events := append(h.pending, d.Events...)
-	if len(events) == 0 && len(d.Notes) == 0 && len(d.Actions) == 0 && sinceless(now, h.saved) < c.cfg.SaveEvery && !material(h.rec.Status, d.Status) {
-		h.rec.Status = d.Status
-		return nil
+	if len(events) == 0 && len(d.Notes) == 0 && len(d.Actions) == 0 && !material(h.rec.Status, d.Status) {
+		recent := sinceless(now, h.saved) < c.cfg.SaveEvery
+		if recent || later != nil {
+			h.rec.Status = d.Status
+			if !recent {
+				*later = append(*later, h)
+			}
+			return nil
+		}
 	}
 	rec := h.rec
 	rec.Status = d.Status

@@ -75,6 +75,14 @@ func (s flaky) Acquire(ctx context.Context, id, owner string, now, until time.Ti
 	return around(s, "acquire", func() ([]controller.Lease, error) { return s.inner.Acquire(ctx, id, owner, now, until) })
 }
 
+func (s flaky) SaveAll(ctx context.Context, savings []controller.Saving) []controller.Saved {
+	return controller.SaveOneByOne(ctx, s, savings)
+}
+
+func (s flaky) AcquireAll(ctx context.Context, ids []string, owner string, now, until time.Time) []controller.Grant {
+	return controller.AcquireOneByOne(ctx, s, ids, owner, now, until)
+}
+
 func (s flaky) Release(ctx context.Context, leases []controller.Lease) error {
 	_, err := around(s, "release", func() (nothing, error) { return nothing{}, s.inner.Release(ctx, leases) })
 	return err

@@ -135,6 +135,11 @@ func (s *Store) Save(_ context.Context, rec controller.Record, leases []controll
 	return e.rec.Revision, nil
 }
 
+// SaveAll saves several rollouts, one after the other.
+func (s *Store) SaveAll(ctx context.Context, savings []controller.Saving) []controller.Saved {
+	return controller.SaveOneByOne(ctx, s, savings)
+}
+
 // Acquire takes or renews the leases of a rollout's aliases.
 func (s *Store) Acquire(_ context.Context, id, owner string, now, until time.Time) ([]controller.Lease, error) {
 	s.mu.Lock()
@@ -159,6 +164,11 @@ func (s *Store) Acquire(_ context.Context, id, owner string, now, until time.Tim
 		s.leases[a], leases[i] = l, l
 	}
 	return leases, nil
+}
+
+// AcquireAll takes or renews the leases of several rollouts, one after the other.
+func (s *Store) AcquireAll(ctx context.Context, ids []string, owner string, now, until time.Time) []controller.Grant {
+	return controller.AcquireOneByOne(ctx, s, ids, owner, now, until)
 }
 
 // Release gives leases up.

@@ -11,35 +11,50 @@ import (
 
 // Acquire takes or renews the leases of a rollout's aliases.
 func (s *Store) Acquire(ctx context.Context, id, owner string, now, until time.Time) ([]controller.Lease, error) {
-	var leases []controller.Lease
-	err := s.update(ctx, "acquire", func(t tx) error {
-		if err := t.open(id); err != nil {
-			return err
-		}
-		var err error
-		if leases, err = t.leases(id); err != nil {
-			return err
-		}
-		for _, l := range leases {
-			if l.Owner != owner && !l.Free(now) {
-				return &controller.LeasedError{Lease: l}
-			}
-		}
-		for i := range leases {
-			l := &leases[i]
-			if l.Owner != owner {
-				l.Owner, l.Since = owner, now
-				l.Token++
-			}
-			l.Until = until
-			if _, err := t.exec("update_lease", l.Owner, l.Token, nanos(l.Since), nanos(l.Until), l.Alias); err != nil {
-				return err
-			}
-		}
-		return nil
+	grants := s.AcquireAll(ctx, []string{id}, owner, now, until)
+	return grants[0].Leases, grants[0].Err
+}
+
+// AcquireAll takes or renews the leases of several rollouts, many in a
+// transaction.
+func (s *Store) AcquireAll(ctx context.Context, ids []string, owner string, now, until time.Time) []controller.Grant {
+	grants := make([]controller.Grant, len(ids))
+	errs := s.updateAll(ctx, "acquire", len(ids), func(t tx, i int) (err error) {
+		grants[i].Leases, err = t.acquire(ids[i], owner, now, until)
+		return err
 	})
+	for i, err := range errs {
+		if err != nil {
+			grants[i] = controller.Grant{Err: err}
+		}
+	}
+	return grants
+}
+
+// acquire refuses before it writes anything, as updateAll asks.
+func (t tx) acquire(id, owner string, now, until time.Time) ([]controller.Lease, error) {
+	if err := t.open(id); err != nil {
+		return nil, err
+	}
+	leases, err := t.leases(id)
 	if err != nil {
 		return nil, err
+	}
+	for _, l := range leases {
+		if l.Owner != owner && !l.Free(now) {
+			return nil, &controller.LeasedError{Lease: l}
+		}
+	}
+	for i := range leases {
+		l := &leases[i]
+		if l.Owner != owner {
+			l.Owner, l.Since = owner, now
+			l.Token++
+		}
+		l.Until = until
+		if _, err := t.exec("update_lease", l.Owner, l.Token, nanos(l.Since), nanos(l.Until), l.Alias); err != nil {
+			return nil, err
+		}
 	}
 	return leases, nil
 }

@@ -72,41 +72,55 @@ func (s *Store) List(ctx context.Context, f controller.Filter) ([]controller.Rec
 
 // Save stores a status on the conditions of [controller.Store].
 func (s *Store) Save(ctx context.Context, rec controller.Record, leases []controller.Lease, events []rollout.Event, notes []controller.LedgerEntry) (int64, error) {
+	saved := s.SaveAll(ctx, []controller.Saving{{Record: rec, Leases: leases, Events: events, Notes: notes}})
+	return saved[0].Revision, saved[0].Err
+}
+
+// SaveAll saves several rollouts, many in a transaction.
+func (s *Store) SaveAll(ctx context.Context, savings []controller.Saving) []controller.Saved {
+	saved := make([]controller.Saved, len(savings))
+	errs := s.updateAll(ctx, "save", len(savings), func(t tx, i int) error { return t.save(savings[i]) })
+	for i, err := range errs {
+		saved[i].Err = err
+		if err == nil {
+			saved[i].Revision = savings[i].Record.Revision + 1
+		}
+	}
+	return saved
+}
+
+// save refuses before it writes anything, as updateAll asks.
+func (t tx) save(one controller.Saving) error {
+	rec := one.Record
 	statusText, err := marshalStatus(rec)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	err = s.update(ctx, "save", func(t tx) error {
-		head, err := t.head(rec.ID)
-		if err != nil {
-			return err
-		}
-		if head.revision != rec.Revision {
-			return fmt.Errorf("rollout %s: %w: revision is %d, not %d", rec.ID, controller.ErrConflict, head.revision, rec.Revision)
-		}
-		if err := t.fence(rec.ID, leases); err != nil {
-			return err
-		}
-		ended := rec.Status.Phase.Ended()
-		if _, err := t.exec("save", statusText, ended, rec.Status.Orders, len(events), rec.ID, rec.Revision); err != nil {
-			return err
-		}
-		if ended {
-			if _, err := t.exec("free_aliases", rec.ID); err != nil {
-				return err
-			}
-		}
-		for _, n := range notes {
-			if err := t.note(n); err != nil {
-				return err
-			}
-		}
-		return t.appendEvents(rec.ID, head.events, events)
-	})
+	head, err := t.head(rec.ID)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return rec.Revision + 1, nil
+	if head.revision != rec.Revision {
+		return fmt.Errorf("rollout %s: %w: revision is %d, not %d", rec.ID, controller.ErrConflict, head.revision, rec.Revision)
+	}
+	if err := t.fence(rec.ID, one.Leases); err != nil {
+		return err
+	}
+	ended := rec.Status.Phase.Ended()
+	if _, err := t.exec("save", statusText, ended, rec.Status.Orders, len(one.Events), rec.ID, rec.Revision); err != nil {
+		return err
+	}
+	if ended {
+		if _, err := t.exec("free_aliases", rec.ID); err != nil {
+			return err
+		}
+	}
+	for _, n := range one.Notes {
+		if err := t.note(n); err != nil {
+			return err
+		}
+	}
+	return t.appendEvents(rec.ID, head.events, one.Events)
 }
 
 // fence refuses a save by somebody who does not hold every lease any more.
@@ -130,11 +144,10 @@ func (t tx) fence(id string, leases []controller.Lease) error {
 type head struct {
 	revision, events, orders int64
 	ended                    bool
-	phase                    string
 }
 
 func scanHead(row scanner) (h head, err error) {
-	err = row.Scan(&h.revision, &h.ended, &h.events, &h.orders, &h.phase)
+	err = row.Scan(&h.revision, &h.ended, &h.events, &h.orders)
 	return h, err
 }
 
@@ -149,10 +162,14 @@ func (t tx) head(id string) (head, error) {
 // open returns an error unless the rollout is there and open.
 func (t tx) open(id string) error {
 	h, err := t.head(id)
-	if err == nil && h.ended {
-		err = fmt.Errorf("rollout %s: %w: %s", id, controller.ErrEnded, h.phase)
+	if err != nil || !h.ended {
+		return err
 	}
-	return err
+	var phase string
+	if err := t.row("rollout_phase", id).Scan(&phase); err != nil {
+		return err
+	}
+	return fmt.Errorf("rollout %s: %w: %s", id, controller.ErrEnded, phase)
 }
 
 // Order appends a person's order.

@@ -55,6 +55,10 @@ func Run(t *testing.T, open func(t testing.TB) controller.Store) {
 		{"of concurrent saves of one revision one wins", concurrentSave},
 		{"of concurrent takeovers one wins", concurrentAcquire},
 		{"concurrent orders all get a number of their own", concurrentOrders},
+		{"of several saves each has its own answer", savesAnswerEach},
+		{"several saves of one rollout are taken in their order", savesInOrder},
+		{"of several wishes for leases each has its own answer", grantsAnswerEach},
+		{"many rollouts are saved and their leases renewed at once", manyTogether},
 		{"a store agrees with a model over random histories", agreesWithModel(open)},
 	}
 	for _, test := range tests {

@@ -344,3 +344,14 @@ func (t *telling) Save(ctx context.Context, rec controller.Record, leases []cont
 	}
 	return revision, err
 }
+
+// SaveAll stores several statuses, and tells.
+func (t *telling) SaveAll(ctx context.Context, savings []controller.Saving) []controller.Saved {
+	saved := t.Store.SaveAll(ctx, savings)
+	for i, s := range saved {
+		if s.Err == nil {
+			t.tell(savings[i].Record)
+		}
+	}
+	return saved
+}

@@ -1,1 +1,1 @@
-SELECT revision, ended, events, orders, json_extract(status, '$.phase') FROM rollouts WHERE id = ?
+SELECT revision, ended, events, orders FROM rollouts WHERE id = ?
