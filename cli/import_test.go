@@ -73,3 +73,51 @@ Resources:
 		t.Errorf("got %s", told.String())
 	}
 }
+
+func TestImportSaysWhichParameterDecidesWhetherThereIsARollout(t *testing.T) {
+	const head = `Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Gradual: {Type: String}
+  Stage: {Type: String}
+Conditions:
+  Live: !Equals [!Ref Stage, prod]
+Resources:
+  Pay:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: pay
+      Handler: index.handler
+      Runtime: python3.12
+      InlineCode: x
+      AutoPublishAlias: live
+      DeploymentPreference: {Type: AllAtOnce, Enabled: `
+	for _, c := range []struct {
+		enabled    string
+		parameters []string
+		code       Exit
+		says       string // not at all: nothing is open
+	}{
+		{"!Ref Gradual", nil, ExitSucceeded, "whether PayAliaslive is deployed gradually depends on the parameter Gradual, which has no value"},
+		{"!If [Live, true, false]", nil, ExitSucceeded, "depends on the parameter Stage, which has no value"},
+		{"!If [Live, !Ref Gradual, false]", nil, ExitSucceeded, "depends on the parameter Gradual and the parameter Stage"},
+		{`!Sub "${Gradual}"`, nil, ExitSucceeded, "depends on the parameter Gradual, which has no value"},
+		{"!Ref Gradual", []string{"--parameter", "Gradual=true"}, ExitSucceeded, ""},
+		{"!Ref Gradual", []string{"--parameter", "Gradual=false"}, ExitError, "PayAliaslive moves to its version at once"},
+		{"!If [Live, true, false]", []string{"--parameter", "Stage=dev"}, ExitError, "PayAliaslive moves to its version at once"},
+	} {
+		file := filepath.Join(t.TempDir(), "template.yaml")
+		if err := os.WriteFile(file, []byte(head+c.enabled+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		env := testEnv(t)
+		var out, told bytes.Buffer
+		env.Stdout, env.Stderr = &out, &told
+		env.Args = append([]string{"import", file}, c.parameters...)
+		if code := Run(t.Context(), env); code != c.code {
+			t.Errorf("%s with %v: exit code %d, want %d\n%s", c.enabled, c.parameters, code, c.code, told.String())
+		}
+		if !strings.Contains(told.String(), c.says) || c.says == "" && strings.Contains(told.String(), "depends on the parameter") {
+			t.Errorf("%s with %v: it says\n%s\nwant %q", c.enabled, c.parameters, told.String(), c.says)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/crossfade-dev/crossfade/asl/jsonvalue"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template"
+	"github.com/crossfade-dev/crossfade/localcloud/cloudformation/template/serverless"
 	"github.com/crossfade-dev/crossfade/plan"
 )
 
@@ -35,6 +36,11 @@ func (a *alias) function() bool {
 		return false
 	}
 	a.readHooks(update)
+	if enabled, ok := a.r.Metadata.Get(serverless.UndecidedPreference); ok {
+		names := a.b.Unknowns(enabled)
+		a.note(nil, "whether %s is deployed gradually depends on %s, which has no value: the plan says what happens where it is; give it with --parameter %s=VALUE",
+			a.r.ID, "the parameter "+strings.Join(names, " and the parameter "), names[0])
+	}
 	return true
 }
 

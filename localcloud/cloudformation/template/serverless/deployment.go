@@ -31,6 +31,9 @@ type preference struct {
 	trigger value
 	// condition is that of the function, where it is to be passed through.
 	condition string
+	// undecided is the written Enabled of a sketch, where it depends on parameters
+	// without a value; the preference then counts as enabled.
+	undecided value
 }
 
 // preference reads the DeploymentPreference. One that is not enabled leaves the
@@ -44,7 +47,13 @@ func (s *source) preference(alias string) (preference, error) {
 	if given.Kind() != jsonvalue.KindObject {
 		return p, errors.New("'DeploymentPreference' must be a map")
 	}
+	// What is passed on stays as it was written, so that it is evaluated with the
+	// stack.
+	written := s.get("DeploymentPreference")
 	enabled, ok := given.Get("Enabled")
+	if open, _ := written.Get("Enabled"); s.sketch && len(s.b.Unknowns(open)) > 0 {
+		p.undecided, enabled = open, jsonvalue.Bool(true)
+	}
 	if ok && isCall(enabled) {
 		return p, errors.New("Invalid value for 'Enabled' in 'DeploymentPreference': it must be known from parameters, mappings and conditions") //nolint:staticcheck // as AWS's sentences
 	}
@@ -54,9 +63,6 @@ func (s *source) preference(alias string) (preference, error) {
 	if alias == "" {
 		return p, errors.New("'DeploymentPreference' requires AutoPublishAlias property to be specified.") //nolint:staticcheck // AWS's words
 	}
-	// What is passed on stays as it was written, so that it is evaluated with the
-	// stack.
-	written := s.get("DeploymentPreference")
 	kind, ok := given.Get("Type")
 	if !ok || kind.Text() == "" {
 		return p, errors.New("'DeploymentPreference' requires 'Type' property to be specified.") //nolint:staticcheck // AWS's words

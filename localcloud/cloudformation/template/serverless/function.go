@@ -205,6 +205,9 @@ func (s *source) versionAndAlias(alias string, code, lambda value, p preference)
 		attributes = append(attributes, jsonvalue.Member{Key: "UpdatePolicy", Value: p.updatePolicy(s.id)})
 		s.deploymentGroup(p)
 	}
+	if p.undecided.IsDefined() {
+		attributes = append(attributes, jsonvalue.Member{Key: "Metadata", Value: obj(UndecidedPreference, p.undecided)})
+	}
 	if err := s.emit(aliasID, "AWS::Lambda::Alias", properties, attributes...); err != nil {
 		return callee{}, err
 	}

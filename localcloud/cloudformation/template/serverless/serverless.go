@@ -31,9 +31,16 @@ func Transform(t *template.Template, b *template.Bound) (body jsonvalue.Value, o
 // Sketch is [Transform] for whoever reads a template and does not deploy it: code
 // and definitions may be on this machine still, where aws cloudformation package
 // and sam find them, and what cannot be expanded stays as it is or away.
+//
+// A DeploymentPreference whose Enabled depends on a parameter without a value
+// counts as enabled; what was written is in the alias's Metadata under
+// [UndecidedPreference].
 func Sketch(t *template.Template, b *template.Bound) (body jsonvalue.Value, origin map[string][]string, err error) {
 	return expand(t, b, true)
 }
+
+// UndecidedPreference is a key of the Metadata of an alias in a [Sketch].
+const UndecidedPreference = "Crossfade::UndecidedPreference"
 
 func expand(t *template.Template, b *template.Bound, sketch bool) (body jsonvalue.Value, origin map[string][]string, err error) {
 	x := &expansion{t: t, b: b, sketch: sketch, origin: map[string][]string{}, renamed: map[string]string{}, preferences: map[string]preference{}}
