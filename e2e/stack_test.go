@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,6 +208,43 @@ orders UPDATE_ROLLBACK_COMPLETE
 `)
 }
 
+func TestATemplateThatMovesAllAtOnceThroughTheAWSCLI(t *testing.T) {
+	t.Parallel()
+	need(t, "aws", "--version")
+	c := startCloud(t, "--speed", "120")
+	// An alias that takes its time comes after it, and takes it back when it fails.
+	release := func(versions int, version string) string {
+		return strings.Replace(ordersTemplate(t, versions), "        Type: LINEAR\n        Percentage: 10\n        Interval: 5\n", "        Type: ALL_AT_ONCE\n", 1) +
+			"  Slow: {Type: AWS::StepFunctions::StateMachineAlias, DependsOn: Prod, Properties: {Name: SLOW, DeploymentPreference: {" +
+			"StateMachineVersionArn: !Ref " + version + ", Type: CANARY, Percentage: 10, Interval: 5, Alarms: [!Ref FailedAlarm]}}}\n"
+	}
+	if code, out := c.deployStack(t, "orders", release(1, "VersionA"))(); code != 0 {
+		t.Fatalf("creating the stack: exit code %d\n%s", code, out)
+	}
+	alias, slow := c.stackResource(t, "orders", "Prod"), c.stackResource(t, "orders", "Slow")
+	shares := watch(t, func() string { return c.routing(t, alias) })
+	if code, out := c.deployStack(t, "orders", release(2, "VersionB"), "Greeting=good evening")(); code != 0 {
+		t.Fatalf("the update: exit code %d\n%s\n%s", code, out, c.story(t, "orders"))
+	}
+	if got, want := shares.stop(), []string{"1=100", "2=100"}; !slices.Equal(got, want) {
+		t.Errorf("the shares were %q, want %q", got, want)
+	}
+
+	shares = watch(t, func() string { return c.routing(t, alias) })
+	wait := c.deployStack(t, "orders", release(3, "VersionC"), "Greeting=good night")
+	eventually(t, "the slow alias", func() bool { return c.routing(t, slow) == "2=90 3=10" })
+	c.setAlarm(t, c.stackResource(t, "orders", "FailedAlarm"), cwtypes.StateValueAlarm)
+	if code, out := wait(); code != 255 {
+		t.Errorf("an update that is taken back: exit code %d, want 255\n%s", code, out)
+	}
+	if got, want := shares.stop(), []string{"2=100", "3=100", "2=100"}; !slices.Equal(got, want) {
+		t.Errorf("the shares were %q, want %q", got, want)
+	}
+	if got := c.stackStatus(t, "orders"); got != cfntypes.StackStatusUpdateRollbackComplete {
+		t.Errorf("the stack is %s, want %s", got, cfntypes.StackStatusUpdateRollbackComplete)
+	}
+}
+
 func TestAStackWhoseCloudIsKilledComesToItsEnd(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -214,10 +252,10 @@ func TestAStackWhoseCloudIsKilledComesToItsEnd(t *testing.T) {
 		t.Run(string(alarm), func(t *testing.T) {
 			data, store := filepath.Join(dir, string(alarm)), filepath.Join(dir, string(alarm)+".db")
 			c := startCloud(t, "--data", data, "--store", store, "--speed", "120")
-			c.changeStack(t, cfntypes.ChangeSetTypeCreate, ordersTemplate(t, 1), "good morning")
+			c.changeStack(t, "orders", cfntypes.ChangeSetTypeCreate, ordersTemplate(t, 1), "good morning")
 			eventually(t, "the stack is there", func() bool { return c.stackStatus(t, "orders") == cfntypes.StackStatusCreateComplete })
 			alias := c.stackResource(t, "orders", "Prod")
-			c.changeStack(t, cfntypes.ChangeSetTypeUpdate, ordersTemplate(t, 2), "good evening")
+			c.changeStack(t, "orders", cfntypes.ChangeSetTypeUpdate, ordersTemplate(t, 2), "good evening")
 			eventually(t, "some traffic on version 2", func() bool { return strings.Contains(c.routing(t, alias), "2=20") })
 			c.kill()
 
@@ -238,11 +276,11 @@ func TestAStackWhoseCloudIsKilledComesToItsEnd(t *testing.T) {
 	}
 }
 
-// changeStack makes and executes a change set of the stack orders.
-func (c *cloud) changeStack(t *testing.T, kind cfntypes.ChangeSetType, template, greeting string) {
+// changeStack makes and executes a change set of a stack.
+func (c *cloud) changeStack(t *testing.T, stack string, kind cfntypes.ChangeSetType, template, greeting string) {
 	t.Helper()
 	set, err := c.stacks().CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
-		StackName: aws.String("orders"), ChangeSetName: aws.String("next"), ChangeSetType: kind, TemplateBody: &template,
+		StackName: &stack, ChangeSetName: aws.String("next"), ChangeSetType: kind, TemplateBody: &template,
 		Capabilities: capabilities,
 		Parameters:   []cfntypes.Parameter{{ParameterKey: aws.String("Greeting"), ParameterValue: &greeting}},
 	})

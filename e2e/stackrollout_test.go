@@ -20,11 +20,11 @@ func TestTheRolloutOfAStackIsListedExplainedPausedPromotedAndAborted(t *testing.
 	t.Parallel()
 	store := filepath.Join(t.TempDir(), "rollouts.db")
 	c := startCloud(t, "--store", store, "--speed", "120")
-	c.changeStack(t, cfntypes.ChangeSetTypeCreate, ordersTemplate(t, 1), "good morning")
+	c.changeStack(t, "orders", cfntypes.ChangeSetTypeCreate, ordersTemplate(t, 1), "good morning")
 	eventually(t, "the stack is there", func() bool { return c.stackStatus(t, "orders") == cfntypes.StackStatusCreateComplete })
 	alias := c.stackResource(t, "orders", "Prod")
 
-	c.changeStack(t, cfntypes.ChangeSetTypeUpdate, ordersTemplate(t, 2), "good evening")
+	c.changeStack(t, "orders", cfntypes.ChangeSetTypeUpdate, ordersTemplate(t, 2), "good evening")
 	eventually(t, "some traffic on version 2", func() bool { return strings.Contains(c.routing(t, alias), " 2=") })
 	c.crossfade(t, store, "pause", "orders:PROD", "--reason", "looking at the graphs")
 	held := c.routing(t, alias)
@@ -54,7 +54,7 @@ func TestTheRolloutOfAStackIsListedExplainedPausedPromotedAndAborted(t *testing.
 		t.Errorf("after the update the alias is at %s, want 2=100", got)
 	}
 
-	c.changeStack(t, cfntypes.ChangeSetTypeUpdate, ordersTemplate(t, 3), "good night")
+	c.changeStack(t, "orders", cfntypes.ChangeSetTypeUpdate, ordersTemplate(t, 3), "good night")
 	eventually(t, "some traffic on version 3", func() bool { return strings.Contains(c.routing(t, alias), " 3=") })
 	c.crossfade(t, store, "abort", "orders:PROD", "--reason", "no good")
 	eventually(t, "the stack's way back", func() bool { return c.stackStatus(t, "orders") == cfntypes.StackStatusUpdateRollbackComplete })

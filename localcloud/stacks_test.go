@@ -141,3 +141,32 @@ orders UPDATE_ROLLBACK_IN_PROGRESS: The following resource(s) failed to create: 
 		})
 	}
 }
+
+// With ALL_AT_ONCE there is nothing to see between the old version and the new
+// one; it goes back as it came, when what comes after it fails.
+func TestAStackMovesAStateMachinesAliasAtOnceThereAndBack(t *testing.T) {
+	c := newStackCloud(t, false)
+	first, second, third := ordersReleases(t, "        Type: ALL_AT_ONCE\n")
+	slow := func(version string) string {
+		return "  Slow: {Type: AWS::StepFunctions::StateMachineAlias, DependsOn: Prod, Properties: {Name: SLOW, DeploymentPreference: {" +
+			"StateMachineVersionArn: !Ref " + version + ", Type: CANARY, Percentage: 10, Interval: 10, Alarms: [!Ref FailedAlarm]}}}\n"
+	}
+	c.begin("orders", first+slow("VersionA"))
+	c.is("orders", cfntypes.StackStatusCreateComplete)
+	c.watch("Prod", c.machineRouting(c.resource("orders", "Prod")))
+	c.watch("Slow", c.machineRouting(c.resource("orders", "Slow")))
+
+	c.begin("orders", second+slow("VersionB"), "Greeting=good evening")
+	c.follow("orders", nil)
+	c.is("orders", cfntypes.StackStatusUpdateComplete)
+	c.wantShares("Prod", "2=100")
+	c.wantShares("Slow", "1=90 2=10, 2=100 after 10m0s")
+
+	c.begin("orders", third+slow("VersionC"), "Greeting=good night")
+	c.follow("orders", func() bool { return c.clock.Now().Sub(c.began) > 3*time.Minute })
+	c.alarm(c.resource("orders", "FailedAlarm"), cwtypes.StateValueAlarm)
+	c.follow("orders", nil)
+	c.is("orders", cfntypes.StackStatusUpdateRollbackComplete)
+	c.wantShares("Prod", "3=100, 2=100 after 3m0s")
+	c.wantShares("Slow", "2=90 3=10, 2=100 after 3m0s")
+}
