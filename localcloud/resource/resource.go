@@ -195,12 +195,16 @@ type call struct {
 	remark string // what is otherwise than the template has it, for the events
 }
 
+// longHold is for how long a rollout holds before a stack's events tell of it: hooks
+// and counts answer within moments.
+const longHold = time.Minute
+
 // standstill says why a rollout does not go on by itself, "" when it does.
 func standstill(s rollouts.Status) string {
-	switch s.Phase {
-	case rollout.Paused:
+	switch {
+	case s.Phase == rollout.Paused:
 		return fmt.Sprintf("The rollout %s is paused at %s %s. It goes on with: crossfade resume %s", s.ID, s.Weight, s.Why, s.ID)
-	case rollout.Holding:
+	case s.Phase == rollout.Holding && s.At.Sub(s.Since) >= longHold:
 		return fmt.Sprintf("The rollout %s holds at %s: %s. See: crossfade why %s", s.ID, s.Weight, s.Why, s.ID)
 	}
 	return ""

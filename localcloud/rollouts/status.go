@@ -16,6 +16,8 @@ import (
 type Status struct {
 	ID    string
 	Phase rollout.Phase
+	// Since is when the phase began.
+	Since time.Time
 	// Hold is what a Holding rollout waits for, Back why the traffic is or was
 	// taken back. Both may be empty.
 	Hold rollout.HoldCause
@@ -60,7 +62,7 @@ func statusOf(rec controller.Record) Status {
 		at = rec.Created
 	}
 	s := Status{
-		ID: rec.ID, Phase: rec.Status.Phase, Hold: rec.Status.Hold, Back: rec.Status.Back, Refused: rec.Status.Refused,
+		ID: rec.ID, Phase: rec.Status.Phase, Since: rec.Status.Since, Hold: rec.Status.Hold, Back: rec.Status.Back, Refused: rec.Status.Refused,
 		Why: rec.Status.Why, Sentence: rollout.Sentence(rec.Plan, rec.Status, at), At: at, Ended: rec.Status.Ended,
 		Calls: slices.Clone(rec.Status.Calls), FullSince: rec.Status.FullSince,
 	}
