@@ -218,10 +218,14 @@ func TestEachOperationRefusesWithTheErrorsOfItsModel(t *testing.T) {
 		{"DeploymentAlreadyCompletedException", goOn(&done, types.DeploymentWaitTypeReadyWait)},
 		{"UnsupportedActionForDeploymentTypeException", goOn(&id, types.DeploymentWaitTypeReadyWait)},
 		{"DeploymentDoesNotExistException", goOn(aws.String("d-000000000"), types.DeploymentWaitTypeReadyWait)},
-		{"UnsupportedActionForDeploymentTypeException", failed(w.SkipWaitTimeForInstanceTermination(ctx, &awscodedeploy.SkipWaitTimeForInstanceTerminationInput{DeploymentId: &id}))},                     //nolint:staticcheck // deprecated, and there
-		{"InvalidComputePlatformException", failed(w.ListDeploymentInstances(ctx, &awscodedeploy.ListDeploymentInstancesInput{DeploymentId: &id}))},                                                       //nolint:staticcheck // deprecated, and there
-		{"InvalidInstanceStatusException", failed(w.ListDeploymentInstances(ctx, &awscodedeploy.ListDeploymentInstancesInput{DeploymentId: &id, InstanceStatusFilter: []types.InstanceStatus{"Bored"}}))}, //nolint:staticcheck // deprecated, and there
-		{"InvalidInstanceTypeException", failed(w.ListDeploymentInstances(ctx, &awscodedeploy.ListDeploymentInstancesInput{DeploymentId: &id, InstanceTypeFilter: []types.InstanceType{"Red"}}))},         //nolint:staticcheck // deprecated, and there
+		//lint:ignore SA1019 deprecated, and there
+		{"UnsupportedActionForDeploymentTypeException", failed(w.SkipWaitTimeForInstanceTermination(ctx, &awscodedeploy.SkipWaitTimeForInstanceTerminationInput{DeploymentId: &id}))}, //nolint:staticcheck
+		//lint:ignore SA1019 deprecated, and there
+		{"InvalidComputePlatformException", failed(w.ListDeploymentInstances(ctx, &awscodedeploy.ListDeploymentInstancesInput{DeploymentId: &id}))}, //nolint:staticcheck
+		//lint:ignore SA1019 deprecated, and there
+		{"InvalidInstanceStatusException", failed(w.ListDeploymentInstances(ctx, &awscodedeploy.ListDeploymentInstancesInput{DeploymentId: &id, InstanceStatusFilter: []types.InstanceStatus{"Bored"}}))}, //nolint:staticcheck
+		//lint:ignore SA1019 deprecated, and there
+		{"InvalidInstanceTypeException", failed(w.ListDeploymentInstances(ctx, &awscodedeploy.ListDeploymentInstancesInput{DeploymentId: &id, InstanceTypeFilter: []types.InstanceType{"Red"}}))}, //nolint:staticcheck
 
 		{"InvalidTargetFilterNameException", listTargets(targets{DeploymentId: &id, TargetFilters: map[string][]string{"Mood": {"Bored"}}})},
 		{"InvalidInstanceStatusException", listTargets(targets{DeploymentId: &id, TargetFilters: map[string][]string{"TargetStatus": {"Bored"}}})},
