@@ -196,8 +196,8 @@ type call struct {
 }
 
 // longHold is for how long a rollout holds before a stack's events tell of it: hooks
-// and counts answer within moments.
-const longHold = time.Minute
+// and counts mostly answer within minutes.
+const longHold = 5 * time.Minute
 
 // standstill says why a rollout does not go on by itself, "" when it does.
 func standstill(s rollouts.Status) string {
