@@ -65,7 +65,7 @@ func TestScriptsShowWhatUsersTypeAndSee(t *testing.T) {
 		Dir: "testdata",
 		// A deploy whose cloud is gone keeps trying to take its traffic back,
 		// as it should; a script that fails must not wait for it.
-		Deadline: clock.System{}.Now().Add(4 * time.Minute),
+		Deadline: clock.System{}.Now().Add(12 * time.Minute),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CROSSFADE_HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("HOME", e.WorkDir)
