@@ -98,6 +98,9 @@ func (f *fake) DescribeAlarmHistory(_ context.Context, in *cloudwatch.DescribeAl
 }
 
 func (f *fake) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error) {
+	if f.deny["GetMetricData"] {
+		return nil, &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}
+	}
 	f.calls++
 	if len(in.MetricDataQueries) > 500 {
 		return nil, &smithy.GenericAPIError{Code: "ValidationError", Message: "too many queries"}
@@ -232,5 +235,13 @@ func TestManySeriesAreReadInFewCallsAndEachHasItsOwnProblem(t *testing.T) {
 		if (s.Problem != "") != (i == 7) {
 			t.Errorf("series %d has the problem %q", i, s.Problem)
 		}
+	}
+}
+
+func TestThatNoSeriesCanBeReadIsAnErrorAlsoWhereOneIsWantedTwice(t *testing.T) {
+	m := cwmonitor.New(&fake{deny: map[string]bool{"GetMetricData": true}})
+	twice := []controller.MetricQuery{{Limit: limit("latency"), Since: t0}, {Limit: limit("latency"), Since: t0}}
+	if got, err := m.Series(t.Context(), twice, t0.Add(time.Minute)); !errors.Is(err, controller.ErrDenied) {
+		t.Errorf("got %+v and error %v, want %v", got, err, controller.ErrDenied)
 	}
 }

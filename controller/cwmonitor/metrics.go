@@ -61,7 +61,8 @@ func (m *Monitor) Series(ctx context.Context, queries []controller.MetricQuery, 
 			}
 		}
 	}
-	if len(errs) > 0 && len(problems) == len(wanted) && len(wanted) == len(queries) {
+	readable := func(q controller.MetricQuery) bool { return problems[key(q)] == "" }
+	if len(errs) > 0 && !slices.ContainsFunc(queries, readable) {
 		return nil, errors.Join(errs...)
 	}
 	series := make([]analysis.Series, len(queries))
