@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,6 +50,23 @@ func TestExitCodesTellWhyACommandFailed(t *testing.T) {
 	for _, tt := range tests {
 		if got := asFailure(tt.err).code; got != tt.want {
 			t.Errorf("%v: got %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestARefusalForMissingRightsNamesThePolicy(t *testing.T) {
+	denied := fmt.Errorf("DescribeAlarms: %w", controller.ErrDenied)
+	tests := []struct {
+		problem controller.Problem
+		want    []string
+	}{
+		{controller.Problem{Text: `alarm "late" is not readable: ` + denied.Error(), Err: denied}, []string{rights}},
+		{controller.Problem{Text: `alarm "access denied" does not exist`}, nil},
+		{controller.Problem{Text: "orders:prod: not found", Err: controller.ErrNotFound}, []string{elsewhere}},
+	}
+	for _, tt := range tests {
+		if got := asFailure(refused([]controller.Problem{tt.problem})).next; !slices.Equal(got, tt.want) {
+			t.Errorf("%s: next comes %q, want %q", tt.problem.Text, got, tt.want)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -164,7 +163,7 @@ func refused(problems []controller.Problem) error {
 		if errors.As(p.Err, &file) {
 			code, verb = ExitError, "cannot start"
 		}
-		denied = denied || strings.Contains(p.Text, controller.ErrDenied.Error())
+		denied = denied || errors.Is(p.Err, controller.ErrDenied)
 		missing = missing || errors.Is(p.Err, controller.ErrNotFound)
 	}
 	f := &failure{code: code}

@@ -24,7 +24,7 @@ func (c *Controller) compare(ctx context.Context, h *held, i int, seen *rollout.
 	}
 	now := c.cfg.Clock.Now()
 	if ts.Comparison == nil || durations && ts.Comparison.NeedsHistory(now) {
-		history := c.history(ctx, comparer, HistoryQuery{Target: p.Targets[i], Alias: ts.Alias, Version: ts.Stable, Before: now})
+		history, _ := c.history(ctx, comparer, HistoryQuery{Target: p.Targets[i], Alias: ts.Alias, Version: ts.Stable, Before: now})
 		seen.History = &history
 	}
 	if ts.Comparison == nil {
@@ -53,14 +53,15 @@ func (c *Controller) compare(ctx context.Context, h *held, i int, seen *rollout.
 	}
 }
 
-func (c *Controller) history(ctx context.Context, comparer Comparer, q HistoryQuery) analysis.History {
+// history reads what a version did. Why that was not possible is also in the history.
+func (c *Controller) history(ctx context.Context, comparer Comparer, q HistoryQuery) (analysis.History, error) {
 	ctx, cancel := c.call(ctx)
 	defer cancel()
 	h, err := comparer.History(ctx, q)
 	if err != nil {
-		return analysis.History{Problem: err.Error()}
+		return analysis.History{Problem: err.Error()}, err
 	}
-	return h
+	return h, nil
 }
 
 func (c *Controller) stretches(ctx context.Context, comparer Comparer, q StretchQuery) ([]evidence.Outcomes, error) {
@@ -69,19 +70,20 @@ func (c *Controller) stretches(ctx context.Context, comparer Comparer, q Stretch
 	return comparer.Stretches(ctx, q)
 }
 
-// proveComparison says what keeps both versions of a target from being compared.
-func (c *Controller) proveComparison(ctx context.Context, p plan.Plan, i int, r Resolved) string {
+// proveComparison says what keeps both versions of a target from being compared, and
+// the error that it came from, if it came from one.
+func (c *Controller) proveComparison(ctx context.Context, p plan.Plan, i int, r Resolved) (why string, err error) {
 	errors, durations := analysis.Compares(p)
 	if !errors && !durations || !r.Exists {
-		return ""
+		return "", nil
 	}
 	comparer := c.cfg.Comparers[p.Targets[i].Kind]
 	if comparer == nil {
-		return "nothing here reads what versions of the kind " + string(p.Targets[i].Kind) + " did"
+		return "nothing here reads what versions of the kind " + string(p.Targets[i].Kind) + " did", nil
 	}
-	h := c.history(ctx, comparer, HistoryQuery{Target: p.Targets[i], Alias: r.Alias, Version: r.Now.Stable, Before: c.cfg.Clock.Now()})
+	h, err := c.history(ctx, comparer, HistoryQuery{Target: p.Targets[i], Alias: r.Alias, Version: r.Now.Stable, Before: c.cfg.Clock.Now()})
 	if h.Problem != "" {
-		return "what version " + r.Now.Stable + " did cannot be read (" + h.Problem + ")"
+		return "what version " + r.Now.Stable + " did cannot be read (" + h.Problem + ")", err
 	}
-	return ""
+	return "", nil
 }

@@ -207,7 +207,7 @@ func (c *Controller) proveHooks(ctx context.Context, p plan.Plan) []Problem {
 				continue
 			}
 			if _, err := c.prober(t.Kind); err != nil {
-				problems = append(problems, Problem{Target: i, Check: check.Name, Text: fmt.Sprintf("%s: %v", t, err)})
+				problems = append(problems, Problem{Target: i, Check: check.Name, Text: fmt.Sprintf("%s: %v", t, err), Err: err})
 			}
 		}
 	}
@@ -230,7 +230,7 @@ func (c *Controller) proveHooks(ctx context.Context, p plan.Plan) []Problem {
 			return prover.ProveHook(ctx, *spec)
 		}()
 		if err != nil {
-			problems = append(problems, Problem{Target: -1, Text: fmt.Sprintf("hook %s (%s): %v", m, spec, err)})
+			problems = append(problems, Problem{Target: -1, Text: fmt.Sprintf("hook %s (%s): %v", m, spec, err), Err: err})
 		}
 	}
 	return problems

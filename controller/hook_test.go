@@ -112,7 +112,7 @@ func TestAHookThatMayNotBeAskedIsToldBeforeTheStart(t *testing.T) {
 	c := w.controller(memstore.New(), "ann")
 	w.fail["ProveHook"] = controller.ErrDenied
 	pre, err := c.Preflight(t.Context(), canary(t, "8", withHook(plan.AfterTraffic, time.Minute)), nil)
-	if err != nil || len(pre.Problems) != 1 || !strings.Contains(pre.Problems[0].Text, "hook afterTraffic (check): access denied") {
+	if err != nil || len(pre.Problems) != 1 || !errors.Is(pre.Problems[0].Err, controller.ErrDenied) || !strings.Contains(pre.Problems[0].Text, "hook afterTraffic (check): access denied") {
 		t.Errorf("problems %+v, error %v; want that the hook cannot be asked", pre.Problems, err)
 	}
 	pre, err = c.Preflight(t.Context(), canary(t, "8", func(s *plan.Spec) {

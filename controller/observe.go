@@ -16,6 +16,8 @@ import (
 type signals struct {
 	alarms map[string]analysis.AlarmState
 	series map[*held][]analysis.Series // in the order of metricChecks
+	// alarmsErr and seriesErr say why none of them could be read.
+	alarmsErr, seriesErr error
 	// ordered has the rollouts for which there are orders; nil when each has to
 	// ask for its own.
 	ordered map[string]bool
@@ -49,10 +51,11 @@ func (c *Controller) gather(ctx context.Context, rollouts []*held) signals {
 		}
 	}
 	if len(names) > 0 {
-		s.alarms = c.alarms(ctx, slices.Sorted(maps.Keys(names)))
+		s.alarms, s.alarmsErr = c.alarms(ctx, slices.Sorted(maps.Keys(names)))
 	}
 	if len(queries) > 0 {
-		series := c.series(ctx, queries)
+		series, err := c.series(ctx, queries)
+		s.seriesErr = err
 		for _, h := range rollouts {
 			if h.rec.Status.Phase != rollout.RollingBack {
 				n := len(metricChecks(h.rec.Plan))
@@ -74,14 +77,14 @@ func metricChecks(p plan.Plan) []plan.Check {
 	return checks
 }
 
-// alarms reads alarms; there is an entry for each name.
-func (c *Controller) alarms(ctx context.Context, names []string) map[string]analysis.AlarmState {
+// alarms reads alarms; there is an entry for each name, also after an error.
+func (c *Controller) alarms(ctx context.Context, names []string) (map[string]analysis.AlarmState, error) {
 	problem := "nothing here can read alarms"
 	var states map[string]analysis.AlarmState
+	var err error
 	if c.cfg.Monitor != nil {
 		ctx, cancel := c.call(ctx)
 		defer cancel()
-		var err error
 		if states, err = c.cfg.Monitor.Alarms(ctx, names); err != nil {
 			problem = err.Error()
 		} else {
@@ -96,25 +99,27 @@ func (c *Controller) alarms(ctx context.Context, names []string) map[string]anal
 		}
 		full[name] = state
 	}
-	return full
+	return full, err
 }
 
-// series reads metrics; there is an entry for each query.
-func (c *Controller) series(ctx context.Context, queries []MetricQuery) []analysis.Series {
+// series reads metrics; there is an entry for each query, also after an error.
+func (c *Controller) series(ctx context.Context, queries []MetricQuery) ([]analysis.Series, error) {
 	problem := "nothing here can read metrics"
+	var err error
 	if c.cfg.Metrics != nil {
 		ctx, cancel := c.call(ctx)
 		defer cancel()
-		series, err := c.cfg.Metrics.Series(ctx, queries, c.cfg.Clock.Now())
+		var series []analysis.Series
+		series, err = c.cfg.Metrics.Series(ctx, queries, c.cfg.Clock.Now())
 		if err == nil && len(series) == len(queries) {
-			return series
+			return series, nil
 		}
 		problem = "the monitor did not answer for every metric"
 		if err != nil {
 			problem = err.Error()
 		}
 	}
-	return slices.Repeat([]analysis.Series{{Problem: problem}}, len(queries))
+	return slices.Repeat([]analysis.Series{{Problem: problem}}, len(queries)), err
 }
 
 // observe looks at everything that the rollout's plan names, or while traffic is
@@ -204,10 +209,10 @@ func (c *Controller) observeTarget(ctx context.Context, h *held, i int) rollout.
 		seen.Routing = routing
 	}
 	if counter := c.cfg.Counters[h.rec.Plan.Targets[i].Kind]; counter != nil && ts.Stable != "" && h.rec.Status.Phase != rollout.RollingBack {
-		seen.Canary = c.counts(ctx, counter, ts.Alias, ts.Canary, h.rec.Status.Started)
+		seen.Canary, _ = c.counts(ctx, counter, ts.Alias, ts.Canary, h.rec.Status.Started)
 		h.running[i] = seen.Canary.Running
 		if ts.Stable != ts.Canary {
-			seen.Stable = c.counts(ctx, counter, ts.Alias, ts.Stable, h.rec.Status.Started)
+			seen.Stable, _ = c.counts(ctx, counter, ts.Alias, ts.Stable, h.rec.Status.Started)
 		}
 	}
 	c.compare(ctx, h, i, &seen)
@@ -247,7 +252,9 @@ func (c *Controller) routing(ctx context.Context, h *held, i int) (rollout.Routi
 	return read()
 }
 
-func (c *Controller) counts(ctx context.Context, counter Counter, alias, version string, from time.Time) *analysis.Counts {
+// counts reads what came of a version's requests. Why that was not possible is also
+// in the counts.
+func (c *Controller) counts(ctx context.Context, counter Counter, alias, version string, from time.Time) (*analysis.Counts, error) {
 	ctx, cancel := c.call(ctx)
 	defer cancel()
 	counts, err := counter.Counts(ctx, alias, version, from)
@@ -255,5 +262,5 @@ func (c *Controller) counts(ctx context.Context, counter Counter, alias, version
 		counts = analysis.Counts{Problem: err.Error()}
 	}
 	counts.Version = version
-	return &counts
+	return &counts, err
 }

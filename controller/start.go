@@ -30,28 +30,28 @@ type Preflight struct {
 // ended or the store could not be read; everything else is a Problem.
 func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (Preflight, error) {
 	pre := Preflight{Targets: make([]Resolved, len(p.Targets))}
-	problem := func(target int, check, format string, args ...any) {
-		pre.Problems = append(pre.Problems, Problem{Target: target, Check: check, Text: fmt.Sprintf(format, args...)})
+	problem := func(target int, err error, format string, args ...any) {
+		pre.Problems = append(pre.Problems, Problem{Target: target, Text: fmt.Sprintf(format, args...), Err: err})
 	}
 	for i, t := range p.Targets {
 		r, err := c.resolve(ctx, t, files)
 		if err != nil {
-			problem(i, "", "%s: %v", t, err)
-			pre.Problems[len(pre.Problems)-1].Err = err
+			problem(i, err, "%s: %v", t, err)
 			continue
 		}
 		pre.Targets[i] = r
 		if j := slices.IndexFunc(pre.Targets[:i], func(o Resolved) bool { return o.Alias == r.Alias }); j >= 0 {
-			problem(i, "", "%s: the plan names this alias twice", t)
+			problem(i, nil, "%s: the plan names this alias twice", t)
 		}
 		lease, ok, err := c.cfg.Store.Lease(ctx, r.Alias)
 		switch {
 		case err != nil:
 			return pre, fmt.Errorf("lease of %s: %w", r.Alias, err)
 		case ok: // which is why the alias is split, if it is
-			problem(i, "", "%s: %v", t, &LeasedError{Lease: lease})
+			leased := &LeasedError{Lease: lease}
+			problem(i, leased, "%s: %v", t, leased)
 		case r.Exists && r.Now.Canary != "":
-			problem(i, "", "%s: the alias is split already (%s): something else left it so or is at work; crossfade adopt %s finishes or reverts it",
+			problem(i, nil, "%s: the alias is split already (%s): something else left it so or is at work; crossfade adopt %s finishes or reverts it",
 				t, r.Now, t.Arg())
 		}
 		quarantined, err := c.quarantined(ctx, p, r, r.Version)
@@ -59,23 +59,23 @@ func (c *Controller) Preflight(ctx context.Context, p plan.Plan, files Files) (P
 			return pre, err
 		}
 		if quarantined != "" {
-			problem(i, "", "%s", quarantined)
+			problem(i, nil, "%s", quarantined)
 		}
 		if counter := c.cfg.Counters[t.Kind]; counter != nil && r.Exists {
-			if counts := c.counts(ctx, counter, r.Alias, r.Now.Stable, c.cfg.Clock.Now()); counts.Problem != "" {
-				problem(i, "", "%s: executions of version %s cannot be counted: %s", t, r.Now.Stable, counts.Problem)
+			if counts, err := c.counts(ctx, counter, r.Alias, r.Now.Stable, c.cfg.Clock.Now()); counts.Problem != "" {
+				problem(i, err, "%s: executions of version %s cannot be counted: %s", t, r.Now.Stable, counts.Problem)
 			}
 		}
 	}
 	for i, r := range pre.Targets {
-		why := c.proveComparison(ctx, p, i, r)
+		why, err := c.proveComparison(ctx, p, i, r)
 		switch {
 		case why == "":
 		case slices.ContainsFunc(p.Checks, func(check plan.Check) bool { return check.Compare.Binds() }):
-			problem(i, "", "%s: %s, which the plan compares", p.Targets[i], why)
+			problem(i, err, "%s: %s, which the plan compares", p.Targets[i], why)
 		default:
 			pre.Without = append(pre.Without, Problem{Target: i, Text: fmt.Sprintf(
-				"%s: its versions are not compared: %s; the other checks judge", p.Targets[i], why)})
+				"%s: its versions are not compared: %s; the other checks judge", p.Targets[i], why), Err: err})
 		}
 	}
 	pre.Problems = append(pre.Problems, c.proveChecks(ctx, p)...)
@@ -133,10 +133,12 @@ func (c *Controller) proveChecks(ctx context.Context, p plan.Plan) []Problem {
 	history, hasHistory := c.cfg.Monitor.(AlarmHistory)
 	for _, check := range p.Checks {
 		var why string
+		var err error
 		switch {
 		case check.Alarm != "":
-			why = alarmProblem(check, s.alarms[check.Alarm], slices.Contains(p.AcceptAlarms, check.Alarm))
+			why, err = alarmProblem(check, s.alarms[check.Alarm], slices.Contains(p.AcceptAlarms, check.Alarm)), s.alarmsErr
 		case check.Metric != nil:
+			err = s.seriesErr
 			if series[0].Problem != "" {
 				why = fmt.Sprintf("metric %s %s cannot be read: %s", check.Metric.Namespace, check.Metric.Metric, series[0].Problem)
 			}
@@ -145,25 +147,25 @@ func (c *Controller) proveChecks(ctx context.Context, p plan.Plan) []Problem {
 			why = probeProblem(*check.HTTP, c.probe(ctx, *check.HTTP))
 		}
 		if hasHistory && check.Alarm != "" && why == "" {
-			why = c.proveHistory(ctx, history, check.Alarm)
+			why, err = c.proveHistory(ctx, history, check.Alarm)
 			hasHistory = false // the right to read one is the right to read all
 		}
 		if why != "" {
-			problems = append(problems, Problem{Target: -1, Check: check.Name, Text: why})
+			problems = append(problems, Problem{Target: -1, Check: check.Name, Text: why, Err: err})
 		}
 	}
 	return problems
 }
 
 // proveHistory returns why an alarm's history cannot be read, which is only found
-// out otherwise when it matters.
-func (c *Controller) proveHistory(ctx context.Context, history AlarmHistory, name string) string {
+// out otherwise when it matters, and the error that it came from.
+func (c *Controller) proveHistory(ctx context.Context, history AlarmHistory, name string) (why string, err error) {
 	ctx, cancel := c.call(ctx)
 	defer cancel()
 	if _, _, err := history.Fired(ctx, name, c.cfg.Clock.Now()); err != nil {
-		return fmt.Sprintf("the history of alarm %q, which tells whether it fired between two looks, cannot be read: %v", name, err)
+		return fmt.Sprintf("the history of alarm %q, which tells whether it fired between two looks, cannot be read: %v", name, err), err
 	}
-	return ""
+	return "", nil
 }
 
 func alarmProblem(check plan.Check, s analysis.AlarmState, accepted bool) string {
@@ -284,7 +286,7 @@ func (c *Controller) proveShifts(ctx context.Context, targets []Resolved) []Prob
 			return prover.Prove(ctx, r.Alias)
 		}()
 		if err != nil && !errors.Is(err, ErrUnsettled) {
-			problems = append(problems, Problem{Target: i, Text: fmt.Sprintf("%s: cannot be shifted: %v", r.Target, err)})
+			problems = append(problems, Problem{Target: i, Text: fmt.Sprintf("%s: cannot be shifted: %v", r.Target, err), Err: err})
 		}
 	}
 	return problems

@@ -66,7 +66,10 @@ func TestAStartIsRefusedBeforeAnythingIsPublished(t *testing.T) {
 			_, err := w.controller(s, "ann").Start(t.Context(), p, nil)
 			var refused *controller.RefusedError
 			if !errors.As(err, &refused) || !errors.Is(err, controller.ErrRefused) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want a refusal with %q", err, test.want)
+				t.Fatalf("got %v, want a refusal with %q", err, test.want)
+			}
+			if denied := slices.ContainsFunc(refused.Problems, func(p controller.Problem) bool { return errors.Is(p.Err, controller.ErrDenied) }); denied != strings.HasSuffix(test.want, "access denied") {
+				t.Errorf("the reasons are %+v, which say by their errors that access is denied: %v", refused.Problems, denied)
 			}
 			if n := w.called("Publish") - published; n != 0 {
 				t.Errorf("something was published all the same")
