@@ -57,15 +57,18 @@ func (c *Clock) Now() time.Time {
 	now := c.local.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// The machine's clock may be set; how long ago the origin was does not change
-	// by that, as far as the machine can tell.
-	t := c.origin.Add(now.Sub(c.origin) + (c.least+c.most)/2)
+	t := c.steadied(now).Add((c.least + c.most) / 2)
 	if off := (c.most - c.least) / 2; t.Before(c.shown) && c.shown.Sub(t) <= max(off, resolution) {
 		return c.shown
 	}
 	c.shown = t
 	return t
 }
+
+// steadied is a time of the machine's clock as it would be had nobody set that clock
+// since the origin: how long ago the origin was does not change when the clock is set,
+// as far as the machine can tell.
+func (c *Clock) steadied(t time.Time) time.Time { return c.origin.Add(t.Sub(c.origin)) }
 
 // After returns a channel that receives once when d has passed.
 func (c *Clock) After(d time.Duration) <-chan time.Time { return c.local.After(d) }
@@ -96,8 +99,8 @@ func (c *Clock) Answered(sent, received, date time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// The date was written after the question was sent and before the answer came.
-	least := date.Sub(c.origin.Add(received.Sub(c.origin))) - slack
-	most := date.Add(resolution).Sub(c.origin.Add(sent.Sub(c.origin))) + c.age + slack
+	least := date.Sub(c.steadied(received)) - slack
+	most := date.Add(resolution).Sub(c.steadied(sent)) + c.age + slack
 	if c.known {
 		wider := time.Duration(drift * float64(received.Sub(c.at).Abs()))
 		l, m := max(least, c.least-wider), min(most, c.most+wider)
