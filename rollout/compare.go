@@ -132,10 +132,6 @@ func (d *decider) ordered(c *analysis.Comparison, policy ramp.Policy, at, share 
 		return
 	}
 	off := d.w.Off.Seconds()
-	if off == 0 {
-		c.State.Ask(policy, at, share)
-		return
-	}
 	from := at - off
 	if len(orders) > 0 {
 		from = max(from, orders[len(orders)-1].At)
