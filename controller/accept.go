@@ -36,8 +36,8 @@ func (c *Controller) GiveUp(ctx context.Context, id, by, reason string) (rollout
 	h := c.hold(id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ended, err := c.prepare(ctx, id, h); err != nil || ended {
-		return h.rec.Status, err
+	if p := c.prepare(ctx, []string{id}, []*held{h})[0]; p.err != nil || p.ended {
+		return h.rec.Status, p.err
 	}
 	now := c.cfg.Clock.Now()
 	d := rollout.GiveUp(h.rec.Plan, cloneStatus(h.rec.Status), by, reason, now)

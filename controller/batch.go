@@ -5,15 +5,16 @@ import (
 	"fmt"
 )
 
-// prepared is what became of preparing one rollout of a batch.
+// prepared is what became of preparing one rollout.
 type prepared struct {
 	ended bool
 	err   error
 }
 
-// prepareAll is prepare for several rollouts whose entries are locked, with one
-// question to the store for all leases that have to be taken or renewed.
-func (c *Controller) prepareAll(ctx context.Context, ids []string, batch []*held) []prepared {
+// prepare makes sure that this controller holds the leases of rollouts, whose entries
+// are locked, and knows their records. It asks the store once for all leases that have
+// to be taken or renewed.
+func (c *Controller) prepare(ctx context.Context, ids []string, batch []*held) []prepared {
 	answers := make([]prepared, len(batch))
 	now := c.cfg.Clock.Now() // before they are asked for: they never last longer than is thought here
 	var due []int

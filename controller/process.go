@@ -162,7 +162,7 @@ func (p *Process) batch(ctx context.Context, due []*entry) error {
 	}
 	ready := make([]*held, 0, len(due))
 	entries := make([]*entry, 0, len(due))
-	for i, a := range p.c.prepareAll(ctx, ids, all) {
+	for i, a := range p.c.prepare(ctx, ids, all) {
 		h := all[i]
 		if a.err != nil || a.ended {
 			status := h.rec.Status

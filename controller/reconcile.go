@@ -23,8 +23,8 @@ func (c *Controller) Reconcile(ctx context.Context, id string) (rollout.Decision
 	h := c.hold(id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ended, err := c.prepare(ctx, id, h); err != nil || ended {
-		return rollout.Decision{Status: h.rec.Status}, err
+	if p := c.prepare(ctx, []string{id}, []*held{h})[0]; p.err != nil || p.ended {
+		return rollout.Decision{Status: h.rec.Status}, p.err
 	}
 	return c.look(ctx, h, c.gather(ctx, []*held{h}), nil)
 }
@@ -41,17 +41,6 @@ func (c *Controller) Foresee(ctx context.Context, rec Record) (rollout.Decision,
 		return rollout.Decision{}, fmt.Errorf("rollout %s: %w", rec.ID, err)
 	}
 	return c.cfg.Decide(h.rec.Plan, h.rec.Status, world, c.cfg.Clock.Now()), nil
-}
-
-// prepare makes sure that this controller holds the leases of a rollout and
-// knows its record. It says whether the rollout has ended.
-func (c *Controller) prepare(ctx context.Context, id string, h *held) (ended bool, err error) {
-	now := c.cfg.Clock.Now()
-	if c.holds(h, now) {
-		return false, nil
-	}
-	leases, err := c.cfg.Store.Acquire(ctx, id, c.cfg.Owner, now, now.Add(c.cfg.Lease))
-	return c.granted(ctx, id, h, leases, err, now)
 }
 
 // holds says whether the leases of h need no renewal yet.
