@@ -10,13 +10,19 @@ import (
 	"github.com/crossfade-dev/crossfade/rollout"
 )
 
-// trouble is what goes wrong with shifting one target.
+// trouble is what goes wrong with shifting one target, or with asking one hook.
 type trouble struct {
 	failures int             // in a row
-	to       rollout.Routing // what was tried
+	to       rollout.Routing // what was tried, of a shift
 	until    time.Time       // do not try the same again before
 	text     string          // what went wrong last; empty when nothing did
 	told     time.Time       // when an event last said so
+}
+
+// waits says whether it is too early to try again.
+func (t trouble) waits(now time.Time) bool {
+	wait := t.until.Sub(now)
+	return wait > 0 && wait <= maxBackoff // more: the clock was set back
 }
 
 // maxBackoff is the longest wait between two attempts.
@@ -40,11 +46,11 @@ func (c *Controller) act(ctx context.Context, h *held, a rollout.Action) {
 func (c *Controller) shift(ctx context.Context, h *held, a rollout.Shift) {
 	t := &h.trouble[a.Target]
 	now := c.cfg.Clock.Now()
-	if wait := t.until.Sub(now); t.to == a.To && wait > 0 && wait <= maxBackoff { // more: the clock was set back
+	if t.to == a.To && t.waits(now) {
 		return
 	}
 	left := c.left(h, now)
-	if left <= 0 || left > c.cfg.Lease { // ended, or the clock was set back and nobody can tell
+	if left == 0 {
 		return // somebody else may be acting by now; the next look finds out
 	}
 	alias := h.rec.Status.Targets[a.Target].Alias

@@ -154,9 +154,10 @@ func (h *held) keep(rec Record, leases []Lease, granted time.Time) {
 	}
 }
 
-// left returns how long the leases of h last at now, or nothing. It counts from
-// when they were asked for and does not compare times of day, because a clock
-// that is set back would make a lease that ended look good again.
+// left returns how long the leases of h last at now; 0 when they have ended, or
+// when the clock was set back so that nobody can tell. It counts from when they
+// were asked for and does not compare times of day, because a clock that is set
+// back would make a lease that ended look good again.
 func (c *Controller) left(h *held, now time.Time) time.Duration {
 	age := now.Sub(h.granted)
 	if age < 0 {

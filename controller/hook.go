@@ -170,11 +170,11 @@ func (c *Controller) answer(ctx context.Context, h *held, call rollout.Call) (ro
 func (c *Controller) ask(ctx context.Context, h *held, a rollout.Ask) {
 	t := h.asking[a.Call.Key]
 	now := c.cfg.Clock.Now()
-	if wait := t.until.Sub(now); wait > 0 && wait <= maxBackoff { // more: the clock was set back
+	if t.waits(now) {
 		return
 	}
 	left := c.left(h, now)
-	if left <= 0 || left > c.cfg.Lease {
+	if left == 0 {
 		return // somebody else may be asking by now
 	}
 	err := func() error {
