@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/crossfade-dev/crossfade/analysis"
 	"github.com/crossfade-dev/crossfade/analysis/evidence"
@@ -19,7 +20,7 @@ func (c *Controller) compare(ctx context.Context, h *held, i int, seen *rollout.
 	}
 	comparer := c.cfg.Comparers[p.Targets[i].Kind]
 	if comparer == nil {
-		seen.Feed = &analysis.Feed{Problem: "nothing here reads what versions of the kind " + string(p.Targets[i].Kind) + " did"}
+		seen.Feed = &analysis.Feed{Problem: noComparer(p.Targets[i].Kind)}
 		return
 	}
 	now := c.cfg.Clock.Now()
@@ -53,6 +54,10 @@ func (c *Controller) compare(ctx context.Context, h *held, i int, seen *rollout.
 	}
 }
 
+func noComparer(kind plan.Kind) string {
+	return fmt.Sprintf("nothing here reads what versions of the kind %s did", kind)
+}
+
 // history reads what a version did. Why that was not possible is also in the history.
 func (c *Controller) history(ctx context.Context, comparer Comparer, q HistoryQuery) (analysis.History, error) {
 	ctx, cancel := c.call(ctx)
@@ -79,7 +84,7 @@ func (c *Controller) proveComparison(ctx context.Context, p plan.Plan, i int, r 
 	}
 	comparer := c.cfg.Comparers[p.Targets[i].Kind]
 	if comparer == nil {
-		return "nothing here reads what versions of the kind " + string(p.Targets[i].Kind) + " did", nil
+		return noComparer(p.Targets[i].Kind), nil
 	}
 	h, err := c.history(ctx, comparer, HistoryQuery{Target: p.Targets[i], Alias: r.Alias, Version: r.Now.Stable, Before: c.cfg.Clock.Now()})
 	if h.Problem != "" {

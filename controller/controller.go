@@ -170,3 +170,10 @@ func (c *Controller) left(h *held, now time.Time) time.Duration {
 func (c *Controller) call(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, c.cfg.CallTimeout)
 }
+
+// within makes one call of an adapter, which may take as long as one may.
+func (c *Controller) within(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := c.call(ctx)
+	defer cancel()
+	return call(ctx)
+}

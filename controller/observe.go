@@ -241,11 +241,8 @@ func (c *Controller) routing(ctx context.Context, h *held, i int) (rollout.Routi
 	if err != nil {
 		return rollout.Routing{}, err
 	}
-	if err := func() error {
-		ctx, cancel := c.call(ctx)
-		defer cancel()
-		return publisher.CreateAlias(ctx, ts.Alias, ts.Canary)
-	}(); err != nil {
+	err = c.within(ctx, func(ctx context.Context) error { return publisher.CreateAlias(ctx, ts.Alias, ts.Canary) })
+	if err != nil {
 		// That it is not there is expected; that it cannot be created is the problem.
 		return rollout.Routing{}, errors.New("create: " + err.Error())
 	}

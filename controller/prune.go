@@ -45,11 +45,7 @@ func (c *Controller) Prune(ctx context.Context, kind plan.Kind, alias string, ke
 		if v.Stays != "" {
 			continue
 		}
-		err := func() error {
-			ctx, cancel := c.call(ctx)
-			defer cancel()
-			return target.DeleteVersion(ctx, alias, v.Number)
-		}()
+		err := c.within(ctx, func(ctx context.Context) error { return target.DeleteVersion(ctx, alias, v.Number) })
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			report.Versions[i].Problem = err.Error()
 			continue
@@ -72,17 +68,17 @@ func (c *Controller) prunable(ctx context.Context, kind plan.Kind, alias string,
 	if err != nil {
 		return report, err
 	}
-	versions, err := func() ([]Version, error) {
-		ctx, cancel := c.call(ctx)
-		defer cancel()
-		return target.Versions(ctx, alias)
-	}()
+	var versions []Version
+	err = c.within(ctx, func(ctx context.Context) (err error) {
+		versions, err = target.Versions(ctx, alias)
+		return err
+	})
 	if err != nil {
 		return report, fmt.Errorf("versions of %s: %w", alias, err)
 	}
-	ledger, err := c.cfg.Store.Ledger(ctx, alias)
+	ledger, err := c.ledger(ctx, alias)
 	if err != nil {
-		return report, fmt.Errorf("ledger of %s: %w", alias, err)
+		return report, err
 	}
 	states := standings(ledger)
 	trusted, err := c.trusted(ctx, alias, versions, keep)
@@ -166,9 +162,9 @@ func (c *Controller) trusted(ctx context.Context, alias string, versions []Versi
 	}
 	trusted := make(map[string]string)
 	for _, a := range aliases {
-		ledger, err := c.cfg.Store.Ledger(ctx, a)
+		ledger, err := c.ledger(ctx, a)
 		if err != nil {
-			return nil, fmt.Errorf("ledger of %s: %w", a, err)
+			return nil, err
 		}
 		serves := func(version string) bool {
 			return slices.ContainsFunc(versions, func(v Version) bool {

@@ -228,9 +228,9 @@ func (c *Controller) notes(ctx context.Context, rec Record, d rollout.Decision, 
 		}
 		alias := rec.Status.Targets[n.Target].Alias
 		if n.State == rollout.Served {
-			ledger, err := c.cfg.Store.Ledger(ctx, alias)
+			ledger, err := c.ledger(ctx, alias)
 			if err != nil {
-				return nil, fmt.Errorf("ledger of %s: %w", alias, err)
+				return nil, err
 			}
 			if standings(ledger)[n.Version] == rollout.Verified {
 				continue // by an earlier rollout; to serve again takes nothing from that
@@ -249,9 +249,9 @@ func (c *Controller) notes(ctx context.Context, rec Record, d rollout.Decision, 
 		return entries, nil
 	}
 	for _, t := range d.Status.Targets {
-		ledger, err := c.cfg.Store.Ledger(ctx, t.Alias)
+		ledger, err := c.ledger(ctx, t.Alias)
 		if err != nil {
-			return nil, fmt.Errorf("ledger of %s: %w", t.Alias, err)
+			return nil, err
 		}
 		if _, known := standings(ledger)[t.Stable]; !known && t.Stable != "" && !t.Created {
 			entries = append(entries, LedgerEntry{
@@ -269,9 +269,9 @@ func (c *Controller) contentOf(ctx context.Context, t rollout.TargetStatus, vers
 	if version == t.Canary && t.Content != "" {
 		return t.Content, nil
 	}
-	ledger, err := c.cfg.Store.Ledger(ctx, t.Alias)
+	ledger, err := c.ledger(ctx, t.Alias)
 	if err != nil {
-		return "", fmt.Errorf("ledger of %s: %w", t.Alias, err)
+		return "", err
 	}
 	for _, e := range ledger {
 		if e.Version == version && e.Content != "" {

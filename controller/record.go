@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -96,6 +98,15 @@ type LedgerEntry struct {
 	// Content is a digest of what the version is made of, see [Resolved]; empty
 	// where it is not known.
 	Content string `json:"content,omitempty"`
+}
+
+// ledger returns what is known of an alias's versions, newest entry first.
+func (c *Controller) ledger(ctx context.Context, alias string) ([]LedgerEntry, error) {
+	entries, err := c.cfg.Store.Ledger(ctx, alias)
+	if err != nil {
+		return nil, fmt.Errorf("ledger of %s: %w", alias, err)
+	}
+	return entries, nil
 }
 
 // standings returns the newest state of each version in a ledger, which is

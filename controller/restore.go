@@ -26,9 +26,9 @@ func (c *Controller) Rollback(ctx context.Context, t plan.Target, to, by, reason
 	single := r.Now.Canary == ""
 	why := "by order"
 	if to == "" {
-		ledger, err := c.cfg.Store.Ledger(ctx, r.Alias)
+		ledger, err := c.ledger(ctx, r.Alias)
 		if err != nil {
-			return Record{}, fmt.Errorf("ledger of %s: %w", r.Alias, err)
+			return Record{}, err
 		}
 		var state rollout.VersionState
 		var ok bool

@@ -91,9 +91,9 @@ func (c *Controller) quarantined(ctx context.Context, p plan.Plan, r Resolved, v
 	if p.AcceptQuarantined || version == "" && r.Content == "" {
 		return "", nil
 	}
-	ledger, err := c.cfg.Store.Ledger(ctx, r.Alias)
+	ledger, err := c.ledger(ctx, r.Alias)
 	if err != nil {
-		return "", fmt.Errorf("ledger of %s: %w", r.Alias, err)
+		return "", err
 	}
 	i := slices.IndexFunc(ledger, func(e LedgerEntry) bool {
 		return version != "" && e.Version == version || r.Content != "" && e.Content == r.Content
@@ -280,11 +280,7 @@ func (c *Controller) proveShifts(ctx context.Context, targets []Resolved) []Prob
 		if !ok {
 			continue
 		}
-		err = func() error {
-			ctx, cancel := c.call(ctx)
-			defer cancel()
-			return prover.Prove(ctx, r.Alias)
-		}()
+		err = c.within(ctx, func(ctx context.Context) error { return prover.Prove(ctx, r.Alias) })
 		if err != nil && !errors.Is(err, ErrUnsettled) {
 			problems = append(problems, Problem{Target: i, Text: fmt.Sprintf("%s: cannot be shifted: %v", r.Target, err), Err: err})
 		}

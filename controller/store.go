@@ -25,12 +25,12 @@ type Store interface {
 	// alias; ErrConflict otherwise. It returns the new revision. Saving an
 	// ended status gives the aliases free.
 	Save(ctx context.Context, rec Record, leases []Lease, events []rollout.Event, notes []LedgerEntry) (revision int64, err error)
-
 	// SaveAll saves several rollouts, each as Save does: one transaction for each,
 	// or for many where that is cheaper, as long as nobody can tell. What refuses
 	// or fails one leaves the others as they are. It returns an answer for each, in
 	// the order of the savings.
 	SaveAll(ctx context.Context, savings []Saving) []Saved
+
 	// Acquire takes or, for the same owner, renews the leases of an open
 	// rollout's aliases, all or none. ErrLeased while another owner's has not
 	// ended at now; ErrNotFound without the rollout; ErrEnded after its end.
