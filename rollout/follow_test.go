@@ -18,26 +18,26 @@ func TestWhatSomebodyElseDidIsNotBlamedOnTheNewVersion(t *testing.T) {
 	edited := rollout.Routing{Stable: "41", Canary: "42", Weight: 7500}
 	for _, tt := range []struct {
 		name    string
-		disturb func(m *model, a *modelAlias, live func(time.Duration))
+		disturb func(m *model, a *modelAlias)
 	}{
-		{"nobody looks, and it is still there", func(m *model, a *modelAlias, _ func(time.Duration)) {
+		{"nobody looks, and it is still there", func(m *model, a *modelAlias) {
 			a.write(m.now, edited)
 			m.pass(4 * time.Minute)
 		}},
-		{"nobody looks, and it is put back", func(m *model, a *modelAlias, _ func(time.Duration)) {
+		{"nobody looks, and it is put back", func(m *model, a *modelAlias) {
 			a.write(m.now, edited)
 			m.pass(4 * time.Minute)
 			a.write(m.now, tenPercent)
 		}},
-		{"the alias cannot be read", func(m *model, a *modelAlias, live func(time.Duration)) {
+		{"the alias cannot be read", func(m *model, a *modelAlias) {
 			a.write(m.now, edited)
 			a.unreadable = "Throttling"
-			live(30 * time.Second)
+			m.live(30 * time.Second)
 			a.unreadable = ""
 		}},
-		{"it is put back between two looks", func(m *model, a *modelAlias, live func(time.Duration)) {
+		{"it is put back between two looks", func(m *model, a *modelAlias) {
 			a.write(m.now, edited)
-			live(20 * time.Second)
+			m.live(20 * time.Second)
 			m.pass(9 * time.Second)
 			a.write(m.now, tenPercent)
 		}},
@@ -50,26 +50,11 @@ func TestWhatSomebodyElseDidIsNotBlamedOnTheNewVersion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := rollout.Routing{Stable: "41"}
-			a := &modelAlias{name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r, perSecond: 40, badOld: 0.2, badNew: 0.2}
+			m, a := checkout(p, 40, 0.2, 0.2)
 			a.seconds.chance = rand.New(rand.NewPCG(1, 2))
-			m := &model{now: epoch, plan: p, alarms: map[string]analysis.AlarmState{}, aliases: []*modelAlias{a}}
-			m.status = m.begin()
-			live := func(long time.Duration) {
-				for end := m.now.Add(long); m.now.Before(end) && !m.status.Phase.Ended(); {
-					d := rollout.Decide(p, m.status, m.world(), m.clock())
-					for _, x := range d.Actions {
-						if shift, ok := x.(rollout.Shift); ok {
-							m.act(shift)
-						}
-					}
-					m.status = d.Status
-					m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
-				}
-			}
-			live(90 * time.Second)
-			tt.disturb(m, a, live)
-			live(time.Minute)
+			m.live(90 * time.Second)
+			tt.disturb(m, a)
+			m.live(time.Minute)
 			if c := m.status.Targets[0].Comparison; c.Proof != "" || c.Decision.Evidence > 20 {
 				t.Errorf("evidence of harm %.3g to 1, proof %q, for a version that fails as often as the old one", c.Decision.Evidence, c.Proof)
 			}
@@ -95,21 +80,11 @@ func TestWithoutTheServicesTimeNothingIsProven(t *testing.T) {
 		off   time.Duration
 		phase rollout.Phase
 	}{{true, 0, rollout.Progressing}, {false, 500 * time.Millisecond, rollout.RolledBack}} {
-		r := rollout.Routing{Stable: "41"}
-		a := &modelAlias{name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r, perSecond: 40, badOld: 0.01, badNew: 1}
-		m := &model{now: epoch, plan: p, aliases: []*modelAlias{a}}
-		m.status = m.begin()
+		m, _ := checkout(p, 40, 0.01, 1)
 		for m.now.Before(epoch.Add(5*time.Minute)) && !m.status.Phase.Ended() {
 			w := m.world()
 			w.Lost, w.Off = tt.lost, tt.off
-			d := rollout.Decide(p, m.status, w, m.clock())
-			for _, x := range d.Actions {
-				if shift, ok := x.(rollout.Shift); ok {
-					m.act(shift)
-				}
-			}
-			m.status = d.Status
-			m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+			m.wait(m.look(w))
 		}
 		if m.status.Phase != tt.phase {
 			t.Errorf("lost %v, off by %s: it is %s (%s), want %s", tt.lost, tt.off, m.status.Phase, m.status.Why, tt.phase)
@@ -127,10 +102,7 @@ func TestAComparisonOfAnotherFormBeginsAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rollout.Routing{Stable: "41"}
-	a := &modelAlias{name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r, perSecond: 40, badOld: 0.01, badNew: 0.01}
-	m := &model{now: epoch, plan: p, aliases: []*modelAlias{a}}
-	m.status = m.begin()
+	m, _ := checkout(p, 40, 0.01, 0.01)
 	replaced := false
 	for m.now.Before(epoch.Add(time.Hour)) && !m.status.Phase.Ended() {
 		c := m.status.Targets[0].Comparison
@@ -139,17 +111,11 @@ func TestAComparisonOfAnotherFormBeginsAnew(t *testing.T) {
 			c.Form--
 			replaced = true
 		}
-		d := rollout.Decide(p, m.status, m.world(), m.clock())
+		d := m.look(m.world())
 		if c := d.Status.Targets[0].Comparison; old && c != nil || c != nil && c.Form != analysis.ComparisonForm {
 			t.Fatalf("at %s it goes on with a comparison of form %d, want one of %d that begins after", m.clock(), c.Form, analysis.ComparisonForm)
 		}
-		for _, x := range d.Actions {
-			if shift, ok := x.(rollout.Shift); ok {
-				m.act(shift)
-			}
-		}
-		m.status = d.Status
-		m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+		m.wait(d)
 	}
 	if c := m.status.Targets[0].Comparison; !replaced || m.status.Phase != rollout.Succeeded || c == nil || c.Epoch.Before(epoch.Add(2*time.Minute)) {
 		t.Errorf("it is %s (%s), compared with %+v; want it to succeed by a comparison since then", m.status.Phase, m.status.Why, c)

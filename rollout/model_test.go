@@ -145,6 +145,51 @@ func (m *model) answer(moment plan.Moment, a rollout.Answer) {
 	}
 }
 
+// look is one look at what the world shows: it decides, and does what that asks for.
+func (m *model) look(w rollout.World) rollout.Decision {
+	d := rollout.Decide(m.plan, m.status, w, m.clock())
+	m.carryOut(d)
+	return d
+}
+
+// carryOut does what a decision asks for, and remembers it.
+func (m *model) carryOut(d rollout.Decision) {
+	for _, a := range d.Actions {
+		switch a := a.(type) {
+		case rollout.Shift:
+			m.act(a)
+		case rollout.Ask:
+			m.ask(a.Call)
+		}
+	}
+	m.status = d.Status
+}
+
+// wait lets time pass until the look that a decision wants next.
+func (m *model) wait(d rollout.Decision) {
+	m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+}
+
+// live lets the rollout go on for a time, or to its end.
+func (m *model) live(long time.Duration) {
+	for end := m.now.Add(long); m.now.Before(end) && !m.status.Phase.Ended(); {
+		m.wait(m.look(m.world()))
+	}
+}
+
+// checkout is the model of a rollout of one function, whose versions fail at these
+// rates.
+func checkout(p plan.Plan, perSecond, badOld, badNew float64) (*model, *modelAlias) {
+	r := rollout.Routing{Stable: "41"}
+	a := &modelAlias{
+		name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r,
+		perSecond: perSecond, badOld: badOld, badNew: badNew,
+	}
+	m := &model{now: epoch, plan: p, alarms: map[string]analysis.AlarmState{}, aliases: []*modelAlias{a}}
+	m.status = m.begin()
+	return m, a
+}
+
 // begin is the status of the model's rollout.
 func (m *model) begin() rollout.Status {
 	targets := make([]rollout.TargetStatus, len(m.aliases))

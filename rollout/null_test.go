@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/crossfade-dev/crossfade/analysis"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -25,20 +24,10 @@ func outcomes(t *testing.T, s plan.Spec, rollouts int, perSecond, badOld, badNew
 	}
 	ends := map[rollout.Phase]int{}
 	for seed := range rollouts {
-		r := rollout.Routing{Stable: "41"}
-		a := &modelAlias{name: "checkout:live", stable: "41", canary: "42", routing: r, shown: r, perSecond: perSecond, badOld: badOld, badNew: badNew}
+		m, a := checkout(p, perSecond, badOld, badNew)
 		a.seconds.chance = rand.New(rand.NewPCG(uint64(seed), uint64(len(s.Adaptive))))
-		m := &model{now: epoch, plan: p, alarms: map[string]analysis.AlarmState{}, aliases: []*modelAlias{a}}
-		m.status = m.begin()
 		for !m.status.Phase.Ended() {
-			d := rollout.Decide(p, m.status, m.world(), m.clock())
-			for _, x := range d.Actions {
-				if shift, ok := x.(rollout.Shift); ok {
-					m.act(shift)
-				}
-			}
-			m.status = d.Status
-			m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+			m.wait(m.look(m.world()))
 		}
 		ends[m.status.Phase]++
 	}

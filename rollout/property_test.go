@@ -164,45 +164,36 @@ func (m *model) heal() {
 	}
 }
 
-// live runs a rollout in a disturbed world to its end and calls see with each
+// suffer runs a rollout in a disturbed world to its end and calls see with each
 // decision, before it is carried out.
-func (m *model) live(t *rapid.T, edits bool, see func(before rollout.Status, w rollout.World, d rollout.Decision)) rollout.Status {
-	status := m.begin()
-	for n := 0; !status.Phase.Ended(); n++ {
+func (m *model) suffer(t *rapid.T, edits bool, see func(before rollout.Status, w rollout.World, d rollout.Decision)) rollout.Status {
+	m.status = m.begin()
+	for n := 0; !m.status.Phase.Ended(); n++ {
 		if n > 40_000 {
-			t.Fatalf("after %d looks it has not ended: %s", n, rollout.Sentence(m.plan, status, m.clock()))
+			t.Fatalf("after %d looks it has not ended: %s", n, rollout.Sentence(m.plan, m.status, m.clock()))
 		}
 		if n < 400 {
 			m.disturb(t, edits)
 		} else {
 			m.heal()
 		}
-		m.status = status
 		w := m.world()
-		d := rollout.Decide(m.plan, status, w, m.clock())
+		d := rollout.Decide(m.plan, m.status, w, m.clock())
 		if see != nil {
-			see(status, w, d)
+			see(m.status, w, d)
 		}
-		for _, a := range d.Actions {
-			switch a := a.(type) {
-			case rollout.Shift:
-				m.act(a)
-			case rollout.Ask:
-				m.ask(a.Call)
-			}
-		}
-		status = d.Status
-		if !status.Phase.Ended() {
-			m.pass(max(10*time.Millisecond, d.Look.Sub(m.clock())))
+		m.carryOut(d)
+		if !m.status.Phase.Ended() {
+			m.wait(d)
 		}
 	}
-	return status
+	return m.status
 }
 
 func TestEveryRolloutEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		status := m.live(t, true, nil)
+		status := m.suffer(t, true, nil)
 		for i, ts := range status.Targets {
 			if ts.Stable == ts.Canary {
 				continue // somebody had it there before the start
@@ -232,7 +223,7 @@ func drifts(a *modelAlias, ts rollout.TargetStatus) bool { return !a.routing.Sam
 func TestTheWeightIsNeverAboveTheStep(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		m.live(t, false, func(_ rollout.Status, _ rollout.World, d rollout.Decision) {
+		m.suffer(t, false, func(_ rollout.Status, _ rollout.World, d rollout.Decision) {
 			for _, a := range d.Actions {
 				s, ok := a.(rollout.Shift)
 				if !ok {
@@ -255,7 +246,7 @@ func TestTheWeightRisesUntilItGoesBackAndNeverAgain(t *testing.T) {
 		m := drawModel(t)
 		back := false
 		high := make([]plan.Weight, len(m.aliases))
-		m.live(t, true, func(before rollout.Status, _ rollout.World, d rollout.Decision) {
+		m.suffer(t, true, func(before rollout.Status, _ rollout.World, d rollout.Decision) {
 			if back && d.Status.Back == "" || back && d.Status.Phase != rollout.RollingBack && !d.Status.Phase.Ended() {
 				t.Fatalf("left RollingBack for %s", d.Status.Phase)
 			}
@@ -288,7 +279,7 @@ func TestTheWeightRisesUntilItGoesBackAndNeverAgain(t *testing.T) {
 func TestGoingBackIsAskedForInTheLookThatDecidesIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		m.live(t, false, func(before rollout.Status, _ rollout.World, d rollout.Decision) {
+		m.suffer(t, false, func(before rollout.Status, _ rollout.World, d rollout.Decision) {
 			if before.Phase == rollout.RollingBack || d.Status.Phase != rollout.RollingBack {
 				return
 			}
@@ -313,7 +304,7 @@ func TestGoingBackIsAskedForInTheLookThatDecidesIt(t *testing.T) {
 func TestUnknownNeverAdvances(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		m.live(t, true, func(before rollout.Status, w rollout.World, d rollout.Decision) {
+		m.suffer(t, true, func(before rollout.Status, w rollout.World, d rollout.Decision) {
 			if d.Status.Step <= before.Step || before.Step < 0 {
 				return // the first step has nothing to judge yet
 			}
@@ -338,7 +329,7 @@ func TestSomebodyElsesChangeIsNotOverwrittenSilently(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
 		resumed := false
-		m.live(t, true, func(before rollout.Status, w rollout.World, d rollout.Decision) {
+		m.suffer(t, true, func(before rollout.Status, w rollout.World, d rollout.Decision) {
 			for _, e := range d.Events {
 				resumed = resumed || e.Kind == "order" // of whatever kind: a person acts
 			}
@@ -367,7 +358,7 @@ func TestSomebodyElsesChangeIsNotOverwrittenSilently(t *testing.T) {
 func TestDecideIsAFunction(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		m.live(t, true, func(before rollout.Status, w rollout.World, d rollout.Decision) {
+		m.suffer(t, true, func(before rollout.Status, w rollout.World, d rollout.Decision) {
 			text := fmt.Sprintf("%+v", before)
 			again := rollout.Decide(m.plan, before, w, m.clock())
 			if !reflect.DeepEqual(d, again) {
@@ -396,7 +387,7 @@ func TestDecideIsAFunction(t *testing.T) {
 func TestEveryDecisionHasItsSentence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawModel(t)
-		m.live(t, true, func(before rollout.Status, _ rollout.World, d rollout.Decision) {
+		m.suffer(t, true, func(before rollout.Status, _ rollout.World, d rollout.Decision) {
 			for _, e := range d.Events {
 				if e.Text == "" || e.At != m.clock() {
 					t.Fatalf("event without a sentence or time: %+v", e)
