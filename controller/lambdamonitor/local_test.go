@@ -2,12 +2,10 @@ package lambdamonitor_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -16,8 +14,7 @@ import (
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/localcloud/cloudwatch"
 	"github.com/crossfade-dev/crossfade/localcloud/lambda"
-	"github.com/crossfade-dev/crossfade/localcloud/lambda/lambdatest"
-	"github.com/crossfade-dev/crossfade/localcloud/wire"
+	"github.com/crossfade-dev/crossfade/localcloud/logs"
 )
 
 // secondFails is a runtime in which every invocation of version 2 fails.
@@ -64,21 +61,8 @@ func (s series) Record(value float64, at time.Time) {
 
 func TestInvocationsThroughAWeightedAliasAreCountedForTheVersionThatServedThem(t *testing.T) {
 	c := clock.NewVirtual(t0)
-	metrics, err := cloudwatch.New(cloudwatch.Config{Clock: c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	functions, err := lambda.New(lambda.Config{Clock: c, Rand: rand.NewPCG(1, 2), Runtime: secondFails{}, Metrics: measured{metrics}, Settle: time.Nanosecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(functions.Close)
-	config := aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String("http://cloud.local"), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("444455556666", "secret", ""),
-		HTTPClient:  wire.NewServer(wire.Config{}, functions.API(), metrics.API()).Client(),
-	}
-	client, ctx, name := awslambda.NewFromConfig(config), t.Context(), aws.String("checkout")
+	config := openCloud(t, c, time.Nanosecond, func(*logs.Service) lambda.Runtime { return secondFails{} })
+	client, ctx := awslambda.NewFromConfig(config), t.Context()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -88,20 +72,17 @@ func TestInvocationsThroughAWeightedAliasAreCountedForTheVersionThatServedThem(t
 			t.Fatal(err)
 		}
 	}
-	_, err = client.CreateFunction(ctx, &awslambda.CreateFunctionInput{
-		FunctionName: name, Role: aws.String("arn:aws:iam::444455556666:role/till"), Handler: aws.String("app.run"),
-		Runtime: lambdatypes.RuntimePython312, Code: &lambdatypes.FunctionCode{ZipFile: lambdatest.Code("1")}, Publish: true,
-	})
+	_, err := client.CreateFunction(ctx, firstVersion())
 	must(err)
-	_, err = client.UpdateFunctionCode(ctx, &awslambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: lambdatest.Code("2"), Publish: true})
+	_, err = client.UpdateFunctionCode(ctx, secondVersion())
 	must(err)
 	_, err = client.CreateAlias(ctx, &awslambda.CreateAliasInput{
-		FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("1"),
+		FunctionName: &function, Name: aws.String("live"), FunctionVersion: aws.String("1"),
 		RoutingConfig: &lambdatypes.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{"2": 0.05}},
 	})
 	must(err)
 	for range 200 {
-		if _, err := client.Invoke(ctx, &awslambda.InvokeInput{FunctionName: name, Qualifier: aws.String("live")}); err != nil {
+		if _, err := client.Invoke(ctx, &awslambda.InvokeInput{FunctionName: &function, Qualifier: aws.String("live")}); err != nil {
 			t.Fatal(err)
 		}
 	}

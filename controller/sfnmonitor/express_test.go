@@ -2,7 +2,6 @@ package sfnmonitor_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/cwmonitor"
-	"github.com/crossfade-dev/crossfade/controller/memstore"
+	"github.com/crossfade-dev/crossfade/controller/releasetest"
 	"github.com/crossfade-dev/crossfade/controller/sfnmonitor"
 	"github.com/crossfade-dev/crossfade/controller/sfntarget"
 	"github.com/crossfade-dev/crossfade/internal/clock"
@@ -40,9 +38,7 @@ func express(t *testing.T, definition, look string) (rollout.Status, []types.Rou
 		t.Fatal(err)
 	}
 	defer cloud.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	cfg := cloud.AWSConfig()
+	ctx, cfg := t.Context(), cloud.AWSConfig()
 	states := sfn.NewFromConfig(cfg)
 	must := func(err error) {
 		t.Helper()
@@ -59,49 +55,24 @@ func express(t *testing.T, definition, look string) (rollout.Status, []types.Rou
 		Name: aws.String("prod"), RoutingConfiguration: []types.RoutingConfigurationListItem{{StateMachineVersionArn: machine.StateMachineVersionArn, Weight: 100}},
 	})
 	must(err)
-	var traffic sync.WaitGroup
-	defer traffic.Wait()
-	defer stop()
-	traffic.Go(func() {
-		for ctx.Err() == nil {
-			// How an execution ends is what the metrics say.
-			_, _ = states.StartSyncExecution(ctx, &sfn.StartSyncExecutionInput{StateMachineArn: alias.StateMachineAliasArn})
-			<-c.After(400 * time.Millisecond)
-		}
-	})
-	<-c.After(11*time.Minute + 23*time.Second)
-
 	metrics := cwmonitor.New(cloudwatch.NewFromConfig(cfg))
-	target, monitor := sfntarget.New(states, sts.NewFromConfig(cfg), cfg.Region, c), sfnmonitor.New(states, metrics, c)
-	ctl := controller.New(controller.Config{
-		Store: memstore.New(), Clock: c, Owner: "ann", NewID: func() string { return "r-1" },
-		Targets:    map[plan.Kind]controller.Target{plan.StateMachine: target},
-		Publishers: map[plan.Kind]controller.Publisher{plan.StateMachine: target},
-		Counters:   map[plan.Kind]controller.Counter{plan.StateMachine: monitor},
-		Comparers:  map[plan.Kind]controller.Comparer{plan.StateMachine: monitor},
+	monitor := sfnmonitor.New(states, metrics, c)
+	rec := releasetest.Run(t, releasetest.Release{
+		Clock: c, Adapter: sfntarget.New(states, sts.NewFromConfig(cfg), cfg.Region, c), Counter: monitor, Comparer: monitor,
+		Plan: plan.Spec{
+			Targets:  []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "orders.asl.json"}},
+			Adaptive: plan.DefaultBudget, Look: look,
+		},
+		Files: map[string][]byte{"orders.asl.json": []byte(definition)},
+		Request: func(ctx context.Context) {
+			_, _ = states.StartSyncExecution(ctx, &sfn.StartSyncExecutionInput{StateMachineArn: alias.StateMachineAliasArn})
+		},
+		Every: 400 * time.Millisecond, Before: 11*time.Minute + 23*time.Second,
 	})
-	p, err := plan.New(plan.Spec{
-		Targets:  []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod", Definition: "orders.asl.json"}},
-		Adaptive: plan.DefaultBudget, Look: look,
-	})
-	must(err)
-	rec, err := ctl.Start(ctx, p, files{"orders.asl.json": []byte(definition)})
-	must(err)
-	for !rec.Status.Phase.Ended() {
-		d, err := ctl.Reconcile(ctx, rec.ID)
-		must(err)
-		rec.Status = d.Status
-		<-c.After(d.Look.Sub(c.Now()))
-	}
 	now, err := states.DescribeStateMachineAlias(ctx, &sfn.DescribeStateMachineAliasInput{StateMachineAliasArn: alias.StateMachineAliasArn})
 	must(err)
 	return rec.Status, now.RoutingConfiguration
 }
-
-// files are those of a plan.
-type files map[string][]byte
-
-func (f files) ReadFile(name string) ([]byte, error) { return f[name], nil }
 
 func TestAnExpressMachineIsReleasedByWhatItsMetricsTell(t *testing.T) {
 	for _, tt := range []struct {
