@@ -31,6 +31,33 @@ func openAt(t testing.TB, path string) *Store {
 	return s
 }
 
+// openTwice opens one file for two processes, of which the second has no patience.
+func openTwice(t *testing.T) (first, second *Store) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rollouts.db")
+	first = openAt(t, path)
+	second, err := open(t.Context(), path, 20*time.Millisecond, migrations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { second.Close() })
+	return first, second
+}
+
+// lock keeps a file locked until free is called.
+func lock(t *testing.T, s *Store) (free func()) {
+	t.Helper()
+	hold, err := s.write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := hold.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func begin(t testing.TB, s *Store, id, alias string) (controller.Record, []controller.Lease) {
 	t.Helper()
 	rec := storetest.Record(id, "ann", alias)
@@ -104,28 +131,17 @@ func TestSeveralProcessesMayUseOneFileAtOnce(t *testing.T) {
 }
 
 func TestALockedFileSaysSoAndWorksOnceItIsFree(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "rollouts.db")
-	other := openAt(t, path)
-	s, err := open(t.Context(), path, 20*time.Millisecond, migrations())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	hold, err := other.write.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	other, s := openTwice(t)
+	free := lock(t, other)
 	rec := storetest.Record("r-1", "ann", "a:1")
-	_, err = s.Create(t.Context(), rec, t0, nil)
-	if err == nil || !strings.Contains(err.Error(), "another process has kept it locked for 20ms") || !strings.Contains(err.Error(), path) {
+	_, err := s.Create(t.Context(), rec, t0, nil)
+	if err == nil || !strings.Contains(err.Error(), "another process has kept it locked for 20ms") || !strings.Contains(err.Error(), s.path) {
 		t.Errorf("got %v, want the file and that it is locked", err)
 	}
 	if _, err := s.List(t.Context(), controller.Filter{}); err != nil {
 		t.Errorf("reading waits for a writer: %v", err)
 	}
-	if err := hold.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	free()
 	if _, err := s.Create(t.Context(), rec, t0, nil); err != nil {
 		t.Errorf("once it is free: %v", err)
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/rollout"
@@ -51,18 +49,9 @@ func TestASaveForWhichThereIsNoRoomDoesNotKeepOthersFromTheirs(t *testing.T) {
 }
 
 func TestALockedFileIsWaitedForOnceForAllRollouts(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "rollouts.db")
-	other := openAt(t, path)
+	other, s := openTwice(t)
 	savings := several(t, other, 50)
-	s, err := open(t.Context(), path, 20*time.Millisecond, migrations())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	hold, err := other.write.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	free := lock(t, other)
 	for i, saved := range s.SaveAll(t.Context(), savings) {
 		if saved.Err == nil || saved.Revision != 0 || !strings.Contains(saved.Err.Error(), "another process has kept it locked for 20ms") {
 			t.Errorf("saving %d: got %+v, want that the file is locked", i, saved)
@@ -73,9 +62,7 @@ func TestALockedFileIsWaitedForOnceForAllRollouts(t *testing.T) {
 			t.Errorf("wish %d: got %+v, want an error and no lease", i, g)
 		}
 	}
-	if err := hold.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	free()
 	for i, saved := range s.SaveAll(t.Context(), savings) {
 		if saved.Err != nil {
 			t.Errorf("saving %d once it is free: %v", i, saved.Err)
