@@ -179,6 +179,20 @@ func TestThePolicyOfAPlanHasNoRightThatItDoesNotNeed(t *testing.T) {
 	}
 }
 
+func TestThePolicyNamesResourcesInThePartitionOfTheirRegion(t *testing.T) {
+	for region, want := range map[string]string{
+		"*":              "arn:aws:states:*:",
+		"us-east-1":      "arn:aws:states:us-east-1:",
+		"cn-northwest-1": "arn:aws-cn:states:cn-northwest-1:",
+		"us-gov-west-1":  "arn:aws-us-gov:states:us-gov-west-1:",
+	} {
+		got := iamOptions{region: region, account: "123456789012"}.policy(plan.Plan{Targets: []plan.Target{{Kind: plan.StateMachine, Name: "orders", Alias: "prod"}}})
+		if first := got.Statement[0].Resource[0]; !strings.HasPrefix(first, want) {
+			t.Errorf("region %s: got %s, want one that begins with %s", region, first, want)
+		}
+	}
+}
+
 func TestThePolicyForAFunctionLetsItBeReleasedAndCounted(t *testing.T) {
 	text := func(p plan.Plan) string {
 		b, err := json.Marshal(iamOptions{region: "eu-west-1", account: "123456789012"}.policy(p))

@@ -150,7 +150,29 @@ func (o iamOptions) arnOf(service, kind, name string) string {
 	if a, err := arn.Parse(name); err == nil {
 		return a.String()
 	}
-	return arn.ARN{Partition: "aws", Service: service, Region: o.region, Account: o.account, Resource: kind + ":" + name}.String()
+	return arn.ARN{Partition: partitionOf(o.region), Service: service, Region: o.region, Account: o.account, Resource: kind + ":" + name}.String()
+}
+
+// partitions are those other than aws, by how the names of their regions begin.
+//
+// Source: AWS Fault Isolation Boundaries, Appendix B, and the partitions of AWS's SDKs.
+var partitions = []struct{ prefix, name string }{
+	{"cn-", "aws-cn"},
+	{"us-gov-", "aws-us-gov"},
+	{"us-iso-", "aws-iso"},
+	{"us-isob-", "aws-iso-b"},
+	{"eu-isoe-", "aws-iso-e"},
+	{"us-isof-", "aws-iso-f"},
+	{"eusc-", "aws-eusc"},
+}
+
+func partitionOf(region string) string {
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.prefix) {
+			return p.name
+		}
+	}
+	return "aws"
 }
 
 // allowProbes adds what trying versions out needs.
