@@ -57,8 +57,7 @@ func (o initOptions) run(cmd *cobra.Command, env *Env, name string) error {
 			return err
 		}
 	}
-	s := o.plan.spec
-	if s.Canary+s.Linear+s.Exponential+s.Steps+s.Preset == "" && !s.AllAtOnce {
+	if !o.plan.hasStrategy() {
 		o.plan.spec.Canary = "10%/5m"
 	}
 	p, err := o.plan.fromFlags(cmd)

@@ -138,11 +138,7 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 	}
 	switch {
 	case len(spec.Targets) == 0:
-		return plan.Plan{}, &failure{code: ExitUsage, err: errors.New(cmd.CommandPath() + ": what is to move? give a plan file, or an alias"), next: []string{
-			cmd.CommandPath() + " orders.yaml",
-			cmd.CommandPath() + " --state-machine orders:prod --canary 10%/5m --alarm orders-failed",
-			"crossfade init writes a plan file for an alias that exists",
-		}}
+		return plan.Plan{}, nothingNamed(cmd)
 	case len(spec.Targets) > 1 && (p.definition != "" || p.code != "" || p.version != ""):
 		return plan.Plan{}, usage(cmd, "--definition, --code and --release go with one alias; for several write a plan file")
 	case p.definition != "" && len(p.stateMachines) == 0:
@@ -173,11 +169,39 @@ func (p *planFlags) fromFlags(cmd *cobra.Command) (plan.Plan, error) {
 	if cmd.Flags().Changed("keep-verified") {
 		spec.KeepVerified = &p.keepVerified
 	}
+	if !p.hasStrategy() {
+		return plan.Plan{}, &failure{code: ExitUsage, err: errors.New(cmd.CommandPath() + ": how is the traffic to move?"), next: []string{
+			"--canary 10%/5m, --linear 20%/10m, --exponential 1%x2/2m, --all-at-once, or --adaptive",
+			cmd.CommandPath() + " --help",
+		}}
+	}
 	made, err := plan.New(spec)
 	if err != nil {
 		return plan.Plan{}, &failure{code: ExitUsage, err: err, next: []string{cmd.CommandPath() + " --help"}}
 	}
 	return made, nil
+}
+
+// hasStrategy says whether a flag says how the traffic moves.
+func (p *planFlags) hasStrategy() bool {
+	s := p.spec
+	return s.AllAtOnce || s.Canary+s.Linear+s.Exponential+s.Steps+s.Preset+s.Adaptive != ""
+}
+
+// nothingNamed is the failure of who names neither a plan nor an alias.
+func nothingNamed(cmd *cobra.Command) error {
+	command := cmd.CommandPath()
+	if cmd.Name() == "init" { // which makes the plan file
+		return &failure{code: ExitUsage, err: errors.New(command + ": which alias is the plan for?"), next: []string{
+			command + " orders:prod",
+			command + " --offline --lambda checkout:live --canary 10%/5m",
+		}}
+	}
+	return &failure{code: ExitUsage, err: errors.New(command + ": what is to move? give a plan file, or an alias"), next: []string{
+		command + " orders.yaml",
+		command + " --state-machine orders:prod --canary 10%/5m --alarm orders-failed",
+		"crossfade init writes a plan file for an alias that exists",
+	}}
 }
 
 // readProbes reads probes, each a file's name or the text itself.
