@@ -115,6 +115,9 @@ func (o simulateOptions) run(cmd *cobra.Command, env *Env, file string) error {
 	if err != nil {
 		return err
 	}
+	if err := o.provePage(); err != nil {
+		return err
+	}
 	measured := suite.Options{Scenarios: scenarios, Policies: policies, Reps: o.reps, Seed: o.seed, Workers: o.parallel}
 	rows, interrupted := env.measure(cmd.Context(), measured)
 	if len(rows) == 0 {
@@ -125,14 +128,14 @@ func (o simulateOptions) run(cmd *cobra.Command, env *Env, file string) error {
 	if goals != nil && interrupted == nil {
 		report.Missed = goals.Check(rows, o.strict)
 	}
+	if err := o.write(env, report); err != nil {
+		return err
+	}
 	if o.page != "" {
 		if err := writeFile(o.page, func(w io.Writer) error { return report.WritePage(w, policies) }); err != nil {
 			return err
 		}
 		env.say("pictures: %s", o.page)
-	}
-	if err := o.write(env, report); err != nil {
-		return err
 	}
 	if interrupted != nil {
 		return interrupted
@@ -142,6 +145,18 @@ func (o simulateOptions) run(cmd *cobra.Command, env *Env, file string) error {
 	}
 	if goals != nil {
 		env.say("every goal that these scenarios have is met")
+	}
+	return nil
+}
+
+// provePage says before anything is measured, which may take long, that there is no
+// place for the page.
+func (o simulateOptions) provePage() error {
+	if o.page == "" {
+		return nil
+	}
+	if info, err := os.Stat(filepath.Dir(o.page)); err != nil || !info.IsDir() {
+		return &failure{code: ExitError, err: fmt.Errorf("--html %s: there is no folder %s", o.page, filepath.Dir(o.page))}
 	}
 	return nil
 }
@@ -160,12 +175,12 @@ func (o simulateOptions) scenarios(cmd *cobra.Command) ([]suite.Scenario, error)
 	}
 	file, err := os.Open(o.trace)
 	if err != nil {
-		return nil, err
+		return nil, &failure{code: ExitError, err: err, next: []string{traceHelp}}
 	}
 	defer func() { _ = file.Close() }()
 	trace, err := suite.ReadTrace(o.trace, file)
 	if err != nil {
-		return nil, &failure{code: ExitError, err: err, next: []string{"crossfade simulate --help; docs/guides/simulate.md shows a file"}}
+		return nil, &failure{code: ExitError, err: err, next: []string{traceHelp}}
 	}
 	some := suite.Matching(suite.Replay(trace), o.scenario)
 	if len(some) == 0 {
@@ -174,17 +189,21 @@ func (o simulateOptions) scenarios(cmd *cobra.Command) ([]suite.Scenario, error)
 	return some, nil
 }
 
+// traceHelp says what recorded traffic looks like.
+const traceHelp = "--trace takes a CSV file: time,requests,failed in its first line, then such as 2026-03-14T12:00:00Z,5820,6"
+
 // choose returns the policies that were asked for; the plan's is always among them.
 func (o simulateOptions) choose(cmd *cobra.Command, env *Env, file string) ([]suite.Policy, error) {
 	all := suite.Policies()
 	if o.anchors != "" {
+		next := []string{"crossfade simulate --print-anchors prints a file that is right"}
 		text, err := os.ReadFile(o.anchors)
 		if err != nil {
-			return nil, err
+			return nil, &failure{code: ExitError, err: err, next: next}
 		}
 		anchors, err := suite.ReadAnchors(text)
 		if err != nil {
-			return nil, &failure{code: ExitError, err: fmt.Errorf("%s: %w", o.anchors, err), next: []string{"crossfade simulate --print-anchors prints a file that is right"}}
+			return nil, &failure{code: ExitError, err: fmt.Errorf("%s: %w", o.anchors, err), next: next}
 		}
 		all = append(append(suite.Crossfade(), suite.Product()), anchors...)
 	}
@@ -258,7 +277,9 @@ func (o simulateOptions) goals() (*suite.Goals, error) {
 	}
 	g, err := suite.ReadGoals(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.check, err)
+		return nil, &failure{code: ExitError, err: fmt.Errorf("%s: %w", o.check, err), next: []string{
+			`a file of goals is such as {"policies": ["orders.yaml"], "alpha": 0.01, "topSeconds": 900, "harm": {"H1 total failure": 200}}`,
+		}}
 	}
 	return &g, nil
 }
