@@ -35,6 +35,10 @@ func newList(env *Env) *cobra.Command {
 	return cmd
 }
 
+// leastOwner is how many cells of who carries a rollout a narrow terminal shows: the
+// alias says more.
+const leastOwner = 10
+
 func (o listOptions) run(ctx context.Context, env *Env) error {
 	store, err := o.store.openToRead(ctx, env)
 	if err != nil {
@@ -69,6 +73,6 @@ func (o listOptions) run(ctx context.Context, env *Env) error {
 				view.Percent(weightOf(r.Record)), view.Clock(r.Created, now), by,
 			})
 		}
-		return style.Table([]string{"id", "alias", "state", "versions", "new", "began", "by"}, rows, env.width())
+		return style.Spare([]string{"id", "alias", "state", "versions", "new", "began", "by"}, rows, env.width(), leastOwner)
 	})
 }

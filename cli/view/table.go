@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -20,6 +21,28 @@ func (s Style) Table(head []string, rows [][]string, width int) []string {
 		lines = append(lines, s.line(row, widths))
 	}
 	return lines
+}
+
+// Spare lays out rows as Table does, but where they are too wide the last column
+// gives way before any other does, down to least cells.
+func (s Style) Spare(head []string, rows [][]string, width, least int) []string {
+	if width == 0 || len(head) == 0 {
+		return s.Table(head, rows, width)
+	}
+	widths := columnWidths(head, rows)
+	over, last := 2*(len(widths)-1)-width, len(widths)-1
+	for _, w := range widths {
+		over += w
+	}
+	room := max(least, widths[last]-max(0, over))
+	spared := make([][]string, len(rows))
+	for i, row := range rows {
+		spared[i] = slices.Clone(row)
+		if len(row) > last {
+			spared[i][last] = s.Fit(row[last], room)
+		}
+	}
+	return s.Table(head, spared, width)
 }
 
 func columnWidths(head []string, rows [][]string) []int {

@@ -255,3 +255,22 @@ func TestTableGivesWayInItsWidestColumn(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestWhereAListIsTooWideItsLastColumnGivesWayFirst(t *testing.T) {
+	head := []string{"id", "alias", "by"}
+	rows := [][]string{{"r-1", "a-function-with-a-name:live", "ada@a-machine pid 12345"}, {"r-2", "b:live"}}
+	for width, want := range map[int]string{
+		0:  "r-1  a-function-with-a-name:live  ada@a-machine pid 12345",
+		80: "r-1  a-function-with-a-name:live  ada@a-machine pid 12345",
+		50: "r-1  a-function-with-a-name:live  ada@a-machine p…",
+		42: "r-1  a-function-with-a-name:l…  ada@a-mac…",
+	} {
+		lines := Style{}.Spare(head, rows, width, 10)
+		if lines[1] != want {
+			t.Errorf("in %d cells: got %q, want %q", width, lines[1], want)
+		}
+	}
+	if rows[0][2] != "ada@a-machine pid 12345" {
+		t.Errorf("it changed what it was given to %q", rows[0][2])
+	}
+}
