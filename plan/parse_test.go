@@ -101,7 +101,7 @@ func TestAMistakeIsReportedWithItsPlaceAndTheWayOut(t *testing.T) {
 		{"wrong place", head + canary + "soak: 5m\n", []string{`p.yaml:6: "soak" belongs under strategy`}},
 		{"twice", head + canary + "name: a\nname: b\n", []string{`p.yaml:7: "name" stands here twice`}},
 		{"missing version", "targets: []\nstrategy: {allAtOnce: {}}\n", []string{`p.yaml:1: "version" is missing`, `p.yaml:1: targets: the list is empty`}},
-		{"newer version", "version: 2\n" + head[len("version: 1\n"):] + canary, []string{`p.yaml:1: version: "2" is not a whole number from 1 to 1`}},
+		{"newer version", "version: 2\n" + head[len("version: 1\n"):] + canary, []string{`p.yaml:1: version: "2" is not 1, the only one there is`}},
 		{"weight without unit", head + "strategy:\n  canary: {weight: 10, for: 5m}\n", []string{"p.yaml:5: strategy.canary.weight: weight 10 has no unit: write 10% or, in basis points, 10bp"}},
 		{"weight too large", head + "strategy:\n  steps:\n    - {weight: 10%}\n    - {weight: 120%}\n", []string{"p.yaml:7: strategy.steps[1].weight: weight 120% is not between 0 and 100%"}},
 		{"weights fall", head + "strategy:\n  steps:\n    - {weight: 10%}\n    - {weight: 5%}\n", []string{"p.yaml:7: strategy.steps[1]: weight 5% does not rise above the 10% before it"}},

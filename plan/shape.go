@@ -168,6 +168,10 @@ func (s integer) read(r *reader, n *yaml.Node, path string) (any, bool) {
 	}
 	i, err := strconv.Atoi(v)
 	if err != nil || i < s.min || i > s.max {
+		if s.min == s.max {
+			r.problem(n, path, "%q is not %d, the only one there is", v, s.min)
+			return nil, false
+		}
 		r.problem(n, path, "%q is not a whole number from %d to %d", v, s.min, s.max)
 		return nil, false
 	}
