@@ -106,7 +106,11 @@ func (o localOptions) run(ctx context.Context, env *Env) error {
 	}
 	cloud, err := localcloud.Open(config)
 	if err != nil {
-		return &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", errors.Join(err, store.end(false)))}
+		f := &failure{code: ExitError, err: fmt.Errorf("local cloud: %w", errors.Join(err, store.end(false)))}
+		if o.dir != "" {
+			f.next = []string{"--data DIR chooses another place; without it the state is in memory"}
+		}
+		return f
 	}
 	where := "in memory"
 	if o.dir != "" {
@@ -141,7 +145,7 @@ func (o localOptions) greet(env *Env, endpoint, where string) {
 %sexport AWS_ENDPOINT_URL=%s
 export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
 export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
-export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # keeps start-sync-execution on this address
+export AWS_DISABLE_HOST_PREFIX_INJECTION=true  # start-sync-execution needs it
 `, endpoint, where, how, missing, endpoint)
 }
 

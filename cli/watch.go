@@ -47,8 +47,8 @@ Leaving changes nothing. The exit code is that of the rollout, as for deploy.`,
 	o.store.flags(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "one JSON document for each event")
 	cmd.Flags().BoolVar(&o.plain, "plain", false, "one sentence for each event, also on a terminal")
-	cmd.Flags().StringVar(&o.until, "until", "", "end, with exit code 0, as soon as it is in this phase: "+strings.Join(phaseNames(), ", "))
-	cmd.Flags().Int64Var(&o.from, "after", 0, "begin after the event of this number")
+	cmd.Flags().StringVar(&o.until, "until", "", "end, with exit code 0, as soon as it is in this `PHASE`: "+strings.Join(phaseNames(), ", "))
+	cmd.Flags().Int64Var(&o.from, "after", 0, "begin after event `NUMBER`")
 	_ = cmd.RegisterFlagCompletionFunc("until", cobra.FixedCompletions(phaseNames(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
