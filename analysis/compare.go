@@ -84,7 +84,7 @@ const slowThreshold = 1
 func (c compareCriterion) numbers(e *Compared) Numbers {
 	s, d := e.Comparison.State, e.Comparison.Decision
 	n := Numbers{
-		Of: c.compare.Of, Evidence: d.Evidence, Own: d.Errors, Proof: 1 / e.Policy.Alpha,
+		Of: c.compare.Of, Evidence: d.Evidence, Own: d.Errors, Proof: d.Proof,
 		Excluded: d.Excluded, Suspicion: s.Failing.Value(),
 	}
 	of := func(o evidence.Outcomes) Share { return Share{o.Requests, o.Failed} }

@@ -220,7 +220,7 @@ func (o analyzeOptions) lines(env *Env, t plan.Target, a analyzed) []string {
 	}
 	out = append(out, "")
 	out = append(out, style.Compared(a.Findings, env.width())...)
-	if picture := style.Evidence(a.compared, o.alpha, now); len(picture) > 0 {
+	if picture := style.Evidence(a.compared, now); len(picture) > 0 {
 		out = append(append(out, ""), picture...)
 	}
 	return out

@@ -101,7 +101,7 @@ func comparedLines(env *Env, rec controller.Record) []string {
 			out = append(out, style.Strong(style.Text(label)))
 		}
 		out = append(out, table...)
-		if picture := style.Evidence(t.Comparison, rec.Plan.Alpha, now); len(picture) > 0 {
+		if picture := style.Evidence(t.Comparison, now); len(picture) > 0 {
 			out = append(append(out, ""), picture...)
 		}
 	}

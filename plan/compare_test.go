@@ -23,8 +23,8 @@ func TestAnAdaptivePlanComparesAndHasTheDefaultsThatAreMeasured(t *testing.T) {
 		t.Errorf("steps: got %s", got)
 	}
 	checks := []plan.Check{
-		{Name: "errors", Compare: &plan.Comparison{Of: plan.Errors, Weight: 0.7}},
-		{Name: "durations", Compare: &plan.Comparison{Of: plan.Duration, Tolerance: 0.02, Weight: 0.3}},
+		{Name: "errors", Compare: &plan.Comparison{Of: plan.Errors, Weight: 0.9}},
+		{Name: "durations", Compare: &plan.Comparison{Of: plan.Duration, Tolerance: 0.02, Weight: 0.1}},
 	}
 	if diff := cmp.Diff(checks, p.Checks); diff != "" {
 		t.Errorf("the checks are different (-want +got):\n%s", diff)

@@ -48,8 +48,8 @@ const (
 	DefaultHoldBack Weight = 500
 	// DefaultErrorsWeight and DefaultDurationWeight are what comparisons count
 	// for beside each other.
-	DefaultErrorsWeight   = 0.7
-	DefaultDurationWeight = 0.3
+	DefaultErrorsWeight   = 0.9
+	DefaultDurationWeight = 0.1
 	// AdaptiveLook is how often an adaptive rollout looks, and AdaptiveDeadline
 	// how long it may take: where requests are few, evidence takes its time.
 	AdaptiveLook     = time.Second

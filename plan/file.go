@@ -136,7 +136,7 @@ var checkShape = object{
 		}}, false, "An address that has to answer."},
 		{"compare", text{want: "what to compare", words: []string{string(Errors), string(Duration)}}, false, "errors or duration: the new version must not do worse than the old one in the same seconds. The test may be looked at as often as one likes."},
 		{"tolerance", weight{}, false, "With compare: how many more requests than with the old version may end badly, or be slow, as a share of all. Default: 0% for errors, 2% for duration."},
-		{"weight", real{0, 1000}, false, "With compare: the part that it has in the evidence beside the other comparisons. Default: 0.7 for errors, 0.3 for duration."},
+		{"weight", real{0, 1000}, false, "With compare: the part that it has in the evidence beside the other comparisons. Default: 0.9 for errors, 0.1 for duration."},
 		{"onlyCondemns", truth{}, false, "With compare, true: proven harm takes the version back, and nothing waits for it otherwise: neither for traffic nor for counts that cannot be read. So are the comparisons of a plan that lists no checks."},
 		{"probe", probeShape, false, "The new version is tried out before it gets any traffic, by its own ARN. A failure refuses the rollout."},
 	},

@@ -75,8 +75,8 @@ func TestABareAliasGetsSoundDefaults(t *testing.T) {
 		Settle:   plan.DefaultSettle,
 		Checks: []plan.Check{
 			{Name: "failures", Rate: &plan.RateLimit{Outcomes: []string{"failed", "timedOut", "aborted"}, Max: 0.05, MinSamples: 20, UnlessShared: true}},
-			{Name: "errors", Compare: &plan.Comparison{Of: plan.Errors, Weight: 0.7, OnlyCondemns: true}},
-			{Name: "durations", Compare: &plan.Comparison{Of: plan.Duration, Tolerance: 0.1, Weight: 0.3, OnlyCondemns: true}},
+			{Name: "errors", Compare: &plan.Comparison{Of: plan.Errors, Weight: 0.9, OnlyCondemns: true}},
+			{Name: "durations", Compare: &plan.Comparison{Of: plan.Duration, Tolerance: 0.1, Weight: 0.1, OnlyCondemns: true}},
 		},
 		OnUnhealthy: plan.RollBack, OnUnknown: plan.Hold, UnknownFor: plan.DefaultUnknownFor, OnDrift: plan.HoldOnDrift,
 		Keep:  plan.DefaultKeep,

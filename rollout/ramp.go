@@ -157,7 +157,7 @@ func (d *decider) limited(reason ramp.Reason) string {
 	case ramp.ByPace:
 		return "the plan allows no more by now"
 	case ramp.ByYellow:
-		return fmt.Sprintf("there is some evidence of harm, %.1f to 1; proof is %.0f to 1", c.Decision.Evidence, 1/d.p.Alpha)
+		return fmt.Sprintf("there is some evidence of harm, %.1f to 1; proof is %.0f to 1", c.Decision.Evidence, c.Decision.Proof)
 	case ramp.ByRequests:
 		return fmt.Sprintf("%d requests of %s are known", c.State.Known, t.Canary)
 	default: // ByWatch, Done, ByEvidence

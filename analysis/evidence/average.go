@@ -29,24 +29,6 @@ func Average(parts ...Part) float64 {
 	return sum / weights
 }
 
-// Condemns tells whether evidence suffices to roll back when at most a share
-// alpha, in (0, 1), of the good releases may be rolled back, ever.
-func Condemns(value, alpha float64) bool { return value >= 1/alpha }
-
-// Paired tests pairs of probes, one of each version: an even coin decides which
-// of the two a failure belongs to. The value multiplies the evidence of the
-// traffic that follows; it is 1 when nothing failed.
-func Paired(l Label, pairs, canaryFailed, stableFailed int) float64 {
-	l.Onset = Onset{AtStart: 1}
-	w := l.Begin()
-	l.Add(&w, Block{
-		Low: 0.5, High: 0.5,
-		Canary: Outcomes{Requests: pairs, Failed: canaryFailed},
-		Stable: Outcomes{Requests: pairs, Failed: stableFailed},
-	})
-	return l.Value(w)
-}
-
 // Information is what one request of the new version is expected to tell, in nats,
 // at a share w of the traffic, when it fails with probability canary and the old
 // version with stable: the growth of the best bet (Wald 1945). It is 0 at a share

@@ -79,7 +79,7 @@ var (
 // Evidence draws how a comparison went, in a few lines: the weight, the share of bad
 // requests of both versions, and the evidence of harm, in which a full column is
 // proof. It is empty as long as there is nothing to draw.
-func (s Style) Evidence(c *analysis.Comparison, alpha float64, now time.Time) []string {
+func (s Style) Evidence(c *analysis.Comparison, now time.Time) []string {
 	if c == nil || len(c.Curve) < 2 {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (s Style) Evidence(c *analysis.Comparison, alpha float64, now time.Time) []
 	for i, m := range c.Curve {
 		weight[i] = m.Share
 		// From a tenth to proof, by factors.
-		evidence[i] = math.Log10(max(m.Evidence, 0.1)*10) / math.Log10(10/alpha)
+		evidence[i] = math.Log10(max(m.Evidence, 0.1)*10) / math.Log10(10*c.Decision.Proof)
 		canary[i], stable[i] = between(before.Canary, m.Canary), between(before.Stable, m.Stable)
 		most = max(most, canary[i], stable[i])
 		before = m
@@ -121,7 +121,7 @@ func (s Style) Evidence(c *analysis.Comparison, alpha float64, now time.Time) []
 		row("weight", weight, Share(last.Share)),
 		row("new", canary, rate(last.Canary)),
 		row("old", stable, rate(last.Stable)),
-		row("for harm", evidence, Odds(last.Evidence)+", proof is "+Odds(1/alpha)),
+		row("for harm", evidence, Odds(last.Evidence)+", proof is "+Odds(c.Decision.Proof)),
 		s.Faint(s.Text("         " + begin + strings.Repeat(" ", max(1, n-len(begin)-len(end))) + end)),
 	}
 }

@@ -40,10 +40,11 @@ type Decision struct {
 	Reason  Reason  `json:"reason"`
 	Share   float64 `json:"share"` // of the traffic, for the new version
 	// Evidence that the new version is worse, as a multiple of the stake, of
-	// everything and of its parts. It is condemned at 1/Alpha.
+	// everything and of its parts; Proof is the evidence that condemns it.
 	Evidence float64 `json:"evidence"`
 	Errors   float64 `json:"errors"`
 	Times    float64 `json:"times"`
+	Proof    float64 `json:"proof"`
 	// Excluded is the smallest excess of failures that is ruled out.
 	Excluded float64 `json:"excluded"`
 	// Suspicion is loud at 20.
@@ -67,15 +68,17 @@ func (p Policy) Consider(s *State, now float64) Decision {
 	s.LookedAt = now
 	p.enter(s, now)
 	p.learn(s, now)
+	s.Shared = s.Shared || p.sick(s)
 	d := Decision{
 		Verdict:   Go,
+		Proof:     p.proof(s),
 		Errors:    p.errors(s).Value(s.Errors),
 		Times:     p.Times.Value(s.Times),
 		Excluded:  s.excess.ruledOut(s.Health, p.Beta),
 		Suspicion: max(s.Failing.Value(), s.Slowing.Value()),
 	}
-	d.Evidence = s.Probes * evidence.Average(evidence.Part{Value: d.Errors, Weight: 1 - p.TimesWeight}, evidence.Part{Value: d.Times, Weight: p.TimesWeight})
-	if evidence.Condemns(d.Evidence, p.Alpha) {
+	d.Evidence = evidence.Average(evidence.Part{Value: d.Errors, Weight: 1 - p.TimesWeight}, evidence.Part{Value: d.Times, Weight: p.TimesWeight})
+	if d.Evidence >= d.Proof {
 		d.Verdict, d.Reason = RollBack, ByEvidence
 		return d
 	}
@@ -87,6 +90,14 @@ func (p Policy) Consider(s *State, now float64) Decision {
 		d.Verdict, d.Reason, d.Share = Finish, Done, 1
 	}
 	return d
+}
+
+// proof is the evidence that condemns.
+func (p *Policy) proof(s *State) float64 {
+	if s.Shared {
+		return p.SharedMargin / p.Alpha
+	}
+	return p.Margin / p.Alpha
 }
 
 // leastReference is the rate of failures at which the bets have their ratios where
@@ -121,7 +132,7 @@ const someEvidence = 1.05
 // learn takes in the blocks that became final.
 func (p *Policy) learn(s *State, now float64) {
 	errors := p.errors(s)
-	enough := overshoot / (p.Alpha * s.Probes * (1 - p.TimesWeight))
+	enough := overshoot * p.proof(s) / (1 - p.TimesWeight)
 	var room [4]evidence.Block // mostly there is one
 	for _, b := range s.Intake.Take(room[:0], s.Schedule) {
 		if s.ReleaseFrom > 0 && b.At >= s.ReleaseFrom && !s.Intake.Waiting(s.ReleaseFrom) {
@@ -205,9 +216,7 @@ func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 	}
 	limit(p.Top, ByWatch)
 	limit(suspected, suspicion)
-	if d.Evidence >= p.Doubt && (s.Health.Failed > 0 || d.Evidence >= someEvidence) {
-		limit(max(p.Smallest, p.Compare.share(s.Rate)), ByYellow)
-	}
+	limit(p.doubt(s, d, now), ByYellow)
 	if try := p.trial(s, d, now); try < want {
 		want, reason = try, ByYellow
 		allowed = min(allowed, max(p.Opening, try*rate*p.Delay))
@@ -372,10 +381,14 @@ func (p *Policy) diagnose(s *State, d Decision, now float64) (float64, Reason) {
 	// The old version is well, and the comparison did not condemn the new one:
 	// what is normal has changed a little, or it was chance.
 	s.Diagnosing = 0
-	s.Failing.Reset(max(s.Normal, 1.2*(s.Recent.Failed+1)/(s.Recent.Requests+1)))
-	s.Slowing.Reset(max(s.NormalSlow, 1.3*(s.Recent.Slow+1)/(s.Recent.Timed+1)))
+	s.Failing.Reset(max(s.Normal, 1.2*atLeast(s.Recent.Failed, s.Recent.Requests)))
+	s.Slowing.Reset(max(s.NormalSlow, 1.3*atLeast(s.Recent.Slow, s.Recent.Timed)))
 	return 1, ""
 }
+
+// atLeast is a rate that bad ones of all requests have by now, less its standard
+// error: what is normal is to change only if it has.
+func atLeast(bad, all float64) float64 { return max(0, bad+1-math.Sqrt(bad)) / (all + 1) }
 
 // undiagnosed tells whether a diagnosis has too few outcomes, or whether failures
 // are suspicious still and it is not ruled out that there are twice as many as is

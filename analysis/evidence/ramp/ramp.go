@@ -28,6 +28,12 @@ type Policy struct {
 	// worse; Beta of having ruled out too much when the share is chosen.
 	Alpha float64 `json:"alpha"`
 	Beta  float64 `json:"beta"`
+	// Margin is how many times 1/Alpha the evidence is that condemns, 1 or
+	// above, and SharedMargin that once both versions have done worse than
+	// before. At 1 a version that is no worse would be taken back about as
+	// often as Alpha allows.
+	Margin       float64 `json:"margin"`
+	SharedMargin float64 `json:"sharedMargin"`
 	// Budget is how many additional failures may be on their way, as far as
 	// is not ruled out, and Growth how many more for each request that is
 	// known, beyond half of the failures that are normal. As long as nothing is
@@ -63,8 +69,8 @@ type Policy struct {
 	Pace  []Pace `json:"pace"`
 	First Bound  `json:"first"`
 	// Patience is after how long a rollout whose requests are too few for the
-	// budget to rise has grown to Top nonetheless, and after how long a trial
-	// that decides nothing begins to grow.
+	// budget to rise has grown to Top nonetheless, and after how long the share
+	// of a doubt or of a trial that decides nothing begins to grow.
 	Patience float64 `json:"patience"`
 	// Delay is from a request until its outcome can change the share: of the
 	// source, the look and the alias. Settle is how long the alias takes.
@@ -129,39 +135,39 @@ func Default(smallest, delay, settle float64) Policy {
 	errors, times := evidence.NewLabel(evidence.Tolerance{Ratio: 1}), evidence.DefaultLadder()
 	// Most faults are there from the start, and a late one is suspected before it
 	// is proven, which places the rest.
-	onset := evidence.Onset{AtStart: 0.9, PerSecond: 0.05 / 3600}
+	onset := evidence.Onset{AtStart: 0.85, PerSecond: 0.05 / 3600}
 	errors.Onset, times.Onset = onset, onset
-	errors.Bets = bets(smallest)
+	errors.Bets = bets
 	return Policy{
-		Alpha: 0.01, Beta: 0.05,
+		Alpha: 0.01, Beta: 0.05, Margin: margin(smallest), SharedMargin: 20,
 		Budget: 2, Opening: 1.3, Growth: 0.015, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.6, LeakShare: 0.0015,
 		Smallest: smallest, Top: 0.95,
 		Diagnosis: Bound{Rate: 5, Least: 0.02, Most: 0.1}, Compare: Bound{Rate: 25, Least: 0.1, Most: 0.25},
-		Trial: Bound{Rate: 0.5, Most: 0.05}, Sharp: 0.1,
+		Trial: Bound{Rate: 0.5, Most: 0.05}, Sharp: 0.05,
 		Pace:  []Pace{{0, .01}, {45, .03}, {52, .1}, {60, .25}, {145, .5}, {165, .95}},
 		First: Bound{Rate: 0.5, Least: smallest, Most: 0.03}, Patience: 600,
 		Delay: delay + settle + 1, Settle: settle, Width: 1,
 		AtTop: 300, Watch: 900, MinRequests: 30, StepRequests: 10,
-		Doubt: 0.35, Worry: 1.2, Yellow: 3, Release: 0.8,
-		Errors: errors, Times: times, TimesWeight: 0.3,
+		Doubt: 0.3, Worry: 1.2, Yellow: 3, Release: 0.8,
+		Errors: errors, Times: times, TimesWeight: 0.1,
 	}
 }
 
-// bets are those on failures for a target with a smallest share. A failure in a
-// thousandth of the traffic is so unlikely to be that of a version that is no worse
-// that it can be proof, if enough is staked on it. In a hundredth it cannot, and the
-// stake does more on what fails less often.
-func bets(smallest float64) []evidence.Bet {
+// margin leaves about as few good releases to be taken back whatever a target can
+// express. A failure in a hundredth of the traffic says so much less than one in a
+// thousandth that the evidence mostly passes what is asked of it by far.
+func margin(smallest float64) float64 {
 	if smallest <= 0.002 { // tenths of a percent, as functions' aliases have
-		return []evidence.Bet{
-			{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .15}, {Ratio: 6, Prior: .15},
-			{Ratio: 20, Prior: .14}, {Ratio: 100, Prior: .16}, {Ratio: 1500, Prior: .28},
-		}
+		return 5
 	}
-	return []evidence.Bet{
-		{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .13}, {Ratio: 6, Prior: .15},
-		{Ratio: 20, Prior: .2}, {Ratio: 100, Prior: .2}, {Ratio: 1000, Prior: .2},
-	}
+	return 1.6
+}
+
+// bets are those on failures. The large ones do most for releases that fail at once,
+// for what is lost with them is time only.
+var bets = []evidence.Bet{
+	{Ratio: 1.5, Prior: .12}, {Ratio: 2.5, Prior: .13}, {Ratio: 6, Prior: .15},
+	{Ratio: 20, Prior: .25}, {Ratio: 100, Prior: .25}, {Ratio: 1000, Prior: .1},
 }
 
 // Check says what is wrong with the policy, if anything.
@@ -171,7 +177,7 @@ func (p Policy) Check() error {
 		value    float64
 		low, top float64
 	}{
-		{"alpha", p.Alpha, 1e-9, 0.5}, {"beta", p.Beta, 1e-9, 0.5}, {"budget", p.Budget, 0.01, 1e9},
+		{"alpha", p.Alpha, 1e-9, 0.5}, {"beta", p.Beta, 1e-9, 0.5}, {"margin", p.Margin, 1, 1e9}, {"shared margin", p.SharedMargin, p.Margin, 1e9}, {"budget", p.Budget, 0.01, 1e9},
 		{"smallest share", p.Smallest, 1e-6, 0.5}, {"top share", p.Top, p.Smallest, 1}, {"diagnosis", p.Diagnosis.Most, p.Smallest, 0.5},
 		{"width", p.Width, 1e-3, 3600}, {"delay", p.Delay, 1e-3, 86400}, {"weight of durations", p.TimesWeight, 0, 0.99},
 		{"patience", p.Patience, 1, 1e9}, {"release", p.Release, 0, 1}, {"worry", p.Worry, 1, 1 / p.Alpha}, {"yellow", p.Yellow, 1, 1 / p.Alpha},
@@ -202,9 +208,6 @@ type History struct {
 	Outcomes evidence.Outcomes `json:"outcomes"`
 	// Dispersion is how many failures come of one cause, 1 or above.
 	Dispersion float64 `json:"dispersion"`
-	// Probes is what the probes before the first shift are worth as evidence,
-	// 1 without any. See [evidence.Paired].
-	Probes float64 `json:"probes"`
 }
 
 // Loud is from which suspicion on the share is made smaller.
@@ -224,22 +227,25 @@ type State struct {
 	Times  evidence.Wealth `json:"times"`
 	Health evidence.Health `json:"health"`
 	Slow   evidence.Health `json:"slow"` // the same for slow requests
-	// Dispersion and Probes are those of the history.
+	// Dispersion is that of the history.
 	Dispersion float64 `json:"dispersion"`
-	Probes     float64 `json:"probes"`
 	// Failing and Slowing suspect; Normal is the rate of failures, and
 	// NormalSlow that of slow requests, that they began with.
 	Failing    evidence.Suspicion `json:"failing"`
 	Slowing    evidence.Suspicion `json:"slowing"`
 	Normal     float64            `json:"normal"`
 	NormalSlow float64            `json:"normalSlow"`
+	// Shared is true once both versions have done worse than before.
+	Shared bool `json:"shared,omitempty"`
 	// Diagnosing is until when at least the share stays small because of a
 	// suspicion; 0 when there is none. Diagnosed is how many outcomes have
 	// come since it began.
 	Diagnosing float64 `json:"diagnosing,omitempty"`
 	Diagnosed  int     `json:"diagnosed,omitempty"`
-	// TrialFrom is since when there is so much evidence of harm that the share
-	// is that of a trial; 0 when there is not.
+	// DoubtFrom is since when there is a doubt, and TrialFrom since when there is
+	// so much evidence of harm that the share is that of a trial; 0 when there
+	// is not.
+	DoubtFrom float64 `json:"doubtFrom,omitempty"`
 	TrialFrom float64 `json:"trialFrom,omitempty"`
 	// ReleaseFrom is from when on blocks are bet on with what a suspicion
 	// released, 0 when nothing is due. The suspicion had seen earlier counts of
@@ -302,10 +308,7 @@ func (p Policy) Begin(h History) State {
 		Schedule: evidence.Schedule{Settle: p.Settle},
 		Times:    p.Times.Begin(),
 		Failing:  evidence.SuspectFailures(h.Outcomes), Slowing: evidence.SuspectSlow(1 - evidence.Quantiles[slowThreshold]),
-		Dispersion: max(1, h.Dispersion), Probes: 1,
-	}
-	if h.Probes > 0 {
-		s.Probes = h.Probes
+		Dispersion: max(1, h.Dispersion),
 	}
 	if h.Seconds > 0 {
 		s.Rate = float64(h.Outcomes.Requests) / h.Seconds

@@ -213,11 +213,11 @@ func TestEvidenceOfHarmIsTriedAtASmallShareUntilItHasFaded(t *testing.T) {
 		from     float64 // share at least
 		to       float64 // and at most
 	}{
-		{"no evidence", 0.3, 1, 0.9, p.Top},
+		{"no evidence", 0.25, 1, 0.9, p.Top},
 		{"a doubt", 1, 1, p.Compare.Most, p.Compare.Most},
 		{"much more often", 2, 50, p.Smallest, 0.006},
-		{"twice as often", 2, 1, 0.02, 0.15},
-		{"nearly proof", 90, 50, p.Smallest, 0.006},
+		{"twice as often", 2, 1, 0.01, 0.08},
+		{"nearly proof", 450, 50, p.Smallest, 0.006},
 	} {
 		s := tried(p, value(tt.evidence), tt.least)
 		d := p.Consider(&s, 400)
@@ -240,9 +240,68 @@ func TestEvidenceOfHarmIsTriedAtASmallShareUntilItHasFaded(t *testing.T) {
 		t.Errorf("long after it: %+v; want more than %v", d, 5*before)
 	}
 	// And it is over with the evidence.
-	s.Errors = tried(p, value(0.3), 1).Errors
+	s.Errors = tried(p, value(0.25), 1).Errors
 	if d := p.Consider(&s, 1700); d.Share < 0.9 || s.TrialFrom != 0 {
 		t.Errorf("after it has faded: %+v, trial from %v; want nearly all", d, s.TrialFrom)
+	}
+}
+
+func TestADoubtThatDoesNotFadeIsOverAfterAWhile(t *testing.T) {
+	p := Default(0.01, 5, 2)
+	s := tried(p, 0.5/(1-p.TimesWeight), 1)
+	for _, tt := range []struct{ after, from, to float64 }{
+		{0, p.Compare.Most, p.Compare.Most},
+		{p.Patience, p.Compare.Most, p.Compare.Most},
+		{p.Patience + 60, 2.5 * p.Compare.Most, 2.8 * p.Compare.Most},
+		{p.Patience + 120, p.Top, p.Top},
+	} {
+		s.Share = 0.25
+		if d := p.Consider(&s, 400+tt.after); d.Share < tt.from || d.Share > tt.to {
+			t.Errorf("%v s after the doubt began: %+v; want a share of %v to %v", tt.after, d, tt.from, tt.to)
+		}
+	}
+	s.Errors = tried(p, 0.1, 1).Errors
+	if p.Consider(&s, 1200); s.DoubtFrom != 0 {
+		t.Errorf("when it has faded there is a doubt since %v", s.DoubtFrom)
+	}
+}
+
+func TestProofTakesMoreOnceBothVersionsDidWorse(t *testing.T) {
+	p := Default(0.001, 5, 2)
+	s := p.Begin(History{Seconds: 3600, Outcomes: evidence.Outcomes{Requests: 360000, Failed: 360}})
+	if d := p.Look(&s, 0); d.Proof != p.Margin/p.Alpha {
+		t.Errorf("before: %+v; want a proof of %v", d, p.Margin/p.Alpha)
+	}
+	for second := range 200 {
+		failed := 0
+		if second < 10 {
+			failed = 20
+		}
+		s.Report(evidence.Canary, second, evidence.Outcomes{}, true)
+		s.Report(evidence.Stable, second, evidence.Outcomes{Requests: 100, Failed: failed}, true)
+		p.Look(&s, float64(second+1))
+	}
+	if d := p.Look(&s, 201); d.Proof != p.SharedMargin/p.Alpha {
+		t.Errorf("three minutes after ten seconds in which the old version failed, too: %+v; want a proof of %v", d, p.SharedMargin/p.Alpha)
+	}
+	// Evidence between the two condemns only where nothing was shared.
+	for _, shared := range []bool{false, true} {
+		s := tried(p, 1.5*p.Margin/p.Alpha/(1-p.TimesWeight), 50)
+		s.Shared = shared
+		if d := p.Consider(&s, 400); (d.Verdict == RollBack) == shared {
+			t.Errorf("shared %v: %+v", shared, d)
+		}
+	}
+}
+
+func TestWhatIsNormalChangesOnlyIfItSurelyHas(t *testing.T) {
+	for _, tt := range []struct{ bad, all, least, most float64 }{
+		{0, 0, 0.9, 1}, {0, 1000, 0, 0.001}, // one is added for what was not seen
+		{20, 2000, 0.008, 0.0085}, {2000, 10000, 0.195, 0.2},
+	} {
+		if got := atLeast(tt.bad, tt.all); got < tt.least || got > tt.most {
+			t.Errorf("%v of %v: got %v, want %v to %v", tt.bad, tt.all, got, tt.least, tt.most)
+		}
 	}
 }
 

@@ -6,9 +6,28 @@ import (
 	"github.com/crossfade-dev/crossfade/analysis/evidence"
 )
 
-// trialGrowth is in how many seconds the share of a trial that has lasted for as
-// long as the policy's Patience becomes e times as large.
-const trialGrowth = 60
+// grownAfter is in how many seconds the share of a doubt or of a trial that has
+// lasted for as long as the policy's Patience becomes e times as large.
+const grownAfter = 60
+
+// grown is what a share has become that has decided nothing since a time: what is
+// not decided within the policy's patience needs more requests than it gives.
+func (p *Policy) grown(share, since, now float64) float64 {
+	return share * math.Exp(max(0, now-since-p.Patience)/grownAfter)
+}
+
+// doubt says which share is the largest while the new version has failed and the
+// evidence of harm has not faded below Doubt. It is 1 while there is no doubt.
+func (p *Policy) doubt(s *State, d Decision, now float64) float64 {
+	if d.Evidence < p.Doubt || s.Health.Failed == 0 && d.Evidence < someEvidence {
+		s.DoubtFrom = 0
+		return 1
+	}
+	if s.DoubtFrom == 0 {
+		s.DoubtFrom = now
+	}
+	return p.grown(max(p.Smallest, p.Compare.share(s.Rate)), s.DoubtFrom, now)
+}
 
 // trial says which share is the largest while the evidence of harm is Worry or
 // above: a failure tells most about whose it is where it is rarest that the new
@@ -25,9 +44,7 @@ func (p *Policy) trial(s *State, d Decision, now float64) float64 {
 	if d.Errors >= d.Times {
 		share = max(share, p.sharp(s))
 	}
-	// What is not decided by then needs more requests than a trial has.
-	long := max(0, now-s.TrialFrom-p.Patience)
-	return min(p.Compare.share(s.Rate), share*math.Exp(long/trialGrowth))
+	return min(p.Compare.share(s.Rate), p.grown(share, s.TrialFrom, now))
 }
 
 // sharp is the share at which a failure of the new version multiplies the bets, as
