@@ -9,9 +9,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -385,27 +382,6 @@ func (s *session) adoptOwner(ctx context.Context, rec controller.Record) error {
 		}
 	}
 	return nil
-}
-
-// isDead says whether an owner is known not to run any more: a process of this
-// machine that does not exist.
-func (env *Env) isDead(owner string) bool {
-	who, pidText, ok := strings.Cut(owner, " pid ")
-	if !ok {
-		return false
-	}
-	_, host, _ := strings.Cut(who, "@")
-	_, here, _ := strings.Cut(env.person(), "@")
-	pid, err := strconv.Atoi(pidText)
-	if host != here || err != nil {
-		return false
-	}
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return true
-	}
-	defer func() { _ = p.Release() }() // it only lets go of a handle
-	return errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 // carryOut carries a rollout out until it has ended or was left, and returns the

@@ -51,11 +51,11 @@ func (o listOptions) run(ctx context.Context, env *Env) error {
 	}
 	list := make([]standing, 0, len(records))
 	for _, r := range records {
-		attended, err := isAttended(ctx, env, store, r)
+		now, err := standingOf(ctx, env, store, r)
 		if err != nil {
 			return err
 		}
-		list = append(list, standing{Record: r, Attended: attended})
+		list = append(list, now)
 	}
 	return env.print(o.out, list, func() []string {
 		if len(records) == 0 {
@@ -65,8 +65,11 @@ func (o listOptions) run(ctx context.Context, env *Env) error {
 		rows := make([][]string, 0, len(records))
 		for _, r := range list {
 			by := r.Owner
-			if r.abandoned() {
+			switch {
+			case r.abandoned():
 				by = "nobody any more"
+			case r.Uncertain:
+				by = "nobody, perhaps"
 			}
 			rows = append(rows, []string{
 				r.ID, style.Text(style.Kind(kindOf(r.Record)) + " " + view.Name(r.Plan)), style.Phase(r.Status.Phase), versionsOf(style, r.Record),

@@ -38,7 +38,7 @@ func TestACloudThatStartsEndsTheRolloutsOfDeadCloudsInMemory(t *testing.T) {
 	c := clock.NewVirtual(time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC))
 	env := &Env{Stderr: &bytes.Buffer{}, Stdout: &bytes.Buffer{}, Getenv: func(string) string { return "" }, Clock: c, NewID: func() string { return "r-1" }}
 	path := filepath.Join(t.TempDir(), "rollouts.db")
-	store, err := sqlitestore.Open(t.Context(), path)
+	store, err := sqlitestore.Open(t.Context(), path, clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestACloudThatStartsEndsTheRolloutsOfDeadCloudsInMemory(t *testing.T) {
 	if err := opened.end(true); err != nil { // this process's own cloud
 		t.Fatal(err)
 	}
-	store, err = sqlitestore.Open(t.Context(), path)
+	store, err = sqlitestore.Open(t.Context(), path, clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,13 +142,13 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
-	attended, err := isAttended(ctx, env, store, rec)
-	switch {
+	now, err := standingOf(ctx, env, store, rec)
+	switch takesUp := o.kind == rollout.Abort || o.kind == rollout.Resume; {
 	case err != nil:
 		return err
-	case attended:
+	case now.Attended, now.Uncertain && !takesUp:
 		return o.leaveTo(ctx, env, store, rec.ID, number, seen)
-	case o.kind == rollout.Abort || o.kind == rollout.Resume:
+	case takesUp:
 		return o.takeUp(ctx, env, rec, number, seen)
 	default:
 		return &failure{code: ExitWaiting, err: fmt.Errorf("%s was noted, but nobody looks after %s any more", o.kind, rec.ID), next: []string{
@@ -315,21 +315,4 @@ func lastEvent(ctx context.Context, store controller.Store, id string) (int64, e
 		return 0, err
 	}
 	return events[len(events)-1].Number, nil
-}
-
-// isAttended says whether some process looks after a rollout.
-func isAttended(ctx context.Context, env *Env, store controller.Store, rec controller.Record) (bool, error) {
-	if rec.Status.Phase.Ended() {
-		return false, nil
-	}
-	for _, alias := range rec.Aliases() {
-		l, ok, err := store.Lease(ctx, alias)
-		if err != nil {
-			return false, err
-		}
-		if !ok || l.Rollout != rec.ID || l.Free(env.Clock.Now()) || env.isDead(l.Owner) {
-			return false, nil
-		}
-	}
-	return true, nil
 }

@@ -49,6 +49,7 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	if err != nil {
 		return nil, err
 	}
+	machine := env
 	if !isLocal(cfg) { // whose clock is this machine's
 		env = env.byTheTimeOf(&cfg)
 	}
@@ -68,7 +69,7 @@ func openSession(ctx context.Context, env *Env, so storeOptions, ao awsOptions) 
 	if so.reading {
 		open = so.openToRead
 	}
-	store, err := open(ctx, env)
+	store, err := open(ctx, machine) // whose stamps are by the machine's clock
 	if err != nil {
 		return nil, err
 	}
@@ -190,18 +191,6 @@ func (s *session) scene(rec controller.Record, events []rollout.Event) view.Scen
 		})
 	}
 	return sc
-}
-
-// nowOf is what time it is for a rollout: the machine's, or that of its last look
-// where a cloud carries it out whose time passes faster.
-func nowOf(env *Env, rec controller.Record) time.Time {
-	now := env.Clock.Now()
-	for _, t := range []time.Time{rec.Created, rec.Status.LookedAt, rec.Status.Ended} {
-		if t.After(now) {
-			now = t
-		}
-	}
-	return now
 }
 
 // sceneOf is what to show of a rollout that another process carries out.

@@ -45,15 +45,16 @@ func (o statusOptions) run(ctx context.Context, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
-	attended, err := isAttended(ctx, env, store, rec)
+	now, err := standingOf(ctx, env, store, rec)
 	if err != nil {
 		return err
 	}
-	now := standing{Record: rec, Attended: attended}
-	if err := env.print(o.out, now, func() []string { return statusLines(env, rec, events) }); err != nil {
+	if err := env.print(o.out, now, func() []string { return statusLines(env, now, events) }); err != nil {
 		return err
 	}
-	switch late := overdue(rec, env.Clock.Now()); {
+	switch late := overdue(rec, now.now); {
+	case now.Uncertain:
+		env.say("by this machine's clock nobody looks after it any more, but %s is elsewhere and may have another: crossfade resume %s and abort %s ask the service for its time before they do anything", rec.Owner, rec.ID, rec.ID)
 	case now.abandoned():
 		env.say("nobody looks after it, so nothing of this happens: crossfade resume %s goes on with it, crossfade abort %s takes it back", rec.ID, rec.ID)
 	case late != "":
@@ -61,16 +62,6 @@ func (o statusOptions) run(ctx context.Context, env *Env, name string) error {
 	}
 	return nil
 }
-
-// A standing is a rollout and whether some process looks after it: what programs
-// read.
-type standing struct {
-	controller.Record
-	Attended bool `json:"attended"`
-}
-
-// abandoned says whether a rollout is open that nobody looks after.
-func (s standing) abandoned() bool { return !s.Attended && !s.Status.Phase.Ended() }
 
 // unstored is how much older than the last look the record of a rollout that is
 // looked after may be: quiet looks are not stored each time, and calls take time.
@@ -96,13 +87,13 @@ func overdue(rec controller.Record, now time.Time) string {
 
 // statusLines are the screen of the live view without what is only of use
 // there.
-func statusLines(env *Env, rec controller.Record, events []rollout.Event) []string {
-	style, now := env.style(), nowOf(env, rec)
+func statusLines(env *Env, now standing, events []rollout.Event) []string {
+	style := env.style()
 	width := env.width()
 	if width == 0 {
 		width = 80
 	}
-	return style.Summary(sceneOf(rec, events, now), width)
+	return style.Summary(sceneOf(now.Record, events, now.now), width)
 }
 
 func eventsOf(ctx context.Context, store controller.Store, id string) ([]rollout.Event, error) {

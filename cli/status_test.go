@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,16 +54,76 @@ func TestARolloutIsOverdueAfterThreeLooks(t *testing.T) {
 	}
 }
 
-func TestStatusTellsOfARolloutThatIsOverdueThoughItIsHeld(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "store.db")
-	store, err := sqlitestore.Open(t.Context(), file)
+// remember makes a store with one rollout, whose owner has just renewed its lease when
+// it was now for the owner and what machine shows for the machine.
+func remember(t *testing.T, file string, rec controller.Record, machine clock.Clock, now time.Time, lease time.Duration) {
+	t.Helper()
+	store, err := sqlitestore.Open(t.Context(), file, machine)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Create(t.Context(), lookedAtNoon(), noon.Add(time.Hour), nil); err != nil {
+	defer shut(store)
+	if _, err := store.Create(t.Context(), rec, rec.Created.Add(lease), nil); err != nil {
 		t.Fatal(err)
 	}
-	shut(store)
+	if _, err := store.Acquire(t.Context(), rec.ID, rec.Owner, now, now.Add(lease)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhoLooksAfterARolloutIsKnownWhateverTheMachinesClockShows(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	alive := fmt.Sprintf("ada@%s pid %d", host, os.Getpid())
+	const elsewhere = "ada@elsewhere pid 7"
+	for _, wrong := range []time.Duration{0, 5 * time.Minute, -time.Hour} {
+		for _, test := range []struct {
+			owner  string
+			later  time.Duration
+			by     string // what list says
+			status string // what status says besides
+		}{
+			{alive, 29 * time.Second, alive, ""},
+			{alive, 31 * time.Second, "nobody any more", "nobody looks after it"},
+			{elsewhere, 29 * time.Second, elsewhere, ""},
+			{elsewhere, 31 * time.Second, "nobody, perhaps", "elsewhere and may have another"},
+		} {
+			t.Run(fmt.Sprintf("%s ahead, %s after %s", wrong, test.owner, test.later), func(t *testing.T) {
+				machine := clock.NewVirtual(noon.Add(wrong))
+				file, rec := filepath.Join(t.TempDir(), "store.db"), lookedAtNoon()
+				rec.Owner = test.owner
+				remember(t, file, rec, machine, noon, 30*time.Second)
+				machine.Set(machine.Now().Add(test.later))
+				said := func(args ...string) string {
+					var out bytes.Buffer
+					env := testEnv(t)
+					env.Stdout, env.Stderr, env.Clock, env.Args = &out, &out, machine, append(args, "--store", file)
+					if got := Run(t.Context(), env); got != ExitSucceeded {
+						t.Fatalf("%v ended with %d: %s", args, got, &out)
+					}
+					return out.String()
+				}
+				if got := said("list"); !strings.HasSuffix(strings.TrimSpace(got), "  "+test.by) {
+					t.Errorf("list: got\n%s\nwant that it is looked after by %q", got, test.by)
+				}
+				got := said("status", "orders:prod")
+				if !strings.Contains(got, test.status) || test.status == "" && strings.Contains(got, "looks after") {
+					t.Errorf("status: got\n%s\nwant that it says %q", got, test.status)
+				}
+				if want := "in " + view.Countdown(time.Hour-test.later); test.by == test.owner && !strings.Contains(got, want) {
+					t.Errorf("status: got\n%s\nwant the step to end %s", got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestStatusTellsOfARolloutThatIsOverdueThoughItIsHeld(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "store.db")
+	rec := lookedAtNoon()
+	remember(t, file, rec, clock.NewVirtual(noon), noon, time.Hour)
 	var said bytes.Buffer
 	env := testEnv(t)
 	env.Stderr, env.Clock = &said, clock.NewVirtual(noon.Add(5*time.Minute))

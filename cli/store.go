@@ -62,7 +62,7 @@ func (o storeOptions) open(ctx context.Context, env *Env) (*sqlitestore.Store, e
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, storeFailure(path, err)
 	}
-	store, err := sqlitestore.Open(ctx, path)
+	store, err := sqlitestore.Open(ctx, path, env.Clock)
 	if err != nil {
 		return nil, storeFailure(path, err)
 	}
@@ -80,7 +80,7 @@ func (o storeOptions) openToRead(ctx context.Context, env *Env) (*sqlitestore.St
 	if pathErr != nil {
 		return nil, pathErr
 	}
-	copied, copyErr := sqlitestore.OpenCopy(ctx, path)
+	copied, copyErr := sqlitestore.OpenCopy(ctx, path, env.Clock)
 	if copyErr != nil {
 		return nil, err // which says what is wrong with the place
 	}

@@ -106,7 +106,11 @@ func (o watchOptions) follow(ctx context.Context, env *Env, store controller.Sto
 			// before this command does not count.
 			reached = reached || !first && o.until == string(e.Phase)
 		}
-		sc := sceneOf(rec, events, nowOf(env, rec))
+		now, err := standingOf(ctx, env, store, rec)
+		if err != nil {
+			return err
+		}
+		sc := sceneOf(rec, events, now.now)
 		late := overdue(rec, sc.Now)
 		switch {
 		case late == "":

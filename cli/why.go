@@ -70,20 +70,24 @@ func (o whyOptions) run(ctx context.Context, env *Env, name string) error {
 			r.Comparisons[rec.Plan.Targets[i].String()] = course{Epoch: c.Epoch, Source: c.Source, History: c.History, Curve: c.Curve}
 		}
 	}
+	now, err := standingOf(ctx, env, store, rec)
+	if err != nil {
+		return err
+	}
 	return env.print(o.out, r, func() []string {
 		var out []string
 		style := env.style()
-		for _, line := range whyLines(rec, nowOf(env, rec)) {
+		for _, line := range whyLines(rec, now.now) {
 			out = append(out, style.Text(line))
 		}
-		return append(out, comparedLines(env, rec)...)
+		return append(out, comparedLines(env, rec, now.now)...)
 	})
 }
 
 // comparedLines are a table and a chart for each alias whose versions are compared.
-func comparedLines(env *Env, rec controller.Record) []string {
+func comparedLines(env *Env, rec controller.Record, now time.Time) []string {
 	var out []string
-	style, now := env.style(), env.Clock.Now()
+	style := env.style()
 	for i, t := range rec.Status.Targets {
 		label := rec.Plan.Targets[i].String()
 		var findings []analysis.Finding

@@ -15,6 +15,7 @@ import (
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/memstore"
 	"github.com/crossfade-dev/crossfade/controller/sqlitestore"
+	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -160,7 +161,7 @@ func BenchmarkCrowd(b *testing.B) {
 	}{
 		{"memory", func(*testing.B) controller.Store { return memstore.New() }},
 		{"sqlite", func(b *testing.B) controller.Store {
-			s, err := sqlitestore.Open(b.Context(), filepath.Join(b.TempDir(), "rollouts.db"))
+			s, err := sqlitestore.Open(b.Context(), filepath.Join(b.TempDir(), "rollouts.db"), clock.System{})
 			if err != nil {
 				b.Fatal(err)
 			}

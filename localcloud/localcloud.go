@@ -248,7 +248,7 @@ func (c *Cloud) rollouts(config Config) (*rollouts.Service, error) {
 	case config.Dir == "":
 		store = memstore.New()
 	default:
-		file, err := sqlitestore.Open(context.Background(), filepath.Join(config.Dir, "rollouts.db"))
+		file, err := sqlitestore.Open(context.Background(), filepath.Join(config.Dir, "rollouts.db"), c.machine)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/crossfade-dev/crossfade/internal/clock"
 )
 
 // OpenCopy opens a copy of the store in the file at path, for who may read the file
@@ -17,7 +19,7 @@ import (
 //
 // SQLite cannot read a file in WAL mode without writing beside it, unless it leaves
 // out what was last committed.
-func OpenCopy(ctx context.Context, path string) (*Store, error) {
+func OpenCopy(ctx context.Context, path string, machine clock.Clock) (*Store, error) {
 	dir, err := os.MkdirTemp("", "crossfade-store-")
 	if err != nil {
 		return nil, fmt.Errorf("store %s: copy: %w", path, err)
@@ -29,7 +31,7 @@ func OpenCopy(ctx context.Context, path string) (*Store, error) {
 			return nil, errors.Join(fmt.Errorf("store %s: copy: %w", path, err), os.RemoveAll(dir))
 		}
 	}
-	s, err := Open(ctx, to)
+	s, err := Open(ctx, to, machine)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}

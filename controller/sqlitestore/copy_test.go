@@ -7,13 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/crossfade-dev/crossfade/internal/clock"
 )
 
 func TestAStoreThatMayOnlyBeReadIsShownAsItStands(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rollouts.db")
 	s := openAt(t, path)
 	begin(t, s, "r-1", "a:1") // what was just committed is not in the file itself yet
-	c, err := OpenCopy(t.Context(), path)
+	c, err := OpenCopy(t.Context(), path, clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +33,7 @@ func TestAStoreThatMayOnlyBeReadIsShownAsItStands(t *testing.T) {
 	if _, err := os.Stat(scratch); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the copy is left in %s (%v)", scratch, err)
 	}
-	if _, err := OpenCopy(t.Context(), path+"-not"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := OpenCopy(t.Context(), path+"-not", clock.System{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("of a file that is not there: got %v, want ErrNotExist", err)
 	}
 }
@@ -44,7 +46,7 @@ func TestAFolderThatMayNotBeWrittenIsToldAsThat(t *testing.T) {
 	if err := os.Mkdir(path+"-wal", 0o700); err != nil { // keeps also the superuser from writing beside the file
 		t.Fatal(err)
 	}
-	_, err := Open(t.Context(), path)
+	_, err := Open(t.Context(), path, clock.System{})
 	if !errors.Is(err, fs.ErrPermission) || strings.Count(err.Error(), path) != 1 {
 		t.Errorf("got %v, want ErrPermission that names the file once", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/storetest"
+	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
 
@@ -19,7 +20,7 @@ var t0 = time.Date(2026, 3, 4, 5, 6, 7, 890, time.UTC)
 
 func openAt(t testing.TB, path string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), path)
+	s, err := Open(t.Context(), path, clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func openTwice(t *testing.T) (first, second *Store) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rollouts.db")
 	first = openAt(t, path)
-	second, err := open(t.Context(), path, 20*time.Millisecond, migrations())
+	second, err := open(t.Context(), path, clock.System{}, 20*time.Millisecond, migrations())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ func TestOpenSaysWhatIsWrongWithTheFile(t *testing.T) {
 		filepath.Join(text, "x.db"):    "not a directory",
 		filepath.Join("/proc", "x.db"): "/proc/x.db",
 	} {
-		s, err := Open(t.Context(), path)
+		s, err := Open(t.Context(), path, clock.System{})
 		if err == nil {
 			s.Close()
 		}
@@ -199,14 +200,14 @@ func TestOpenSaysWhatIsWrongWithTheFile(t *testing.T) {
 func TestAStoreOfANewerVersionIsLeftAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rollouts.db")
 	future := append(migrations(), migration{number: len(migrations()) + 1, name: "future", text: "CREATE TABLE future (x INTEGER) STRICT"})
-	s, err := open(t.Context(), path, patience, future)
+	s, err := open(t.Context(), path, clock.System{}, patience, future)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(t.Context(), path)
+	_, err = Open(t.Context(), path, clock.System{})
 	if want := fmt.Sprintf("written by a newer version: its schema is %d, this one knows %d", len(future), len(migrations())); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
@@ -217,7 +218,7 @@ func TestAMigrationThatChangedAfterItWasAppliedIsRefused(t *testing.T) {
 	openAt(t, path)
 	changed := migrations()
 	changed[0].text += "\n-- a harmless change\n"
-	_, err := open(t.Context(), path, patience, changed)
+	_, err := open(t.Context(), path, clock.System{}, patience, changed)
 	if err == nil || !strings.Contains(err.Error(), "migration 1 (rollouts) is not the one that was applied") {
 		t.Errorf("got %v, want that migration 1 changed", err)
 	}
@@ -228,7 +229,7 @@ func TestMigrationsApplyFromEveryEarlierSchema(t *testing.T) {
 	for n := range all {
 		path := filepath.Join(t.TempDir(), "rollouts.db")
 		for _, list := range [][]migration{all[:n], all, all} {
-			s, err := open(t.Context(), path, patience, list)
+			s, err := open(t.Context(), path, clock.System{}, patience, list)
 			if err != nil {
 				t.Fatalf("from schema %d: %v", n, err)
 			}
@@ -242,7 +243,7 @@ func TestMigrationsApplyFromEveryEarlierSchema(t *testing.T) {
 func TestAMigrationThatFailsLeavesTheSchemaAsItWas(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rollouts.db")
 	broken := append(migrations(), migration{number: len(migrations()) + 1, name: "broken", text: "CREATE TABLE half (x INTEGER) STRICT; CREATE NONSENSE"})
-	if _, err := open(t.Context(), path, patience, broken); err == nil || !strings.Contains(err.Error(), "(broken)") {
+	if _, err := open(t.Context(), path, clock.System{}, patience, broken); err == nil || !strings.Contains(err.Error(), "(broken)") {
 		t.Errorf("got %v, want that migration broken failed", err)
 	}
 	s := openAt(t, path)
@@ -263,7 +264,7 @@ func TestTheFileIsForItsUserOnlyAndMayHaveAnyName(t *testing.T) {
 }
 
 func TestAClosedStoreAnswersWithAnError(t *testing.T) {
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "rollouts.db"))
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "rollouts.db"), clock.System{})
 	if err != nil {
 		t.Fatal(err)
 	}

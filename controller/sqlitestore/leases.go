@@ -52,7 +52,7 @@ func (t tx) acquire(id, owner string, now, until time.Time) ([]controller.Lease,
 			l.Token++
 		}
 		l.Until = until
-		if _, err := t.exec("update_lease", l.Owner, l.Token, nanos(l.Since), nanos(l.Until), l.Alias); err != nil {
+		if _, err := t.exec("update_lease", l.Owner, l.Token, nanos(l.Since), nanos(l.Until), nanos(now), nanos(t.s.clock.Now()), l.Alias); err != nil {
 			return nil, err
 		}
 	}
@@ -78,6 +78,23 @@ func (s *Store) Lease(ctx context.Context, alias string) (controller.Lease, bool
 		return controller.Lease{}, false, nil
 	}
 	return l, err == nil, s.wrap("lease", err)
+}
+
+// Heard returns when the lease of an alias was last taken or renewed: by its owner's
+// clock, whose times leases have, and by that of the machine that wrote it, so that who
+// has the machine's time can tell the owner's. ok is false when no rollout is open on
+// the alias, or an older program wrote it.
+//
+// Only what is shown may depend on it. Who takes a lease goes by the owner's clock.
+func (s *Store) Heard(ctx context.Context, alias string) (owner, machine time.Time, ok bool, err error) {
+	at, err := queryRow(ctx, s, "heard", func(row scanner) (at [2]int64, err error) {
+		err = row.Scan(&at[0], &at[1])
+		return at, err
+	}, alias)
+	if noRow(err) {
+		return time.Time{}, time.Time{}, false, nil
+	}
+	return instant(at[0]), instant(at[1]), err == nil, s.wrap("heard", err)
 }
 
 // leases returns the leases of a rollout's aliases in the plan's order.

@@ -34,7 +34,8 @@ func (s *Store) Create(ctx context.Context, rec controller.Record, until time.Ti
 				return err
 			}
 			l := controller.Lease{Alias: alias, Rollout: rec.ID, Owner: rec.Owner, Since: rec.Created, Until: until}
-			err := t.row("grant_lease", alias, rec.ID, rec.Owner, nanos(l.Since), nanos(l.Until)).Scan(&l.Token)
+			err := t.row("grant_lease", alias, rec.ID, rec.Owner, nanos(l.Since), nanos(l.Until),
+				nanos(rec.Created), nanos(s.clock.Now())).Scan(&l.Token)
 			if noRow(err) {
 				held, err := scanLease(t.row("lease", alias))
 				if err != nil {

@@ -22,6 +22,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/internal/clock"
 )
 
 //go:embed sql/*.sql
@@ -32,6 +33,7 @@ var statements embed.FS
 type Store struct {
 	path     string
 	patience time.Duration
+	clock    clock.Clock // the machine's, for stamps
 	// One connection writes, so that writers of this process wait for each
 	// other here and only those of other processes wait in SQLite.
 	write *sql.DB
@@ -62,15 +64,16 @@ var ErrNewer = errors.New("it was written by a newer version")
 const patience = 5 * time.Second
 
 // Open opens the store in the file at path, creates it and its folder if they do
-// not exist, and brings its schema up to date. An error says what is wrong with
+// not exist, and brings its schema up to date. machine is the clock that leases are
+// stamped with, see [Store.Heard]; nothing is decided by it. An error says what is wrong with
 // the file: not writable, full, locked, not a store, or written by a newer
 // version of this program.
-func Open(ctx context.Context, path string) (*Store, error) {
-	return open(ctx, path, patience, migrations())
+func Open(ctx context.Context, path string, machine clock.Clock) (*Store, error) {
+	return open(ctx, path, machine, patience, migrations())
 }
 
-func open(ctx context.Context, path string, patience time.Duration, list []migration) (*Store, error) {
-	s := &Store{path: path, patience: patience, stmts: make(map[stmtKey]*sql.Stmt), runs: make(map[string]int)}
+func open(ctx context.Context, path string, machine clock.Clock, patience time.Duration, list []migration) (*Store, error) {
+	s := &Store{path: path, patience: patience, clock: machine, stmts: make(map[stmtKey]*sql.Stmt), runs: make(map[string]int)}
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}

@@ -1,1 +1,1 @@
-UPDATE leases SET owner = ?, token = ?, since = ?, until = ? WHERE alias = ?
+UPDATE leases SET owner = ?, token = ?, since = ?, until = ?, granted = ?, stamped = ? WHERE alias = ?
