@@ -169,11 +169,12 @@ func (w *world) States(_ context.Context, names []string) (map[string]string, er
 	return out, nil
 }
 
-// create creates a stack and returns its id.
-func (w *world) create(name, template string) string {
+// create creates a stack whose events topics hear of, and returns its id.
+func (w *world) create(name, template string, topics ...string) string {
 	w.t.Helper()
 	out, err := w.client.CreateStack(w.t.Context(), &sdk.CreateStackInput{
-		StackName: &name, TemplateBody: &template, Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
+		StackName: &name, TemplateBody: &template, NotificationARNs: topics,
+		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
@@ -33,10 +31,7 @@ func TestTheTopicsOfAStackHearOfItsEventsInOrder(t *testing.T) {
 	w := newWorld(t)
 	m := &memory{}
 	w.open(m)
-	text := twoTopics
-	if _, err := w.client.CreateStack(t.Context(), &sdk.CreateStackInput{StackName: aws.String("shop"), TemplateBody: &text, NotificationARNs: []string{topic}}); err != nil {
-		t.Fatal(err)
-	}
+	w.create("shop", twoTopics, topic)
 	w.service.Settle()
 	w.mu.Lock()
 	second := w.heard[1]
@@ -73,10 +68,7 @@ func TestWhatAProcessDidNotComeToTellTheNextOneTells(t *testing.T) {
 	w := newWorld(t)
 	m := &memory{}
 	w.open(m)
-	text := twoTopics
-	if _, err := w.client.CreateStack(t.Context(), &sdk.CreateStackInput{StackName: aws.String("shop"), TemplateBody: &text, NotificationARNs: []string{topic}}); err != nil {
-		t.Fatal(err)
-	}
+	w.create("shop", twoTopics, topic)
 	w.told()
 	m.mu.Lock()
 	for key, value := range m.records["cloudformation.stack"] {
