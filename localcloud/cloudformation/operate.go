@@ -162,6 +162,14 @@ func (e *entity) updatable() error {
 	return wire.NewValidationError(fmt.Sprintf("Stack:%s is in %s state and can not be updated.", e.id, e.state.Status))
 }
 
+// changeable says why what protects a stack cannot be changed. e.mu is held.
+func (e *entity) changeable() error {
+	if e.lives() {
+		return nil
+	}
+	return wire.NewValidationError(fmt.Sprintf("Stack [%s] is deleted.", e.name))
+}
+
 func (s *Service) deleteStack(ctx context.Context, in *cloudformationapi.DeleteStackInput) (*wire.Nothing, error) {
 	e := s.lookup(wire.CallerFrom(ctx), in.StackName)
 	if e == nil {
@@ -283,8 +291,8 @@ func (s *Service) updateTerminationProtection(ctx context.Context, in *cloudform
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.lives() {
-		return nil, wire.NewValidationError(fmt.Sprintf("Stack [%s] is deleted.", e.name))
+	if err := e.changeable(); err != nil {
+		return nil, err
 	}
 	e.protected = in.EnableTerminationProtection
 	return &cloudformationapi.UpdateTerminationProtectionOutput{StackId: &e.id}, s.save(e)

@@ -248,8 +248,8 @@ func (s *Service) setStackPolicy(ctx context.Context, in *cloudformationapi.SetS
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.lives() {
-		return nil, wire.NewValidationError(fmt.Sprintf("Stack [%s] is deleted.", e.name))
+	if err := e.changeable(); err != nil {
+		return nil, err
 	}
 	e.policy = text
 	return nil, s.save(e)
