@@ -214,7 +214,9 @@ const supersedeWait = 5 * time.Minute
 // wanted.
 func (s *session) goOn(ctx context.Context, p plan.Plan, dir directory, open controller.Record) (string, error) {
 	name := view.Name(open.Plan)
-	if err := s.ownerless(ctx, open); err != nil {
+	// What somebody looks after is not compared. To compare takes a while, so that
+	// adoptOwner asks once more.
+	if _, err := s.deadOwners(ctx, open); err != nil {
 		return "", err
 	}
 	other, err := s.difference(ctx, p, dir, open)
@@ -333,17 +335,22 @@ func planDifference(a, b plan.Plan) string {
 	return ""
 }
 
-// ownerless is an error while the owner of a rollout may be alive.
-func (s *session) ownerless(ctx context.Context, rec controller.Record) error {
+// deadOwners returns the owners whose leases of a rollout have not ended although they
+// are gone; an error while one may be alive.
+func (s *session) deadOwners(ctx context.Context, rec controller.Record) ([]string, error) {
+	var dead []string
 	for _, alias := range rec.Aliases() {
 		l, ok, err := s.store.Lease(ctx, alias)
-		if err != nil {
-			return err
-		}
-		if !ok || l.Owner == s.ctl.Owner() || l.Free(s.env.Clock.Now()) || s.env.isDead(l.Owner) {
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok || l.Owner == s.ctl.Owner() || l.Free(s.env.Clock.Now()) || slices.Contains(dead, l.Owner):
+			continue
+		case s.env.isDead(l.Owner):
+			dead = append(dead, l.Owner)
 			continue
 		}
-		return &failure{
+		return nil, &failure{
 			code: ExitRefused,
 			err:  leasedError{fmt.Sprintf("%s is being released by %s since %s (%s)", view.Name(rec.Plan), l.Owner, view.Clock(l.Since, s.env.Clock.Now()), rec.ID)},
 			next: []string{
@@ -352,7 +359,7 @@ func (s *session) ownerless(ctx context.Context, rec controller.Record) error {
 			},
 		}
 	}
-	return nil
+	return dead, nil
 }
 
 // A leasedError says who or what is in the way on an alias. It is
@@ -364,20 +371,14 @@ func (e leasedError) Error() string { return e.text }
 func (e leasedError) Unwrap() error { return controller.ErrLeased }
 
 // adoptOwner makes this process the owner of a rollout whose owner is gone;
-// [session.ownerless]'s error while it may be alive.
+// [session.deadOwners]'s error while it may be alive.
 func (s *session) adoptOwner(ctx context.Context, rec controller.Record) error {
-	if err := s.ownerless(ctx, rec); err != nil {
+	dead, err := s.deadOwners(ctx, rec)
+	if err != nil {
 		return err
 	}
-	for _, alias := range rec.Aliases() {
-		l, ok, err := s.store.Lease(ctx, alias)
-		if err != nil {
-			return err
-		}
-		if !ok || l.Owner == s.ctl.Owner() || l.Free(s.env.Clock.Now()) {
-			continue
-		}
-		if err := s.ctl.TakeOver(ctx, rec.ID, l.Owner); err != nil {
+	for _, owner := range dead {
+		if err := s.ctl.TakeOver(ctx, rec.ID, owner); err != nil {
 			return err
 		}
 	}
