@@ -59,31 +59,42 @@ type statement struct {
 	Resource []string
 }
 
+// allow adds a statement that allows actions on resources; none where there are none.
+func (p *policy) allow(sid string, actions, resources []string) {
+	if len(actions) == 0 || len(resources) == 0 {
+		return
+	}
+	slices.Sort(actions)
+	p.Statement = append(p.Statement, statement{Sid: sid, Effect: "Allow", Action: slices.Compact(actions), Resource: resources})
+}
+
 // policy lists the rights by resource. Reading alarms and metrics knows no
 // resources: CloudWatch wants "*" there. So does listing event sources.
 //
 // Source: Service Authorization Reference, Step Functions, Lambda and CloudWatch.
 func (o iamOptions) policy(p plan.Plan) policy {
-	var machines, versions, executions, functions []string
-	upload, uploadCode := false, false
+	doc := &policy{Version: "2012-10-17"}
+	o.allowMachines(doc, p)
+	o.allowFunctions(doc, p)
+	o.allowProbes(doc, p)
+	o.allowHooks(doc, p)
+	o.allowSignals(doc, p)
+	return *doc
+}
+
+// allowMachines adds what releasing state machines needs.
+func (o iamOptions) allowMachines(doc *policy, p plan.Plan) {
+	var machines, versions, executions []string
+	upload := false
 	for _, t := range p.Targets {
-		if t.Kind == plan.Lambda {
-			functions = append(functions, o.arnOf("lambda", "function", t.Name))
-			uploadCode = uploadCode || t.Code != ""
+		if t.Kind != plan.StateMachine {
 			continue
 		}
 		machine := o.arnOf("states", "stateMachine", t.Name)
 		machines = append(machines, machine)
 		versions = append(versions, machine+":*")
-		executions = append(executions, strings.Replace(machine, ":stateMachine:", ":execution:", 1)+":*")
+		executions = append(executions, executionsOf(machine))
 		upload = upload || t.Definition != ""
-	}
-	doc := policy{Version: "2012-10-17"}
-	allow := func(sid string, actions, resources []string) {
-		if len(actions) > 0 && len(resources) > 0 {
-			slices.Sort(actions)
-			doc.Statement = append(doc.Statement, statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources})
-		}
 	}
 	machine := []string{"states:DescribeStateMachine", "states:PublishStateMachineVersion", "states:ListStateMachineVersions", "states:ListStateMachineAliases"}
 	if upload {
@@ -93,26 +104,61 @@ func (o iamOptions) policy(p plan.Plan) policy {
 	if p.Keep.Versions > 0 {
 		alias = append(alias, "states:DeleteStateMachineVersion")
 	}
-	allow("Machines", machine, machines)
-	allow("AliasesAndVersions", alias, versions)
-	allow("Executions", []string{"states:DescribeExecution"}, executions)
+	doc.allow("Machines", machine, machines)
+	doc.allow("AliasesAndVersions", alias, versions)
+	doc.allow("Executions", []string{"states:DescribeExecution"}, executions)
+}
 
-	function := []string{
+// allowFunctions adds what releasing functions needs.
+func (o iamOptions) allowFunctions(doc *policy, p plan.Plan) {
+	var functions []string
+	upload := false
+	for _, t := range p.Targets {
+		if t.Kind != plan.Lambda {
+			continue
+		}
+		function := o.arnOf("lambda", "function", t.Name)
+		functions = append(functions, function, function+":*")
+		upload = upload || t.Code != ""
+	}
+	actions := []string{
 		"lambda:GetAlias", "lambda:CreateAlias", "lambda:UpdateAlias", "lambda:PublishVersion", "lambda:ListVersionsByFunction",
 		"lambda:ListAliases", "lambda:GetFunctionConfiguration", "lambda:GetProvisionedConcurrencyConfig",
 	}
-	if uploadCode {
-		function = append(function, "lambda:UpdateFunctionCode")
+	if upload {
+		actions = append(actions, "lambda:UpdateFunctionCode")
 	}
 	if p.Keep.Versions > 0 {
-		function = append(function, "lambda:DeleteFunction")
+		actions = append(actions, "lambda:DeleteFunction")
 		if len(functions) > 0 {
-			allow("EventSources", []string{"lambda:ListEventSourceMappings"}, []string{"*"})
+			doc.allow("EventSources", []string{"lambda:ListEventSourceMappings"}, []string{"*"})
 		}
 	}
-	allow("Functions", function, withQualifiers(functions))
-	o.allowProbes(p, allow)
+	doc.allow("Functions", actions, functions)
+}
 
+// allowProbes adds what trying versions out needs.
+func (o iamOptions) allowProbes(doc *policy, p plan.Plan) {
+	var functions, machines, executions []string
+	for _, t := range p.Targets {
+		if !slices.ContainsFunc(p.Checks, func(c plan.Check) bool { return c.Probe != nil && c.Probe.Tries(t) }) {
+			continue
+		}
+		if t.Kind == plan.Lambda {
+			functions = append(functions, o.arnOf("lambda", "function", t.Name)+":*")
+			continue
+		}
+		machine := o.arnOf("states", "stateMachine", t.Name)
+		machines = append(machines, machine+":*")
+		executions = append(executions, executionsOf(machine))
+	}
+	doc.allow("ProbeFunctions", []string{"lambda:InvokeFunction"}, functions)
+	doc.allow("ProbeMachines", []string{"states:StartExecution", "states:StartSyncExecution"}, machines)
+	doc.allow("ProbeExecutions", []string{"states:DescribeExecution"}, executions)
+}
+
+// allowHooks adds what asking functions needs.
+func (o iamOptions) allowHooks(doc *policy, p plan.Plan) {
 	var hooks []string
 	for _, m := range plan.Moments {
 		if h := p.Hooks.At(m); h != nil && h.Kind == plan.LambdaHook {
@@ -120,11 +166,19 @@ func (o iamOptions) policy(p plan.Plan) policy {
 		}
 	}
 	slices.Sort(hooks)
-	allow("Hooks", []string{"lambda:InvokeFunction"}, slices.Compact(hooks))
+	doc.allow("Hooks", []string{"lambda:InvokeFunction"}, slices.Compact(hooks))
+}
 
-	var watch []string
-	if len(functions) > 0 { // which are counted whatever is checked
-		watch = append(watch, "cloudwatch:GetMetricData")
+// allowSignals adds what judging needs: alarms, metrics and logs.
+func (o iamOptions) allowSignals(doc *policy, p plan.Plan) {
+	var watch, groups []string
+	for _, t := range p.Targets {
+		if t.Kind == plan.Lambda { // which is counted whatever is checked
+			watch = append(watch, "cloudwatch:GetMetricData")
+		}
+		if t.Logs != "" {
+			groups = append(groups, o.arnOf("logs", "log-group", t.Logs)+":*")
+		}
 	}
 	for _, c := range p.Checks {
 		if c.Alarm != "" {
@@ -134,16 +188,13 @@ func (o iamOptions) policy(p plan.Plan) policy {
 			watch = append(watch, "cloudwatch:GetMetricData")
 		}
 	}
-	slices.Sort(watch)
-	allow("Signals", slices.Compact(watch), []string{"*"})
-	var groups []string
-	for _, t := range p.Targets {
-		if t.Logs != "" {
-			groups = append(groups, o.arnOf("logs", "log-group", t.Logs)+":*")
-		}
-	}
-	allow("Logs", []string{"logs:FilterLogEvents"}, groups)
-	return doc
+	doc.allow("Signals", watch, []string{"*"})
+	doc.allow("Logs", []string{"logs:FilterLogEvents"}, groups)
+}
+
+// executionsOf are all executions of a state machine.
+func executionsOf(machine string) string {
+	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":*"
 }
 
 func (o iamOptions) arnOf(service, kind, name string) string {
@@ -175,26 +226,6 @@ func partitionOf(region string) string {
 	return "aws"
 }
 
-// allowProbes adds what trying versions out needs.
-func (o iamOptions) allowProbes(p plan.Plan, allow func(sid string, actions, resources []string)) {
-	var functions, machines, executions []string
-	for _, t := range p.Targets {
-		if !slices.ContainsFunc(p.Checks, func(c plan.Check) bool { return c.Probe != nil && c.Probe.Tries(t) }) {
-			continue
-		}
-		if t.Kind == plan.Lambda {
-			functions = append(functions, o.arnOf("lambda", "function", t.Name)+":*")
-			continue
-		}
-		machine := o.arnOf("states", "stateMachine", t.Name)
-		machines = append(machines, machine+":*")
-		executions = append(executions, strings.Replace(machine, ":stateMachine:", ":execution:", 1)+":*")
-	}
-	allow("ProbeFunctions", []string{"lambda:InvokeFunction"}, functions)
-	allow("ProbeMachines", []string{"states:StartExecution", "states:StartSyncExecution"}, machines)
-	allow("ProbeExecutions", []string{"states:DescribeExecution"}, executions)
-}
-
 // invocable returns the ARN of a function that is invoked by name, by partial ARN
 // or by ARN, with its qualifier.
 func (o iamOptions) invocable(name string) string {
@@ -202,12 +233,4 @@ func (o iamOptions) invocable(name string) string {
 		o.account, name = account, rest
 	}
 	return o.arnOf("lambda", "function", name)
-}
-
-func withQualifiers(arns []string) []string {
-	var all []string
-	for _, a := range arns {
-		all = append(all, a, a+":*")
-	}
-	return all
 }
