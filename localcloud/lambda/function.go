@@ -245,21 +245,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 		if c.latest.busy(now) {
 			return nil, f.errBusy()
 		}
-		next, err := s.updated(f, c.latest, func(v *version) error {
-			if len(in.Architectures) > 0 && in.Architectures[0] != v.Architecture {
-				v.Architecture = in.Architectures[0]
-				if err := s.checkMachine(v); err != nil {
-					return err
-				}
-			}
-			if dry {
-				v.code = NewArchive(code)
-				return nil
-			}
-			var err error
-			v.code, err = s.archives.put(code)
-			return err
-		})
+		next, err := s.updated(f, c.latest, func(v *version) error { return s.recode(v, code, in.Architectures, dry) })
 		if err != nil {
 			return nil, err
 		}
@@ -270,13 +256,7 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 		n := c.clone()
 		n.latest = next
 		if publish {
-			n, shown = s.published(f, n, nil)
-			if shown != c.published(shown.number) { // else the code was that of the version already
-				v := *shown
-				v.revision, v.settled = s.random.UUID(), s.random.UUID()
-				v.settles, v.creating = next.settles, true
-				n, shown = n.withVersion(&v), &v
-			}
+			n, shown = s.publishedUpdate(f, n)
 		}
 		return n, nil
 	})
@@ -287,6 +267,36 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *lambdaapi.UpdateFu
 		s.replaced(f.control.Load().latest)
 	}
 	return f.describe(shown, f.shownARN(shown), changed, false), nil
+}
+
+// recode gives a version other code. What is only tried is kept nowhere.
+func (s *Service) recode(v *version, code []byte, architectures []string, dry bool) error {
+	if len(architectures) > 0 && architectures[0] != v.Architecture {
+		v.Architecture = architectures[0]
+		if err := s.checkMachine(v); err != nil {
+			return err
+		}
+	}
+	if dry {
+		v.code = NewArchive(code)
+		return nil
+	}
+	var err error
+	v.code, err = s.archives.put(code)
+	return err
+}
+
+// publishedUpdate publishes $LATEST while its update goes on, which the new version
+// takes as long to be created.
+func (s *Service) publishedUpdate(f *function, c *control) (*control, *version) {
+	next, v := s.published(f, c, nil)
+	if next == c {
+		return c, v // the code was that of the version already
+	}
+	creating := *v
+	creating.revision, creating.settled = s.random.UUID(), s.random.UUID()
+	creating.settles, creating.creating = c.latest.settles, true
+	return next.withVersion(&creating), &creating
 }
 
 // shownARN is the ARN under which an answer shows a version that was changed.
