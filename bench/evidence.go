@@ -92,43 +92,53 @@ func evidence(o options) ([]measurement, error) {
 			return nil, fmt.Errorf("after %s only %d of %d bad versions were taken back", evidenceTime, back, len(machines))
 		}
 	}
-	var bad []int
-	sum := 0
-	for _, machine := range machines {
-		n, err := failed(ctx, states, machine+":2")
-		if err != nil {
+	bad := make([]int, len(machines))
+	for i, machine := range machines {
+		if bad[i], err = failed(ctx, states, machine+":2"); err != nil {
 			return nil, err
 		}
-		bad = append(bad, n)
-		sum += n
 	}
-	slices.Sort(bad)
 	model, err := modelled(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	mean, squares := float64(sum)/float64(len(bad)), 0.0
-	for _, n := range bad {
-		squares += (float64(n) - mean) * (float64(n) - mean)
-	}
-	deviation := math.Sqrt(squares / float64(len(bad)-1) / float64(len(bad)))
+	return []measurement{besideModel(bad, model), {
+		what: "of these versions taken back", value: fmt.Sprintf("%d of %d", back, len(bad)), aim: "all",
+	}}, nil
+}
+
+// besideModel is how many calls failed on versions, beside what the simulation says.
+func besideModel(bad []int, model suite.Row) measurement {
+	slices.Sort(bad)
+	mean, off := meanOf(bad)
 	// The model's counts come up to five seconds late, and its alias takes two to
 	// follow. Here neither waits: with enough versions it would be fewer.
 	compared := "the same within three errors"
-	if off, most := mean-model.Harm, 3*math.Hypot(deviation, model.Error); off > most {
+	if more, most := mean-model.Harm, 3*math.Hypot(off, model.Error); more > most {
 		compared = "more than simulated"
-	} else if off < -most {
+	} else if more < -most {
 		compared = "fewer than simulated"
 	}
-	return []measurement{{
+	return measurement{
 		what:    fmt.Sprintf("bad calls until a version that fails 5 %% of %d a second is back, mean of %d", callsPerSecond, len(bad)),
-		value:   fmt.Sprintf("%.1f ± %.1f (%d to %d), %s", mean, deviation, bad[0], bad[len(bad)-1], compared),
+		value:   fmt.Sprintf("%.1f ± %.1f (%d to %d), %s", mean, off, bad[0], bad[len(bad)-1], compared),
 		ceiling: fmt.Sprintf("the simulation, whose counts are later, %.1f ± %.1f", model.Harm, model.Error),
 		ratio:   fmt.Sprintf("%.2f", mean/model.Harm),
 		aim:     "a handful",
-	}, {
-		what: "of these versions taken back", value: fmt.Sprintf("%d of %d", back, len(bad)), aim: "all",
-	}}, nil
+	}
+}
+
+// meanOf returns the mean of numbers and its standard error.
+func meanOf(numbers []int) (mean, off float64) {
+	n, sum, squares := float64(len(numbers)), 0.0, 0.0
+	for _, x := range numbers {
+		sum += float64(x)
+	}
+	mean = sum / n
+	for _, x := range numbers {
+		squares += (float64(x) - mean) * (float64(x) - mean)
+	}
+	return mean, math.Sqrt(squares / (n - 1) / n)
 }
 
 // modelled is what became of the same scenario and policy in the simulation.
