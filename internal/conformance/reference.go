@@ -101,7 +101,11 @@ func (a *answers) reference(ref string) (any, error) {
 		return nil, err
 	}
 	for _, op := range parts[1:] {
-		if v, err = a.operate(v, op); err != nil {
+		o, err := a.operation(op)
+		if err == nil {
+			v, err = o.apply(v)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("@{%s}: %w", ref, err)
 		}
 	}
@@ -179,10 +183,7 @@ func walk(v any, path string) (any, error) {
 			}
 			key, path = path[2:end], path[end+2:]
 		case strings.HasPrefix(path, "[*]"):
-			list, ok := v.([]any)
-			if merged, isObject := v.(map[string]any); isObject {
-				list, ok = []any{merged}, true // all pages of a paginated step in one
-			}
+			list, ok := elements(v)
 			if !ok {
 				return nil, fmt.Errorf("[*] on %T", v)
 			}
@@ -205,10 +206,7 @@ func walk(v any, path string) (any, error) {
 			if err != nil {
 				return nil, fmt.Errorf("path %q: %w", path, err)
 			}
-			list, ok := v.([]any)
-			if merged, isObject := v.(map[string]any); isObject {
-				list, ok = []any{merged}, true // all pages of a paginated step in one
-			}
+			list, ok := elements(v)
 			if n < 0 {
 				n += len(list)
 			}
@@ -238,40 +236,65 @@ func walk(v any, path string) (any, error) {
 	return v, nil
 }
 
-func (a *answers) operate(v any, op string) (any, error) {
-	name, path := op, ""
-	if i := strings.IndexAny(op, ".["); i > 0 && strings.HasPrefix(op, "json") {
-		name, path = op[:i], op[i:]
+// elements are those of a list; all pages of a paginated step are one.
+func elements(v any) (list []any, ok bool) {
+	if merged, ok := v.(map[string]any); ok {
+		return []any{merged}, true
 	}
-	fields := strings.Split(name, ",")
-	args := make([]string, len(fields)-1)
-	for i, f := range fields[1:] {
+	list, ok = v.([]any)
+	return list, ok
+}
+
+// An operation is what a reference makes of a value.
+type operation struct {
+	name string
+	args []string
+	path string // of json: what of the document is wanted
+}
+
+// operation reads name,argument… where an argument that begins with @ is what a path
+// refers to.
+func (a *answers) operation(op string) (operation, error) {
+	var o operation
+	if i := strings.IndexAny(op, ".["); i > 0 && strings.HasPrefix(op, "json") {
+		op, o.path = op[:i], op[i:]
+	}
+	fields := strings.Split(op, ",")
+	o.name = fields[0]
+	for _, f := range fields[1:] {
 		arg, err := url.PathUnescape(f)
 		if err != nil {
-			return nil, err
+			return o, err
 		}
 		if ref, ok := strings.CutPrefix(arg, "@"); ok {
 			other, err := a.path(ref)
 			if err != nil {
-				return nil, err
+				return o, err
 			}
 			arg = text(other)
 		}
-		args[i] = arg
+		o.args = append(o.args, arg)
 	}
-	number := func(i int) (int, error) {
-		if i >= len(args) {
-			return 0, fmt.Errorf("%s wants %d arguments", fields[0], i+1)
-		}
-		return strconv.Atoi(args[i])
+	return o, nil
+}
+
+// arg is the i-th argument; empty where there are fewer.
+func (o operation) arg(i int) string {
+	if i < len(o.args) {
+		return o.args[i]
 	}
-	arg := func(i int) string {
-		if i < len(args) {
-			return args[i]
-		}
-		return ""
+	return ""
+}
+
+func (o operation) number(i int) (int, error) {
+	if i >= len(o.args) {
+		return 0, fmt.Errorf("%s wants %d arguments", o.name, i+1)
 	}
-	switch fields[0] {
+	return strconv.Atoi(o.args[i])
+}
+
+func (o operation) apply(v any) (any, error) {
+	switch o.name {
 	case "len":
 		switch v := v.(type) {
 		case []any:
@@ -288,55 +311,55 @@ func (a *answers) operate(v any, op string) (any, error) {
 		if err := dec.Decode(&out); err != nil {
 			return nil, err
 		}
-		return walk(out, path)
+		return walk(out, o.path)
 	case "tojson":
 		b, err := json.Marshal(v)
 		return string(b), err
 	case "replace":
-		return strings.ReplaceAll(text(v), arg(0), arg(1)), nil
+		return strings.ReplaceAll(text(v), o.arg(0), o.arg(1)), nil
 	case "split":
-		n, err := number(1)
-		parts := strings.Split(text(v), arg(0))
+		n, err := o.number(1)
+		parts := strings.Split(text(v), o.arg(0))
 		if n < 0 {
 			n += len(parts)
 		}
 		if err != nil || n < 0 || n >= len(parts) {
-			return nil, fmt.Errorf("split: part %s of %d", arg(1), len(parts))
+			return nil, fmt.Errorf("split: part %s of %d", o.arg(1), len(parts))
 		}
 		return parts[n], nil
 	case "after":
-		_, after, _ := strings.Cut(text(v), arg(0))
+		_, after, _ := strings.Cut(text(v), o.arg(0))
 		return after, nil
 	case "before":
-		before, _, _ := strings.Cut(text(v), arg(0))
+		before, _, _ := strings.Cut(text(v), o.arg(0))
 		return before, nil
 	case "after-last":
 		s := text(v)
-		return s[strings.LastIndex(s, arg(0))+len(arg(0)):], nil
+		return s[strings.LastIndex(s, o.arg(0))+len(o.arg(0)):], nil
 	case "before-last":
 		s := text(v)
-		return s[:max(strings.LastIndex(s, arg(0)), 0)], nil
+		return s[:max(strings.LastIndex(s, o.arg(0)), 0)], nil
 	case "slice":
-		return slice(v, args)
+		return slice(v, o.args)
 	case "add", "sub":
-		n, err := number(0)
+		n, err := o.number(0)
 		if err != nil {
 			return nil, err
 		}
 		x, err := strconv.Atoi(text(v))
-		if fields[0] == "sub" {
+		if o.name == "sub" {
 			n = -n
 		}
 		return json.Number(strconv.Itoa(x + n)), err
 	case "plus":
-		seconds, err := number(0)
+		seconds, err := o.number(0)
 		if err != nil {
 			return nil, err
 		}
 		t, err := time.Parse(time.RFC3339, text(v))
 		return t.Add(time.Duration(seconds) * time.Second).Format("2006-01-02T15:04:05.000Z07:00"), err
 	case "iso":
-		digits, err := number(0)
+		digits, err := o.number(0)
 		if err != nil {
 			return nil, err
 		}
@@ -345,12 +368,12 @@ func (a *answers) operate(v any, op string) (any, error) {
 		if digits > 0 {
 			layout += "." + strings.Repeat("0", digits)
 		}
-		return t.UTC().Format(layout) + arg(1), err
+		return t.UTC().Format(layout) + o.arg(1), err
 	case "b64decode":
 		b, err := base64.StdEncoding.DecodeString(text(v))
 		return string(b), err
 	}
-	return nil, fmt.Errorf("operation %q is not one of the corpus's", fields[0])
+	return nil, fmt.Errorf("operation %q is not one of the corpus's", o.name)
 }
 
 func slice(v any, args []string) (any, error) {
