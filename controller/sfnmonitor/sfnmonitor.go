@@ -29,8 +29,8 @@ type API interface {
 	ListExecutions(context.Context, *sfn.ListExecutionsInput, ...func(*sfn.Options)) (*sfn.ListExecutionsOutput, error)
 }
 
-// A Monitor is a [controller.Counter] for state machines. It is safe for
-// concurrent use.
+// A Monitor is a [controller.Counter] and a [controller.Comparer] for state
+// machines. It is safe for concurrent use.
 type Monitor struct {
 	api     API
 	metrics controller.Metrics
@@ -91,6 +91,7 @@ type tallyKey struct {
 type tally struct {
 	mu      sync.Mutex
 	alias   string
+	machine arn.ARN
 	target  string // the version's ARN
 	from    time.Time
 	counts  analysis.Counts
@@ -99,7 +100,7 @@ type tally struct {
 	newest  time.Time            // start of the newest known execution
 	deepAt  time.Time            // when long-running ones were last looked for
 	asked   time.Time
-	metrics bool // the machine is EXPRESS
+	express bool // the machine is
 	// course is what each execution did that is not counted in a stretch yet;
 	// nil while nobody compares.
 	course   *course.Course
@@ -120,7 +121,7 @@ func (m *Monitor) Counts(ctx context.Context, alias, version string, from time.T
 	if err := m.refresh(ctx, t, now); err != nil {
 		return analysis.Counts{}, err
 	}
-	if t.metrics {
+	if t.express {
 		return m.fromMetrics(ctx, t, version, now)
 	}
 	return t.counts, nil
@@ -129,7 +130,7 @@ func (m *Monitor) Counts(ctx context.Context, alias, version string, from time.T
 // refresh lists executions unless that was done just now. It finds out which
 // machines are EXPRESS.
 func (m *Monitor) refresh(ctx context.Context, t *tally, now time.Time) error {
-	if t.metrics {
+	if t.express {
 		return nil
 	}
 	if age := now.Sub(t.listedAt); !t.listedAt.IsZero() && age >= 0 && (age < atMostEvery || age < patience && !m.budget.take(now)) {
@@ -138,7 +139,7 @@ func (m *Monitor) refresh(ctx context.Context, t *tally, now time.Time) error {
 	err := t.list(ctx, m.api, now)
 	switch {
 	case awserr.Code(err) == "StateMachineTypeNotSupported":
-		t.metrics = true
+		t.express = true
 		return nil
 	case errors.Is(err, controller.ErrThrottled) && !t.listedAt.IsZero() && now.Sub(t.listedAt) < patience:
 		return nil
@@ -169,7 +170,7 @@ func (m *Monitor) tally(alias, version string, from time.Time) (*tally, error) {
 	t := m.tallies[k]
 	if t == nil {
 		t = &tally{
-			alias: alias, target: machine.With(version).String(), from: from,
+			alias: alias, machine: machine, target: machine.With(version).String(), from: from,
 			counts:  analysis.Counts{Version: version, From: from},
 			running: make(map[string]time.Time), recent: make(map[string]time.Time),
 		}
