@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/internal/wording"
 	"github.com/crossfade-dev/crossfade/plan"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -149,9 +150,6 @@ const (
 	longestAgain  = 10 * time.Minute
 )
 
-// mostReason is how many bytes of a reason are kept.
-const mostReason = 500
-
 // ParseReply reads what a hook returned, and of an answer that is
 // rollout.CallPending, how long to wait until asking again. Nothing, or anything
 // without a status, means that it succeeded: it got to its end without an error.
@@ -166,7 +164,7 @@ func ParseReply(text []byte) (answer rollout.Answer, again time.Duration) {
 	if json.Unmarshal(text, &reply) != nil || reply.Status == "" {
 		return rollout.Answer{State: rollout.CallSucceeded}, 0
 	}
-	reason := Shorten(reply.Reason)
+	reason := wording.Shorten(reply.Reason)
 	switch strings.ToLower(reply.Status) {
 	case "succeeded":
 		return rollout.Answer{State: rollout.CallSucceeded, Reason: reason}, 0
@@ -180,16 +178,7 @@ func ParseReply(text []byte) (answer rollout.Answer, again time.Duration) {
 		return rollout.Answer{State: rollout.CallPending, Reason: reason}, max(again, shortestAgain)
 	default:
 		return rollout.Answer{
-			State: rollout.CallFailed, Reason: fmt.Sprintf("it answered the status %q, which is none of Succeeded, Failed, Pending", Shorten(reply.Status)),
+			State: rollout.CallFailed, Reason: fmt.Sprintf("it answered the status %q, which is none of Succeeded, Failed, Pending", wording.Shorten(reply.Status)),
 		}, 0
 	}
-}
-
-// Shorten makes a hook's text fit into a sentence.
-func Shorten(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > mostReason {
-		text = strings.ToValidUTF8(text[:mostReason], "") + "…"
-	}
-	return text
 }

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/crossfade-dev/crossfade/analysis"
 	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/internal/wording"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/plan"
 )
@@ -44,12 +44,7 @@ func (p *Prober) Probe(ctx context.Context, probe plan.HTTPProbe) analysis.Probe
 	req.Header.Set("User-Agent", "crossfade")
 	res, err := p.client.Do(req)
 	if err != nil {
-		// The error repeats the method and the address, which people know.
-		var about *url.Error
-		if errors.As(err, &about) {
-			err = about.Err
-		}
-		return analysis.Probe{At: p.clock.Now(), Problem: err.Error()}
+		return analysis.Probe{At: p.clock.Now(), Problem: wording.Cause(err).Error()}
 	}
 	_, err = io.CopyN(io.Discard, res.Body, mostBody)
 	if closeErr := res.Body.Close(); err == nil || errors.Is(err, io.EOF) {

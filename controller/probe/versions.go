@@ -17,6 +17,7 @@ import (
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/internal/awserr"
 	"github.com/crossfade-dev/crossfade/controller/internal/desk"
+	"github.com/crossfade-dev/crossfade/controller/internal/wording"
 	"github.com/crossfade-dev/crossfade/internal/arn"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/rollout"
@@ -171,6 +172,6 @@ func trial(status string, output, code, cause *string, began, ended *time.Time) 
 	if text := aws.ToString(cause); text != "" {
 		t.Error += ": " + text
 	}
-	t.Error = awserr.Shorten(t.Error)
+	t.Error = wording.Shorten(t.Error)
 	return t
 }

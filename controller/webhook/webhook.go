@@ -13,11 +13,9 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"github.com/crossfade-dev/crossfade/controller"
 	"github.com/crossfade-dev/crossfade/controller/hookmessage"
 	"github.com/crossfade-dev/crossfade/controller/internal/desk"
+	"github.com/crossfade-dev/crossfade/controller/internal/wording"
 	"github.com/crossfade-dev/crossfade/internal/clock"
 	"github.com/crossfade-dev/crossfade/rollout"
 )
@@ -85,12 +84,7 @@ func (h *Hook) post(ctx context.Context, address string, m hookmessage.Message) 
 	}
 	res, err := h.client.Do(req)
 	if err != nil {
-		// The error repeats the method and the address, which people know.
-		var about *url.Error
-		if errors.As(err, &about) {
-			err = about.Err
-		}
-		return 0, nil, err
+		return 0, nil, wording.Cause(err)
 	}
 	body, err = io.ReadAll(io.LimitReader(res.Body, mostBody))
 	if closed := res.Body.Close(); err == nil {

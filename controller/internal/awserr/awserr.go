@@ -5,12 +5,12 @@ package awserr
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 
 	"github.com/aws/smithy-go"
 
 	"github.com/crossfade-dev/crossfade/controller"
+	"github.com/crossfade-dev/crossfade/controller/internal/wording"
 )
 
 // kinds are the codes that services use for each kind of error.
@@ -46,13 +46,9 @@ func Wrap(operation string, err error) error {
 	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		// There was no answer. What people can act on is the network's own
-		// error, inside the SDK's account of its attempts.
-		var sent *url.Error
-		if errors.As(err, &sent) {
-			err = sent.Err
-		}
-		return fmt.Errorf("%s: %w", operation, err)
+		// There was no answer. The network's own error is inside the SDK's account
+		// of its attempts.
+		return fmt.Errorf("%s: %w", operation, wording.Cause(err))
 	}
 	for _, k := range kinds {
 		if slices.Contains(k.codes, api.ErrorCode()) {
