@@ -45,9 +45,6 @@ func (c *Course) Get(id string) (Request, bool) {
 	return r, ok
 }
 
-// Len is how many requests are remembered.
-func (c *Course) Len() int { return len(c.requests) }
-
 // A Query asks for stretches of time: they are Width long, and the one numbered From
 // is the first. Thresholds are in seconds, ascending.
 type Query struct {
