@@ -158,11 +158,8 @@ func (r *result) add(page types.MetricDataResult) {
 			r.points[at.UTC()] = page.Values[i]
 		}
 	}
-	if page.StatusCode == types.StatusCodeInternalError || page.StatusCode == types.StatusCodeForbidden {
-		r.problem = string(page.StatusCode)
-		for _, msg := range page.Messages {
-			r.problem += ": " + aws.ToString(msg.Value)
-		}
+	if err := awserr.Metric(page); err != nil {
+		r.problem = err.Error()
 	}
 }
 

@@ -2,7 +2,6 @@ package lambdamonitor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -83,8 +82,8 @@ func (m *Monitor) thresholds(ctx context.Context, t *tally, now time.Time) (thre
 	}
 	values := make([]map[time.Time]float64, len(stats))
 	for _, r := range out.MetricDataResults {
-		if r.StatusCode == types.StatusCodeInternalError || r.StatusCode == types.StatusCodeForbidden {
-			return nil, 0, 0, errors.New(duration + ": " + string(r.StatusCode))
+		if err := awserr.Metric(r); err != nil {
+			return nil, 0, 0, fmt.Errorf("%s: %w", duration, err)
 		}
 		for i := range stats {
 			if aws.ToString(r.Id) != id(0, i) {
@@ -158,11 +157,8 @@ func (m *Monitor) Stretches(ctx context.Context, q controller.StretchQuery) ([]e
 	if !slices.Equal(t.thresholds, q.Thresholds) {
 		t.thresholds, t.tried = q.Thresholds, time.Time{}
 	}
-	if m.due(t, now) {
-		m.readDue(ctx, now)
-	}
-	if t.err != nil && (t.read.IsZero() || now.Sub(t.read) >= patience) {
-		return nil, t.err
+	if err := m.refresh(ctx, t, now); err != nil {
+		return nil, err
 	}
 	var final []evidence.Outcomes
 	for at := q.Epoch.Add(time.Duration(q.From) * q.Source.Width); !at.Add(q.Source.Width + q.Source.Delay).After(t.read); at = at.Add(q.Source.Width) {

@@ -1,11 +1,12 @@
-// Package lambdamonitor counts the invocations of a function's version through
-// an alias, and how they ended, from CloudWatch's metrics.
+// Package lambdamonitor counts the invocations of a function's version, and how they
+// ended: by the minute from CloudWatch's metrics of an alias, and for a comparison
+// within seconds from the function's log, where that is known.
 //
 // An alias's invocations are counted under the dimensions FunctionName, Resource
-// and ExecutedVersion, minute by minute. The minute that runs is counted as far as
-// it is known, so that errors are seen as early as CloudWatch shows them; how far
-// the counts are complete is what their AsOf says. The versions of all rollouts
-// are read together, as many as one call takes.
+// and ExecutedVersion. The minute that runs is counted as far as it is known, so that
+// errors are seen as early as CloudWatch shows them; how far the counts are complete
+// is what their AsOf says. The versions of all rollouts are read together, as many as
+// one call takes. What a log has, see [Monitor.WithLogs].
 package lambdamonitor
 
 import (
@@ -61,8 +62,8 @@ const (
 	kept = 14 * 24 * time.Hour
 )
 
-// A Monitor is a [controller.Counter] for functions. It is safe for concurrent
-// use.
+// A Monitor is a [controller.Counter] and a [controller.Comparer] for functions. It
+// is safe for concurrent use.
 type Monitor struct {
 	api   API
 	delay time.Duration
@@ -146,13 +147,22 @@ func (m *Monitor) Counts(ctx context.Context, alias, version string, from time.T
 	if err != nil {
 		return analysis.Counts{}, err
 	}
+	if err := m.refresh(ctx, t, now); err != nil {
+		return analysis.Counts{}, err
+	}
+	return t.counts(m.delay), nil
+}
+
+// refresh reads a tally when that is due. The error is for when it could not be read
+// for too long.
+func (m *Monitor) refresh(ctx context.Context, t *tally, now time.Time) error {
 	if m.due(t, now) {
 		m.readDue(ctx, now)
 	}
 	if t.err != nil && (t.read.IsZero() || now.Sub(t.read) >= patience) {
-		return analysis.Counts{}, t.err
+		return t.err
 	}
-	return t.counts(m.delay), nil
+	return nil
 }
 
 // tally returns the tally of a version, and drops those that nobody asks for.

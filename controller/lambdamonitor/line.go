@@ -15,7 +15,6 @@ type stream struct {
 	version string
 	request string // the one that runs
 	failed  bool   // a line of it told of an error
-	began   time.Time
 }
 
 // Lines of the text format.
@@ -36,7 +35,6 @@ var (
 type platformLine struct {
 	Time   time.Time `json:"time"`
 	Type   string    `json:"type"`
-	Level  string    `json:"level"`
 	Record struct {
 		RequestID string `json:"requestId"`
 		Version   string `json:"version"`
@@ -103,7 +101,7 @@ func (g *group) start(s *stream, request, version string, at time.Time) {
 	if version != "" {
 		s.version = version
 	}
-	s.request, s.failed, s.began = request, false, at
+	s.request, s.failed = request, false
 	g.course(s.version).Note(request, course.Request{Began: at, Running: true})
 }
 

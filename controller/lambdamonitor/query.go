@@ -157,11 +157,7 @@ func (r *reading) add(page types.MetricDataResult, name string, sum func(*sums) 
 			r.minutes[at.UTC()] = s
 		}
 	}
-	if page.StatusCode == types.StatusCodeInternalError || page.StatusCode == types.StatusCodeForbidden {
-		text := name + ": " + string(page.StatusCode)
-		for _, msg := range page.Messages {
-			text += ": " + aws.ToString(msg.Value)
-		}
-		r.err = errors.New(text)
+	if err := awserr.Metric(page); err != nil {
+		r.err = fmt.Errorf("%s: %w", name, err)
 	}
 }
