@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -60,9 +60,7 @@ func (o awsOptions) load(ctx context.Context) (aws.Config, error) {
 			})
 		}),
 		config.WithLogger(logging.Nop{}), // what matters comes as an error; its warnings would tear the live view
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Second })
-		}),
+		config.WithRetryer(func() aws.Retryer { return retryer(rand.Float64) }),
 	}
 	if o.profile != "" {
 		load = append(load, config.WithSharedConfigProfile(o.profile))
