@@ -61,7 +61,7 @@ func (s series) Record(value float64, at time.Time) {
 
 func TestInvocationsThroughAWeightedAliasAreCountedForTheVersionThatServedThem(t *testing.T) {
 	c := clock.NewVirtual(t0)
-	config := openCloud(t, c, time.Nanosecond, func(*logs.Service) lambda.Runtime { return secondFails{} })
+	_, config := openCloud(t, c, time.Nanosecond, func(*logs.Service) lambda.Runtime { return secondFails{} })
 	client, ctx := awslambda.NewFromConfig(config), t.Context()
 	must := func(err error) {
 		t.Helper()

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -139,7 +140,10 @@ func (s *Service) Execution(alias, version string, status types.ExecutionStatus,
 	if !stop.IsZero() {
 		item.StopDate = &stop
 	}
-	m.executions = append(m.executions, item)
+	after, _ := slices.BinarySearchFunc(m.executions, start, func(e types.ExecutionListItem, start time.Time) int {
+		return cmp.Or(e.StartDate.Compare(start), -1) // behind those that began at the same time
+	})
+	m.executions = slices.Insert(m.executions, after, item)
 	return *item.ExecutionArn
 }
 
@@ -314,9 +318,14 @@ func (s *Service) ListStateMachineVersions(ctx context.Context, in *sfn.ListStat
 		return nil, &types.StateMachineDoesNotExist{}
 	}
 	out := &sfn.ListStateMachineVersionsOutput{}
-	versions := slices.Clone(m.versions)
-	slices.Reverse(versions)
-	page, token := paged(versions, in.MaxResults, in.NextToken)
+	newestFirst := func(yield func(*version) bool) {
+		for _, v := range slices.Backward(m.versions) {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+	page, token := paged(newestFirst, in.MaxResults, in.NextToken)
 	for _, v := range page {
 		out.StateMachineVersions = append(out.StateMachineVersions, types.StateMachineVersionListItem{
 			CreationDate: &v.created, StateMachineVersionArn: aws.String(*in.StateMachineArn + ":" + strconv.Itoa(v.number)),
@@ -326,8 +335,9 @@ func (s *Service) ListStateMachineVersions(ctx context.Context, in *sfn.ListStat
 	return out, nil
 }
 
-// paged returns one page; tokens are offsets.
-func paged[E any](all []E, size int32, token *string) ([]E, *string) {
+// paged returns one page, and asks for no more items than that takes; tokens are
+// offsets.
+func paged[E any](all iter.Seq[E], size int32, token *string) (page []E, next *string) {
 	if size == 0 {
 		size = 100
 	}
@@ -335,12 +345,17 @@ func paged[E any](all []E, size int32, token *string) ([]E, *string) {
 	if token != nil {
 		from, _ = strconv.Atoi(*token)
 	}
-	from = min(from, len(all))
-	to := min(from+int(size), len(all))
-	if to == len(all) {
-		return all[from:to], nil
+	to, i := from+int(size), 0
+	for e := range all {
+		if i == to {
+			return page, aws.String(strconv.Itoa(to))
+		}
+		if i >= from {
+			page = append(page, e)
+		}
+		i++
 	}
-	return all[from:to], aws.String(strconv.Itoa(to))
+	return page, nil
 }
 
 // DeleteStateMachineVersion deletes a version that no alias refers to.
@@ -497,7 +512,7 @@ func (s *Service) ListStateMachineAliases(ctx context.Context, in *sfn.ListState
 		return nil, &types.StateMachineDoesNotExist{}
 	}
 	out := &sfn.ListStateMachineAliasesOutput{}
-	page, token := paged(slices.Sorted(maps.Keys(m.aliases)), in.MaxResults, in.NextToken)
+	page, token := paged(slices.Values(slices.Sorted(maps.Keys(m.aliases))), in.MaxResults, in.NextToken)
 	for _, name := range page {
 		out.StateMachineAliases = append(out.StateMachineAliases, types.StateMachineAliasListItem{StateMachineAliasArn: aws.String(*in.StateMachineArn + ":" + name)})
 	}
@@ -525,21 +540,21 @@ func (s *Service) ListExecutions(ctx context.Context, in *sfn.ListExecutionsInpu
 	if m.express {
 		return nil, &types.StateMachineTypeNotSupported{Message: aws.String("This operation is not supported by this type of state machine")}
 	}
-	var all []types.ExecutionListItem
-	for _, e := range slices.Backward(m.executions) {
-		if qualifier != "" && *e.StateMachineVersionArn != *in.StateMachineArn && *e.StateMachineAliasArn != *in.StateMachineArn {
-			continue
-		}
-		if in.StatusFilter == "" || e.Status == in.StatusFilter {
-			all = append(all, e)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b types.ExecutionListItem) int { return b.StartDate.Compare(*a.StartDate) })
-	out := &sfn.ListExecutionsOutput{}
 	size := in.MaxResults
 	if s.page > 0 && (size == 0 || int(size) > s.page) {
 		size = int32(s.page)
 	}
-	out.Executions, out.NextToken = paged(all, size, in.NextToken)
+	listed := func(yield func(types.ExecutionListItem) bool) {
+		for _, e := range slices.Backward(m.executions) {
+			if qualifier != "" && *e.StateMachineVersionArn != *in.StateMachineArn && *e.StateMachineAliasArn != *in.StateMachineArn {
+				continue
+			}
+			if (in.StatusFilter == "" || e.Status == in.StatusFilter) && !yield(e) {
+				return
+			}
+		}
+	}
+	out := &sfn.ListExecutionsOutput{}
+	out.Executions, out.NextToken = paged(listed, size, in.NextToken)
 	return out, nil
 }
