@@ -39,6 +39,7 @@ type entity struct {
 	timeout       int32    // minutes for the creation
 	changeSet     string   // ARN of the change set that was executed last
 	parent, root  string   // ARNs, of a stack within a stack
+	asked         string   // token of the stack above's request that began the last update
 	imports       []string // names of the exports that it uses
 	using         map[string]bool
 	events        []event

@@ -134,13 +134,16 @@ func (n nestedStacks) update(ctx context.Context, r Request) (Progress, error) {
 	if child == nil {
 		return Progress{}, &Failure{Code: "NotFound", Message: "Stack [" + r.PhysicalID + "] does not exist"}
 	}
-	if r.Memo == "" {
-		child.mu.Lock()
-		capabilities := child.shown().Capabilities
-		child.mu.Unlock()
+	child.mu.Lock()
+	capabilities := child.shown().Capabilities
+	// Who was killed after the nested stack's update was saved, and before the memo
+	// was, asks once more for what goes on.
+	begun := r.Memo != "" || child.asked == r.Token
+	child.mu.Unlock()
+	if !begun {
 		err := n.service.beginUpdate(ctx, child, &cloudformationapi.UpdateStackInput{
 			StackName: child.id, TemplateURL: n.url(r), Parameters: n.parameters(r), Capabilities: capabilities, Tags: n.tags(r),
-		})
+		}, r.Token)
 		var refused *wire.Error
 		switch {
 		case errors.As(err, &refused) && refused.Message == "No updates are to be performed.":

@@ -110,14 +110,16 @@ func (s *Service) updateStack(ctx context.Context, in *cloudformationapi.UpdateS
 	if err != nil {
 		return nil, err
 	}
-	if err := s.beginUpdate(ctx, e, in); err != nil {
+	if err := s.beginUpdate(ctx, e, in, ""); err != nil {
 		return nil, err
 	}
 	s.settle(ctx, e)
 	return &cloudformationapi.UpdateStackOutput{StackId: &e.id}, nil
 }
 
-func (s *Service) beginUpdate(ctx context.Context, e *entity, in *cloudformationapi.UpdateStackInput) error {
+// beginUpdate begins to update a stack. asked is the token of the request by which the
+// stack above asks for it; empty for one that is not within another.
+func (s *Service) beginUpdate(ctx context.Context, e *entity, in *cloudformationapi.UpdateStackInput, asked string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.updatable(); err != nil {
@@ -148,7 +150,7 @@ func (s *Service) beginUpdate(ctx context.Context, e *entity, in *cloudformation
 	}
 	d.During = during
 	e.begin(d)
-	e.updated = s.now()
+	e.updated, e.asked = s.now(), asked
 	return s.step(e, stack.Update{Options: stack.Options{
 		KeepFailed: e.disabled, DropNew: wire.Value(in.RetainExceptOnCreate), Monitor: d.Triggers.monitoring(),
 	}})

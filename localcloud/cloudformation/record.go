@@ -43,6 +43,7 @@ type stackRecord struct {
 	ChangeSet   string      `json:"changeSet,omitempty"`
 	Parent      string      `json:"parent,omitempty"`
 	Root        string      `json:"root,omitempty"`
+	Asked       string      `json:"asked,omitempty"`
 	Imports     []string    `json:"imports,omitempty"`
 	Using       []string    `json:"using,omitempty"`
 	Heard       int         `json:"heard,omitempty"`
@@ -68,7 +69,7 @@ func (s *Service) save(e *entity) error {
 
 	header := stackRecord{
 		Place: e.place, Name: e.name, ARN: e.id, Created: e.created, Updated: e.updated, Deleted: e.deleted, Protected: e.protected, Policy: e.policy,
-		Disabled: e.disabled, Timeout: e.timeout, ChangeSet: e.changeSet, Parent: e.parent, Root: e.root,
+		Disabled: e.disabled, Timeout: e.timeout, ChangeSet: e.changeSet, Parent: e.parent, Root: e.root, Asked: e.asked,
 		Imports: e.imports, Using: sortedKeys(e.using), Heard: e.heard, Deployments: e.deployments, State: e.state,
 	}
 	kept := map[int]bool{}

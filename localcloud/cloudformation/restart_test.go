@@ -117,37 +117,54 @@ func TestStacksSurviveARestart(t *testing.T) {
 func sorted(lines string) string { return strings.Join(slices.Sorted(strings.Lines(lines)), "") }
 
 // TestAnOperationThatIsKilledAtAnyInstantComesToTheSameEnd kills an update after
-// each of its writes, once where it would succeed and once where it would not.
+// each of its writes: once where it would succeed, once where it would not, and once
+// where another stack is within it.
 func TestAnOperationThatIsKilledAtAnyInstantComesToTheSameEnd(t *testing.T) {
 	next := strings.Replace(twoTopics, "Default: news", "Default: sport", 1)
 	next = strings.Replace(next, "{DisplayName: !GetAtt First.TopicArn}", "{DisplayName: !Ref Title, TopicName: !Sub \"${Title}\"}", 1)
 	next = strings.Replace(next, "Outputs:", "  Third: {Type: AWS::SNS::Topic, DependsOn: [First, Second]}\nOutputs:", 1)
+	const within = `
+Parameters: {Title: {Type: String, Default: news}}
+Resources:
+  Child:
+    Type: AWS::CloudFormation::Stack
+    Properties: {TemplateURL: 'https://s3.eu-central-1.amazonaws.com/code/child.yaml', Parameters: {Title: !Ref Title}}
+  Last: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Sub '${Title} ${Child.Outputs.Arn}'}}
+`
+	slowly := func(r cloudformation.Request) (time.Duration, string) {
+		if r.Memo == "" {
+			return time.Second, ""
+		}
+		return 0, ""
+	}
 	for name, c := range map[string]struct {
-		answer func(r cloudformation.Request) (time.Duration, string)
-		want   types.StackStatus
+		before, after string
+		answer        func(r cloudformation.Request) (time.Duration, string)
+		want          types.StackStatus
 	}{
-		"an update that succeeds": {func(r cloudformation.Request) (time.Duration, string) {
-			if r.Memo == "" {
-				return time.Second, ""
-			}
-			return 0, ""
-		}, types.StackStatusUpdateComplete},
-		"an update that fails": {func(r cloudformation.Request) (time.Duration, string) {
-			switch {
-			case r.Memo == "":
-				return time.Second, ""
-			case r.LogicalID == "Third" && r.Action == cloudformation.Create:
+		"an update that succeeds": {twoTopics, next, slowly, types.StackStatusUpdateComplete},
+		"an update that fails": {twoTopics, next, func(r cloudformation.Request) (time.Duration, string) {
+			if r.Memo != "" && r.LogicalID == "Third" && r.Action == cloudformation.Create {
 				return 0, "no third"
 			}
-			return 0, ""
+			return slowly(r)
+		}, types.StackStatusUpdateRollbackComplete},
+		"an update of a stack within": {within, strings.Replace(within, "Default: news", "Default: sport", 1), slowly, types.StackStatusUpdateComplete},
+		"an update that fails beside a stack within": {within, strings.Replace(within, "Default: news", "Default: sport", 1), func(r cloudformation.Request) (time.Duration, string) {
+			if r.Memo != "" && r.LogicalID == "Last" && r.Action == cloudformation.Update && !r.Rollback {
+				return 0, "no last"
+			}
+			return slowly(r)
 		}, types.StackStatusUpdateRollbackComplete},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := func(killAfter int) (w *world, commits int) {
 				w = newWorld(t)
+				w.objects["code/child.yaml"] = strings.Replace(twoTopics, "Outputs:", "Outputs:\n  Arn: {Value: !GetAtt Second.TopicArn}", 1)
 				m := &memory{}
 				w.open(m)
-				w.create("shop", twoTopics)
+				w.create("shop", c.before)
+				w.pass(time.Minute)
 				w.answer = func(r cloudformation.Request) (time.Duration, string) {
 					if !m.has(r.Token) {
 						t.Errorf("killed after write %d: %s was begun before that was saved", killAfter, r.LogicalID)
@@ -157,7 +174,7 @@ func TestAnOperationThatIsKilledAtAnyInstantComesToTheSameEnd(t *testing.T) {
 				m.mu.Lock()
 				m.commits, m.last = 0, killAfter
 				m.mu.Unlock()
-				w.update("shop", next)
+				w.update("shop", c.after)
 				if killAfter > 0 {
 					// Some time passes in which nothing can be saved any more.
 					_ = w.clock.Drive(t.Context(), w.clock.Now().Add(5*time.Second), 0, w.service)

@@ -63,7 +63,7 @@ func partOf[T any](r *restoring, take func(e *restored, key string, part T) erro
 func (r *restoring) stack(uuid string, rec stackRecord) error {
 	e := &entity{
 		place: rec.Place, name: rec.Name, uuid: uuid, id: rec.ARN, created: rec.Created, updated: rec.Updated, deleted: rec.Deleted,
-		protected: rec.Protected, policy: rec.Policy, disabled: rec.Disabled, timeout: rec.Timeout, changeSet: rec.ChangeSet, parent: rec.Parent, root: rec.Root,
+		protected: rec.Protected, policy: rec.Policy, disabled: rec.Disabled, timeout: rec.Timeout, changeSet: rec.ChangeSet, parent: rec.Parent, root: rec.Root, asked: rec.Asked,
 		imports: rec.Imports, heard: rec.Heard, deployments: rec.Deployments, state: rec.State,
 	}
 	e.init()
