@@ -50,6 +50,21 @@ func TestCountsByTheMinuteCostAPlanDearly(t *testing.T) {
 	}
 }
 
+// Where counts come minutes late, the shares that they are to be held against have
+// changed since, mostly more than once.
+func TestGoodReleasesStayByTheMinuteToo(t *testing.T) {
+	p := parsed(t, "{adaptive: {}}", "")
+	minutes := DefaultHow(p)
+	minutes.Minutes = true
+	policy, _ := Planned("minutes", p, minutes)
+	often := []Scenario{{Name: "good, 20%, 100/s", Rate: 100, Base: 0.2}}
+	for _, r := range measure(t, Options{Scenarios: often, Policies: []Policy{policy}, Reps: 40, Seed: 10, Workers: 2}) {
+		if r.RolledBack > 0.03 { // one by chance
+			t.Errorf("%s: %.3f taken back, want none but by chance", r.Scenario.Name, r.RolledBack)
+		}
+	}
+}
+
 func TestAnAlarmWithoutDataHoldsAPlan(t *testing.T) {
 	p := parsed(t, "{canary: {weight: 10%, for: 5m}}", "checks:\n  - alarms: [failed]\n")
 	policy, _ := Planned("plan", p, DefaultHow(p))

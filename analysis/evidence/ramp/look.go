@@ -175,7 +175,7 @@ func (p *Policy) learn(s *State, now float64) {
 		keep := math.Exp(-b.Seconds / 30)
 		s.Rate = s.Rate*keep + (1-keep)*float64(b.Canary.Requests+b.Stable.Requests)/b.Seconds
 	}
-	s.Schedule.Forget(now - float64(s.Intake.Memory)*s.Intake.Width)
+	s.Schedule.Forget(float64(s.Intake.Oldest) * s.Intake.Width)
 }
 
 // share returns the share for now and what keeps it from being larger.

@@ -294,6 +294,29 @@ func TestProofTakesMoreOnceBothVersionsDidWorse(t *testing.T) {
 	}
 }
 
+func TestTheSharesOfCountsThatAreStillToComeAreRemembered(t *testing.T) {
+	p := Default(0.001, 180, 2)
+	p.Width = 60
+	s := p.Begin(History{Seconds: 3600, Outcomes: evidence.Outcomes{Requests: 360000, Failed: 360}})
+	s.Intake.Memory = 2
+	s.Ask(p, 0, 0.5)
+	s.Ask(p, 125, 0.1)
+	for now := 126.0; now < 360; now++ { // the counts of minutes are three minutes late
+		p.Consider(&s, now)
+	}
+	if low, high := s.Schedule.Range(120, 180); low != 0.1 || high != 0.5 {
+		t.Errorf("three minutes later the shares of the minute in which the share fell from 0.5 to 0.1 are %v to %v", low, high)
+	}
+	for minute := range 4 {
+		for _, side := range []evidence.Side{evidence.Canary, evidence.Stable} {
+			s.Report(side, minute, evidence.Outcomes{Requests: 100}, true)
+		}
+	}
+	if p.Consider(&s, 361); len(s.Schedule.Orders) != 1 {
+		t.Errorf("when they have come, %v is remembered, want the last order", s.Schedule.Orders)
+	}
+}
+
 func TestWhatIsNormalChangesOnlyIfItSurelyHas(t *testing.T) {
 	for _, tt := range []struct{ bad, all, least, most float64 }{
 		{0, 0, 0.9, 1}, {0, 1000, 0, 0.001}, // one is added for what was not seen
