@@ -31,7 +31,7 @@ const (
 	evidenceAliases = 8
 	callsPerSecond  = 100
 	warmUp          = 20 * time.Second
-	evidenceTime    = 4 * time.Minute
+	evidenceTime    = 8 * time.Minute
 )
 
 // evidence lets bad versions be rolled out adaptively on the local cloud, in real
