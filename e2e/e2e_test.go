@@ -201,10 +201,10 @@ func routingText(routing []sfntypes.RoutingConfigurationListItem) string {
 	return strings.Join(parts, " ")
 }
 
-// eventually looks ten times a second, for a minute at most, until holds.
+// eventually looks ten times a second, for three minutes at most, until holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -212,7 +212,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("has not come within a minute: %s", what)
+			t.Fatalf("has not come within three minutes: %s", what)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -37,25 +38,27 @@ func TestAStackThatShiftsAFunctionComesToItsEndWhenItsCloudIsKilled(t *testing.T
 	t.Parallel()
 	for _, after := range []struct {
 		alarm      cwtypes.StateValue
+		speed      string
 		status     cfntypes.StackStatus
 		shares     []string // from the kill on
 		deployment []string
 	}{
-		{cwtypes.StateValueOk, cfntypes.StackStatusUpdateComplete, functionQuarters[1:], []string{"Succeeded by CloudFormation"}},
-		{cwtypes.StateValueAlarm, cfntypes.StackStatusUpdateRollbackComplete, []string{"1 2=0.25", "1 2=0.5", "1"}, []string{"Stopped by CloudFormation", "Succeeded by codeDeployRollback"}},
+		{cwtypes.StateValueOk, "60", cfntypes.StackStatusUpdateComplete, functionQuarters[1:], []string{"Succeeded by CloudFormation"}},
+		// Slowly, so that the alarm comes in time on a busy machine, too.
+		{cwtypes.StateValueAlarm, "20", cfntypes.StackStatusUpdateRollbackComplete, []string{"1 2=0.25", "1 2=0.5", "1"}, []string{"Stopped by CloudFormation", "Succeeded by codeDeployRollback"}},
 	} {
 		t.Run(string(after.alarm), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			data, store := filepath.Join(dir, "data"), filepath.Join(dir, "rollouts.db")
-			c := startCloud(t, "--data", data, "--store", store, "--speed", "60")
+			c := startCloud(t, "--data", data, "--store", store, "--speed", after.speed)
 			c.changeStack(t, "checkout", cfntypes.ChangeSetTypeCreate, checkoutTemplate(t, "VersionA"), "good morning")
 			eventually(t, "the stack is there", func() bool { return c.stackStatus(t, "checkout") == cfntypes.StackStatusCreateComplete })
 			c.changeStack(t, "checkout", cfntypes.ChangeSetTypeUpdate, checkoutTemplate(t, "VersionB"), "good evening")
 			eventually(t, "a quarter on version 2", func() bool { return c.functionRouting(t, "checkout") == "1 2=0.25" })
 			c.kill()
 
-			c = startCloud(t, "--data", data, "--store", store, "--speed", "60")
+			c = startCloud(t, "--data", data, "--store", store, "--speed", after.speed)
 			shares := watch(t, func() string { return c.functionRouting(t, "checkout") })
 			if got := c.stackStatus(t, "checkout"); got != cfntypes.StackStatusUpdateInProgress {
 				t.Errorf("after the kill the stack is %s, want %s", got, cfntypes.StackStatusUpdateInProgress)
@@ -66,6 +69,9 @@ func TestAStackThatShiftsAFunctionComesToItsEndWhenItsCloudIsKilled(t *testing.T
 				t.Errorf("the stack is %s, want %s\n%s", got, after.status, c.story(t, "checkout"))
 			}
 			shares.were(t, after.shares...)
+			if after.alarm == cwtypes.StateValueOk {
+				c.rose(t, store, "checkout:live", 5*time.Minute, 25, 50, 75, 100)
+			}
 			if got := c.deployments(t); fmt.Sprint(got) != fmt.Sprint(after.deployment) {
 				t.Errorf("the deployments are %q, want %q: each goes on and none begins again", got, after.deployment)
 			}
@@ -113,19 +119,22 @@ func TestAnImportedPreferenceIsDeployedByThePlanThatItBecame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := strings.Replace(string(imported), "linear: {step: 25%, every: 5m}", "linear: {step: 25%, every: 1s}\n  look: 200ms\n  settle: 200ms", 1)
-	if short == string(imported) || !strings.Contains(short, "alarm: checkout-errors") {
-		t.Fatalf("the plan is\n%s\nwant the configuration's quarters and the group's alarm", imported)
+	short := func(every string) string {
+		text := strings.Replace(string(imported), "linear: {step: 25%, every: 5m}", "linear: {step: 25%, every: "+every+"}\n  look: 200ms\n  settle: 200ms", 1)
+		if text == string(imported) || !strings.Contains(text, "alarm: checkout-errors") {
+			t.Fatalf("the plan is\n%s\nwant the configuration's quarters and the group's alarm", imported)
+		}
+		return file(t, dir, every+".yaml", []byte(text))
 	}
-	plan := file(t, dir, "short.yaml", []byte(short))
 
 	for _, release := range []struct {
-		name, alarmAt string
-		code          int
-		shares        []string
+		name, every, alarmAt string
+		code                 int
+		shares               []string
 	}{
-		{"good", "", 0, functionQuarters},
-		{"alarmed", "2 3=0.25", 3, []string{"2", "2 3=0.25", "2 3=0.5", "2"}},
+		{"good", "1s", "", 0, functionQuarters},
+		// Slowly, so that the alarm comes in time on a busy machine, too.
+		{"alarmed", "10s", "2 3=0.25", 3, []string{"2", "2 3=0.25", "2 3=0.5", "2"}},
 	} {
 		if _, err := c.lambda().UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{
 			FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code(fmt.Sprintf(goodCode, release.name)),
@@ -134,7 +143,7 @@ func TestAnImportedPreferenceIsDeployedByThePlanThatItBecame(t *testing.T) {
 		}
 		c.awaitFunction(t, "checkout")
 		shares := watch(t, func() string { return c.functionRouting(t, "checkout") })
-		cmd := exec.Command(program, "deploy", plan, "--store", store)
+		cmd := exec.Command(program, "deploy", short(release.every), "--store", store)
 		cmd.Env = environment(t, c.endpoint)
 		r := start(t, cmd)
 		if release.alarmAt != "" {
@@ -145,5 +154,8 @@ func TestAnImportedPreferenceIsDeployedByThePlanThatItBecame(t *testing.T) {
 			t.Errorf("a %s release: exit code %d, want %d\n%s", release.name, code, release.code, r.said())
 		}
 		shares.were(t, release.shares...)
+		if release.code == 0 {
+			c.rose(t, store, "checkout:live", time.Second, 25, 50, 75, 100)
+		}
 	}
 }

@@ -46,12 +46,14 @@ deployer CREATE_COMPLETE
 	machine := c.stackResource(t, "deployer", "Release")
 	for _, release := range []struct {
 		version string
+		every   int // seconds
 		alarm   cwtypes.StateValue
 		ends    sfntypes.ExecutionStatus
 		shares  []string
 	}{
-		{"2", cwtypes.StateValueOk, sfntypes.ExecutionStatusSucceeded, []string{"1", "1 2=0.33", "1 2=0.67", "2"}},
-		{"3", cwtypes.StateValueAlarm, sfntypes.ExecutionStatusFailed, []string{"2", "2 3=0.33", "2"}},
+		{"2", 1, cwtypes.StateValueOk, sfntypes.ExecutionStatusSucceeded, []string{"1", "1 2=0.33", "1 2=0.67", "2"}},
+		// Slowly, so that the alarm comes in time on a busy machine, too.
+		{"3", 5, cwtypes.StateValueAlarm, sfntypes.ExecutionStatusFailed, []string{"2", "2 3=0.33", "2"}},
 	} {
 		if _, err := c.lambda().UpdateFunctionCode(ctx, &lambda.UpdateFunctionCodeInput{
 			FunctionName: aws.String("checkout"), ZipFile: lambdatest.Code(fmt.Sprintf(goodCode, "version "+release.version)), Publish: true,
@@ -61,7 +63,7 @@ deployer CREATE_COMPLETE
 		c.awaitFunction(t, "checkout")
 		shares := watch(t, func() string { return c.functionRouting(t, "checkout") })
 		run, err := c.sfn().StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: aws.String(fmt.Sprintf(
-			`{"release": {"function": "checkout", "alias": "live", "version": %q, "steps": 3, "interval": 1, "alarm": "checkout-errors"}}`, release.version))})
+			`{"release": {"function": "checkout", "alias": "live", "version": %q, "steps": 3, "interval": %d, "alarm": "checkout-errors"}}`, release.version, release.every))})
 		if err != nil {
 			t.Fatal(err)
 		}
