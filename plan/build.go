@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -59,16 +60,16 @@ func (d draft) finish() Plan {
 		Name:         d.name,
 		Targets:      d.targets,
 		Checks:       d.checks,
-		OnUnhealthy:  orDefault(d.onUnhealthy, RollBack),
-		OnUnknown:    orDefault(d.onUnknown, Hold),
-		OnDrift:      orDefault(d.onDrift, HoldOnDrift),
+		OnUnhealthy:  cmp.Or(d.onUnhealthy, RollBack),
+		OnUnknown:    cmp.Or(d.onUnknown, Hold),
+		OnDrift:      cmp.Or(d.onDrift, HoldOnDrift),
 		AcceptAlarms: d.acceptAlarms,
 		UnknownFor:   valueOr(d.unknownFor, DefaultUnknownFor),
 		Keep:         valueOr(d.keep, DefaultKeep),
 		Hooks:        d.hooks,
 
 		Alpha: valueOr(d.alpha, DefaultAlpha), MinRequests: valueOr(d.minRequests, DefaultMinRequests),
-		OnSharedIncident: orDefault(d.onSharedIncident, Hold),
+		OnSharedIncident: cmp.Or(d.onSharedIncident, Hold),
 	}
 	d.checkTargets()
 	d.checkHooks()
@@ -161,8 +162,8 @@ func (d draft) finishAdaptive() {
 		a.Top = usual.Top // what follows from it is not worth more messages
 	case a.Smallest > Full/2 || a.Smallest > a.Top:
 		problem("smallest", "%s is above half of the traffic or above the top of %s", a.Smallest, a.Top)
-	case unit(d.targets) == percent && !a.Smallest.WholePercent():
-		problem("smallest", "%s is not a whole percent, which is all that a Step Functions alias takes", a.Smallest)
+	case tooFine(a.Smallest, d.targets):
+		problem("smallest", wholePercentOnly, a.Smallest)
 	}
 	if a.Budget < 0.01 {
 		problem("budget", "%v is below 0.01", a.Budget)
@@ -187,8 +188,8 @@ func (d draft) holdBackOld(p *Plan) {
 	switch {
 	case back >= Full/2:
 		d.problem("holdBack", fmt.Sprintf("%s is not below 50%%", back))
-	case unit(d.targets) == percent && !back.WholePercent():
-		d.problem("holdBack", fmt.Sprintf("%s is not a whole percent, which is all that a Step Functions alias takes", back))
+	case tooFine(back, d.targets):
+		d.problem("holdBack", fmt.Sprintf(wholePercentOnly, back))
 	case last > 0 && p.Steps[last-1].Weight >= bake.Weight:
 		d.problem("holdBack", fmt.Sprintf("the step at %s leaves less than %s with the old version", p.Steps[last-1].Weight, back))
 	case p.Soak == 0:
@@ -219,8 +220,8 @@ func (d draft) checkSteps(p *Plan) {
 		if s.Weight <= before {
 			d.problem(path, fmt.Sprintf("weight %s does not rise above the %s before it", s.Weight, before))
 		}
-		if unit(d.targets) == percent && !s.Weight.WholePercent() {
-			d.problem(path, fmt.Sprintf("weight %s is not a whole percent, which is all that a Step Functions alias takes", s.Weight))
+		if tooFine(s.Weight, d.targets) {
+			d.problem(path, fmt.Sprintf("weight "+wholePercentOnly, s.Weight))
 		}
 		before = s.Weight
 	}
@@ -246,7 +247,7 @@ func (d draft) checkTargets() {
 		}
 		switch {
 		case t.Alias == "":
-			d.problem(path, "the alias is missing: name it, as in "+orDefault(t.Name, "orders")+":prod")
+			d.problem(path, "the alias is missing: name it, as in "+cmp.Or(t.Name, "orders")+":prod")
 		case !validAlias.MatchString(t.Alias) || !hasLetter.MatchString(t.Alias):
 			d.problem(path, fmt.Sprintf("alias %q has to be letters, digits, - _ . and not digits only", t.Alias))
 		}
@@ -363,33 +364,6 @@ func defaultName(t Target) string {
 		return "rollout"
 	}
 	return name
-}
-
-// String writes the target as people name it: orders:prod.
-func (t Target) String() string {
-	name := t.Name
-	if strings.HasPrefix(name, "arn:") {
-		if a, err := arn.Parse(name); err == nil {
-			name = a.Name()
-		}
-	}
-	return name + ":" + t.Alias
-}
-
-// Arg writes the target as an argument of the commands that are about an alias:
-// orders:prod, or checkout:live --lambda.
-func (t Target) Arg() string {
-	if t.Kind == Lambda {
-		return t.String() + " --lambda"
-	}
-	return t.String()
-}
-
-func orDefault[T ~string](v, other T) T {
-	if v == "" {
-		return other
-	}
-	return v
 }
 
 func valueOr[T any](p *T, other T) T {

@@ -36,8 +36,8 @@ func lintSteps(p Plan, say sayFunc) {
 		if p.HoldBack > 0 && i == len(p.Steps)-2 {
 			continue // its time is the soak
 		}
-		if unit(p.Targets) == percent && !s.Weight.WholePercent() {
-			say(Error, "whole-percent", path, "weight %s is not a whole percent, which is all that a Step Functions alias takes", s.Weight)
+		if tooFine(s.Weight, p.Targets) {
+			say(Error, "whole-percent", path, "weight "+wholePercentOnly, s.Weight)
 		}
 		if s.Weight < Full && s.For == 0 && !s.Approval {
 			say(Warning, "no-time", path, "the step at %s has no time: it ends after the settle window of %s", s.Weight, FormatDuration(p.Settle))

@@ -1,11 +1,15 @@
 // Package plan says what a rollout should do: which aliases move to which
 // version, in which steps, watched by which checks. A plan is data; it can be
 // read from a file, made from flags or from CodeDeploy's and CloudFormation's
-// preferences, stored, simulated and compiled. The package judges nothing about
-// the world.
+// preferences, stored and simulated. The package judges nothing about the world.
 package plan
 
-import "time"
+import (
+	"strings"
+	"time"
+
+	"github.com/crossfade-dev/crossfade/internal/arn"
+)
 
 // A Plan is one delivery as its author wants it. It comes out of [Parse] or
 // [New], which have checked it; nobody below checks it again.
@@ -99,6 +103,26 @@ type Target struct {
 	// Logs is the log group of a function from which its outcomes are read
 	// within seconds. Empty: they are read from CloudWatch's metrics.
 	Logs string `json:"logs,omitempty"`
+}
+
+// String writes the target as people name it: orders:prod.
+func (t Target) String() string {
+	name := t.Name
+	if strings.HasPrefix(name, "arn:") {
+		if a, err := arn.Parse(name); err == nil {
+			name = a.Name()
+		}
+	}
+	return name + ":" + t.Alias
+}
+
+// Arg writes the target as an argument of the commands that are about an alias:
+// orders:prod, or checkout:live --lambda.
+func (t Target) Arg() string {
+	if t.Kind == Lambda {
+		return t.String() + " --lambda"
+	}
+	return t.String()
 }
 
 // A Step holds the new version at a weight.

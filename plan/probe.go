@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ var probeShape = object{keys: []key{
 func readProbe(f fields) *VersionProbe {
 	return &VersionProbe{
 		Target:  value[string](f, "target"),
-		Payload: orDefault(string(value[jsonText](f, "payload")), "{}"),
+		Payload: cmp.Or(string(value[jsonText](f, "payload")), "{}"),
 		Expect:  string(value[jsonText](f, "expect")),
 		Count:   valueOr(pointer[int](f, "count"), 1),
 		Latency: span(f, "latency"),

@@ -38,8 +38,8 @@ type Spec struct {
 	MaxFailures string
 	// NoDefaultChecks leaves away the default checks.
 	NoDefaultChecks bool
-	// Compare replaces the default checks with ones that have to be Healthy: errors, duration, or with a
-	// tolerance errors/0.1%.
+	// Compare replaces the default checks with ones that have to be Healthy:
+	// errors, duration, or with a tolerance errors/0.1%.
 	Compare []string
 	// HoldBack is the old version's share until the end of the soak.
 	HoldBack string

@@ -132,3 +132,9 @@ func unit(targets []Target) Weight {
 	}
 	return 1
 }
+
+// tooFine says whether a weight cannot be given to every target.
+func tooFine(w Weight, targets []Target) bool { return unit(targets) == percent && !w.WholePercent() }
+
+// wholePercentOnly is the problem of such a weight.
+const wholePercentOnly = "%s is not a whole percent, which is all that a Step Functions alias takes"

@@ -66,8 +66,9 @@ func (p Plan) adaptiveRows(start time.Time) []Row {
 }
 
 // Hold returns how long step i is held at least: what the step says, with the
-// soak after the last one, or after the one that holds the old version back, and never shorter than the settle window, within
-// which the alias may still serve by the routing before.
+// soak after the last one, or after the one that holds the old version back, and
+// never shorter than the settle window, within which the alias may still serve by
+// the routing before.
 func (p Plan) Hold(i int) time.Duration {
 	d := p.Steps[i].For
 	bake := len(p.Steps) - 1

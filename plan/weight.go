@@ -15,6 +15,7 @@ const percent Weight = Full / 100
 // a number without a unit is an error, because 1 may mean everything or nothing.
 func ParseWeight(s string) (Weight, error) {
 	text := strings.TrimSpace(s)
+	bad := fmt.Errorf("weight %q is not like 10%%, 12.5%% or 1250bp", s)
 	var number string
 	scale := int64(1)
 	switch {
@@ -26,15 +27,15 @@ func ParseWeight(s string) (Weight, error) {
 		if _, err := strconv.ParseFloat(text, 64); err == nil {
 			return 0, fmt.Errorf("weight %s has no unit: write %s%% or, in basis points, %sbp", text, text, text)
 		}
-		return 0, fmt.Errorf("weight %q is not like 10%%, 12.5%% or 1250bp", s)
+		return 0, bad
 	}
 	number = strings.TrimSpace(number)
 	if !isDecimal(number) {
-		return 0, fmt.Errorf("weight %q is not like 10%%, 12.5%% or 1250bp", s)
+		return 0, bad
 	}
 	r, ok := new(big.Rat).SetString(number)
 	if !ok {
-		return 0, fmt.Errorf("weight %q is not like 10%%, 12.5%% or 1250bp", s)
+		return 0, bad
 	}
 	r.Mul(r, big.NewRat(scale, 1))
 	if r.Sign() < 0 || r.Cmp(big.NewRat(int64(Full), 1)) > 0 {
