@@ -14,16 +14,7 @@ import (
 // openTemp opens a new store in a folder of its own.
 func openTemp(t testing.TB) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "rollouts.db"), clock.System{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
-	return s
+	return openAt(t, filepath.Join(t.TempDir(), "rollouts.db"))
 }
 
 func TestSqlitestoreKeepsTheStoresPromises(t *testing.T) {
