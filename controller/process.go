@@ -267,15 +267,21 @@ func (p *Process) due(id string, at time.Time) {
 	}
 }
 
+// turn says whether it is time for what is done every so often, and notes when it is
+// next.
+func (p *Process) turn(next *time.Time, every time.Duration, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if next.IsZero() || now.Before(*next) {
+		return false
+	}
+	*next = now.Add(every)
+	return true
+}
+
 // sweepAt takes over what nobody runs.
 func (p *Process) sweepAt(ctx context.Context, now time.Time) error {
-	p.mu.Lock()
-	due := !p.sweep.IsZero() && !now.Before(p.sweep)
-	if due {
-		p.sweep = now.Add(p.cfg.Sweep)
-	}
-	p.mu.Unlock()
-	if !due {
+	if !p.turn(&p.sweep, p.cfg.Sweep, now) {
 		return nil
 	}
 	ids, err := p.c.Unattended(ctx)
@@ -291,13 +297,7 @@ func (p *Process) sweepAt(ctx context.Context, now time.Time) error {
 
 // pollAt makes rollouts with new orders due.
 func (p *Process) pollAt(ctx context.Context, now time.Time) error {
-	p.mu.Lock()
-	due := !p.poll.IsZero() && !now.Before(p.poll)
-	if due {
-		p.poll = now.Add(p.cfg.Poll)
-	}
-	p.mu.Unlock()
-	if !due {
+	if !p.turn(&p.poll, p.cfg.Poll, now) {
 		return nil
 	}
 	ids, err := p.c.cfg.Store.Ordered(ctx)
