@@ -54,6 +54,15 @@ func TestExitCodesTellWhyACommandFailed(t *testing.T) {
 	}
 }
 
+func TestWhatAnotherTryMayMendSaysSo(t *testing.T) {
+	for _, cause := range []error{controller.ErrConflict, controller.ErrThrottled} {
+		f := asFailure(&controller.UnstartedError{Publishing: "orders:prod", Err: fmt.Errorf("PublishStateMachineVersion: %w", cause)})
+		if f.code != ExitError || len(f.next) != 1 || !strings.Contains(f.next[0], "the same command again") {
+			t.Errorf("%v: got code %d and next %q, want code %d and to try again", cause, f.code, f.next, ExitError)
+		}
+	}
+}
+
 func TestARefusalForMissingRightsNamesThePolicy(t *testing.T) {
 	denied := fmt.Errorf("DescribeAlarms: %w", controller.ErrDenied)
 	tests := []struct {

@@ -107,6 +107,10 @@ func asFailure(err error) *failure {
 		return &failure{code: ExitError, err: err, next: []string{elsewhere}}
 	case errors.Is(err, controller.ErrDenied):
 		return &failure{code: ExitError, err: err, next: []string{rights}}
+	case errors.Is(err, controller.ErrConflict):
+		return &failure{code: ExitError, err: err, next: []string{"the same command again goes by what is there now"}}
+	case errors.Is(err, controller.ErrThrottled):
+		return &failure{code: ExitError, err: err, next: []string{"the same command again in a minute, when the service has fewer callers"}}
 	case errors.Is(err, context.Canceled):
 		return &failure{code: ExitError, err: errors.New("interrupted")}
 	default:
