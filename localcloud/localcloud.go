@@ -156,12 +156,12 @@ func (c *Cloud) join(config Config) error {
 	if err != nil {
 		return err
 	}
-	c.closers = append(c.closers, func() error { bus.Close(); return nil })
+	c.onClose(bus.Close)
 	topics, err := sns.New(sns.Config{Clock: c.clock, Journal: outgoing, Functions: subscribers{operations}, Endpoint: endpoint})
 	if err != nil {
 		return err
 	}
-	c.closers = append(c.closers, func() error { topics.Close(); return nil })
+	c.onClose(topics.Close)
 	monitoring, err := cloudwatch.New(cloudwatch.Config{Clock: c.clock, Meant: c.meant, Journal: alarms, Actions: alarmActions{operations}, Events: alarmEvents{bus}})
 	if err != nil {
 		return err
@@ -190,12 +190,12 @@ func (c *Cloud) join(config Config) error {
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 2), Journal: code, Dir: subdirectory(config.Dir, "code"),
 		Runtime: processes, Metrics: functionMetrics{monitoring}, Sessions: functionSessions{sessions}, Objects: objectReader{buckets},
 		Destinations: destinations{operations, bus, buckets, c.log},
-		Endpoint:     func() string { return config.Endpoint },
+		Endpoint:     endpoint,
 	})
 	if err != nil {
 		return err
 	}
-	c.closers = append(c.closers, func() error { functions.Close(); return nil })
+	c.onClose(functions.Close)
 	states, err := sfn.New(sfn.Config{
 		Clock: c.clock, Rand: rand.NewPCG(config.Seed, 1), Journal: executions,
 		Metrics: stateMetrics{monitoring}, Logs: stateLogs{lines}, Integrations: operations, Functions: operations, Objects: stateObjects{objectReader{buckets}},
@@ -204,7 +204,7 @@ func (c *Cloud) join(config Config) error {
 	if err != nil {
 		return err
 	}
-	c.closers = append(c.closers, func() error { states.Close(); return nil })
+	c.onClose(states.Close)
 
 	deliveries, err := c.rollouts(config)
 	if err != nil {
@@ -238,6 +238,11 @@ func (c *Cloud) join(config Config) error {
 		process{Process: stacks, name: "cloudformation", wake: stacks.Wake()},
 	)
 	return nil
+}
+
+// onClose has a service closed with the cloud.
+func (c *Cloud) onClose(stop func()) {
+	c.closers = append(c.closers, func() error { stop(); return nil })
 }
 
 // rollouts makes what carries out the rollouts that services start.

@@ -35,7 +35,7 @@ func (c *Cloud) stacks(of Config, operations *integrations, buckets *s3.Service,
 	if err != nil {
 		return nil, err
 	}
-	c.closers = append(c.closers, func() error { s.Close(); return nil })
+	c.onClose(s.Close)
 	return s, nil
 }
 
