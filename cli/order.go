@@ -119,9 +119,7 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 		return err
 	}
 	if rec.Status.Phase.Ended() {
-		return &failure{code: ExitRefused, err: fmt.Errorf("%s (%s) has ended already: %s", rec.ID, view.Name(rec.Plan), rec.Status.Phase), next: []string{
-			"crossfade history " + rec.ID + " tells how",
-		}}
+		return endedAlready(rec)
 	}
 	if o.answers() {
 		o.call, err = pendingCall(rec, key)
@@ -142,12 +140,30 @@ func (o orderOptions) run(cmd *cobra.Command, env *Env, name string) error {
 	if err != nil {
 		return err
 	}
+	return o.noted(ctx, env, store, rec, number, seen)
+}
+
+// endedAlready is what is said to orders that come too late.
+func endedAlready(rec controller.Record) error {
+	return &failure{code: ExitRefused, err: fmt.Errorf("%s (%s) has ended already: %s", rec.ID, view.Name(rec.Plan), rec.Status.Phase), next: []string{
+		"crossfade history " + rec.ID + " tells how",
+	}}
+}
+
+// noted does what comes after an order was stored: it waits for whoever looks after
+// the rollout, or does that itself. rec is from before the order.
+func (o orderOptions) noted(ctx context.Context, env *Env, store controller.Store, rec controller.Record, number, seen int64) error {
 	now, err := standingOf(ctx, env, store, rec)
+	if err == nil && !now.Attended { // perhaps because it has followed the order, and ended
+		rec, err = store.Load(ctx, rec.ID)
+	}
 	switch takesUp := o.kind == rollout.Abort || o.kind == rollout.Resume; {
 	case err != nil:
 		return err
-	case now.Attended, now.Uncertain && !takesUp:
+	case now.Attended, now.Uncertain && !takesUp, rec.Status.Orders >= number:
 		return o.leaveTo(ctx, env, store, rec.ID, number, seen)
+	case rec.Status.Phase.Ended():
+		return endedAlready(rec)
 	case takesUp:
 		return o.takeUp(ctx, env, rec, number, seen)
 	default:
