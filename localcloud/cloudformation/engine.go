@@ -306,6 +306,9 @@ func (s *Service) schedule(e *entity) {
 		if e.watching() {
 			sooner(e.watch)
 		}
+		if !e.lives() {
+			sooner(e.deleted.Add(keptDeleted))
+		}
 	}
 	s.mu.Lock()
 	before, was := s.timers[e]
@@ -356,6 +359,10 @@ func (s *Service) Run(ctx context.Context, now time.Time) error {
 	s.mu.RUnlock()
 	var errs []error
 	for _, e := range due {
+		if swept, err := s.sweep(e, now); swept {
+			errs = append(errs, err)
+			continue
+		}
 		inputs := []stack.Input{stack.Tick{}}
 		if alarm := s.watchTriggers(ctx, e, now); alarm != nil {
 			inputs = append(inputs, *alarm)

@@ -70,12 +70,13 @@ func refusedOf(t *testing.T, err error) bool {
 	return true
 }
 
-// rest lets time pass until nothing happens any more.
+// rest lets time pass until nothing happens any more, but that deleted stacks are
+// forgotten one day.
 func (w *world) rest(t *testing.T) {
 	t.Helper()
 	for range 100 {
 		w.service.Settle()
-		if _, busy := w.service.Next(); !busy {
+		if at, busy := w.service.Next(); !busy || at.After(w.clock.Now().Add(48*time.Hour)) {
 			return
 		}
 		w.pass(time.Minute)

@@ -112,6 +112,34 @@ func TestStacksSurviveARestart(t *testing.T) {
 	w.is("shop", types.StackStatusUpdateComplete)
 }
 
+func TestADeletedStackIsForgottenAfterNinetyDays(t *testing.T) {
+	w := newWorld(t)
+	m := &memory{}
+	w.open(m)
+	id := w.create("shop", twoTopics)
+	w.update("shop", strings.Replace(twoTopics, "Default: news", "Default: sport", 1))
+	if _, err := w.client.DeleteStack(t.Context(), &sdk.DeleteStackInput{StackName: aws.String("shop")}); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(89 * 24 * time.Hour)
+	w.service.Close()
+	w.open(m)
+	w.is(id, types.StackStatusDeleteComplete)
+	w.pass(2 * 24 * time.Hour)
+	_, err := w.client.DescribeStacks(t.Context(), &sdk.DescribeStacksInput{StackName: &id})
+	if got, want := refused(t, err), "ValidationError: Stack with id "+id+" does not exist"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for kind, records := range m.records {
+		if len(records) > 0 {
+			t.Errorf("of a stack that is forgotten the journal still has %d records %s", len(records), kind)
+		}
+	}
+	if at, ok := w.service.Next(); ok {
+		t.Errorf("without a stack there is something to do at %s", at)
+	}
+}
+
 // sorted puts lines in an order of their own: resources that do not need each
 // other come as they come.
 func sorted(lines string) string { return strings.Join(slices.Sorted(strings.Lines(lines)), "") }

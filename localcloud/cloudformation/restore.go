@@ -47,8 +47,7 @@ func (s *Service) restore() error {
 }
 
 // partOf makes of take, which wants a part of a stack and its key below the
-// stack's, what Load calls for each. What belongs to no stack is left over from one
-// whose deletion was not completely swept up.
+// stack's, what Load calls for each. What belongs to no stack is left alone.
 func partOf[T any](r *restoring, take func(e *restored, key string, part T) error) func(key string, value []byte) error {
 	return func(key string, value []byte) error {
 		uuid, rest, _ := strings.Cut(key, "/")
