@@ -132,6 +132,8 @@ func shown(t rollout.TargetStatus) rollout.Routing {
 		r = t.Wish
 	}
 	switch {
+	case r.Canary == "" && r.Stable == t.Canary && t.Created: // where nothing served before
+		return rollout.Routing{Stable: "-", Canary: t.Canary, Weight: plan.Full}
 	case r.Canary == "" && r.Stable == t.Canary:
 		return rollout.Routing{Stable: t.Stable, Canary: t.Canary, Weight: plan.Full}
 	case r.Canary == "" && r.Stable == t.Stable:

@@ -274,3 +274,12 @@ func TestWhereAListIsTooWideItsLastColumnGivesWayFirst(t *testing.T) {
 		t.Errorf("it changed what it was given to %q", rows[0][2])
 	}
 }
+
+func TestAnAliasThatWasCreatedHasNoVersionBefore(t *testing.T) {
+	sc := scene()
+	sc.Status.Phase = rollout.Succeeded
+	sc.Status.Targets = []rollout.TargetStatus{{Stable: "8", Canary: "8", Created: true, Seen: rollout.Routing{Stable: "8"}}}
+	if got := strings.Join(Style{}.bars(sc, 30), "\n"); !strings.HasPrefix(got, "- ░") || !strings.HasSuffix(got, "░ 8  100 %") {
+		t.Errorf("got %q, want a bar from - to 8", got)
+	}
+}
