@@ -224,6 +224,29 @@ func TestAMigrationThatChangedAfterItWasAppliedIsRefused(t *testing.T) {
 	}
 }
 
+func TestSeveralMayOpenANewFileInTheSameMoment(t *testing.T) {
+	for round := range 50 {
+		path := filepath.Join(t.TempDir(), "rollouts.db")
+		var opening sync.WaitGroup
+		for range 8 {
+			opening.Go(func() {
+				s, err := Open(t.Context(), path, clock.System{})
+				if err != nil {
+					t.Errorf("round %d: %v", round, err)
+					return
+				}
+				if list, err := s.List(t.Context(), controller.Filter{}); err != nil || len(list) > 0 {
+					t.Errorf("round %d: got %v, error %v; want a store without rollouts", round, list, err)
+				}
+				if err := s.Close(); err != nil {
+					t.Errorf("round %d: close: %v", round, err)
+				}
+			})
+		}
+		opening.Wait()
+	}
+}
+
 func TestMigrationsApplyFromEveryEarlierSchema(t *testing.T) {
 	all := append(migrations(), migration{number: len(migrations()) + 1, name: "next", text: "CREATE TABLE next (x INTEGER) STRICT"})
 	for n := range all {

@@ -86,10 +86,37 @@ func open(ctx context.Context, path string, machine clock.Clock, patience time.D
 		return nil, errors.Join(s.wrap("open", err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(4)
+	if err := s.connect(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.migrate(ctx, list); err != nil {
 		return nil, errors.Join(err, s.Close()) // which says what it was doing
 	}
 	return s, nil
+}
+
+// connect opens the connection that writes, which gives a new file its write-ahead
+// log. SQLite lets nobody wait for another process that does so in the same moment, so
+// this tries again until its patience is over.
+func (s *Store) connect(ctx context.Context) error {
+	const pause = 10 * time.Millisecond
+	for waited := time.Duration(0); ; waited += pause {
+		err := s.write.PingContext(ctx)
+		if !locked(err) || waited >= s.patience {
+			return s.wrap("open", err)
+		}
+		select {
+		case <-s.clock.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// locked says whether another process had a lock that was needed.
+func locked(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
 }
 
 // Close closes the file. A store that is closed answers every call with an
