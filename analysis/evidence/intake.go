@@ -50,6 +50,14 @@ func (s Schedule) Last() float64 {
 	return 0
 }
 
+// LastAt is when a share was asked for last, 0 before the first order.
+func (s Schedule) LastAt() float64 {
+	if n := len(s.Orders); n > 0 {
+		return s.Orders[n-1].At
+	}
+	return 0
+}
+
 // Range returns the smallest and the largest share that may have been in force at
 // any time of [from, to). Before the first order it is 0.
 func (s Schedule) Range(from, to float64) (low, high float64) {

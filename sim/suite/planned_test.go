@@ -65,6 +65,22 @@ func TestGoodReleasesStayByTheMinuteToo(t *testing.T) {
 	}
 }
 
+// The incident has begun two minutes before all traffic moves, and is known of later.
+func TestAnIncidentThatIsKnownOfTooLateTakesNothingBack(t *testing.T) {
+	p := parsed(t, "{canary: {weight: 10%, for: 5m}}", "")
+	minutes := DefaultHow(p)
+	minutes.Minutes = true
+	policy, _ := Planned("minutes", p, minutes)
+	for _, r := range measure(t, Options{Scenarios: pick(t, "H8", "H2"), Policies: []Policy{policy}, Reps: 30, Seed: 1, Workers: 2}) {
+		switch {
+		case r.Scenario.Good() && (r.RolledBack > 0.04 || r.Finished < 0.9): // one by chance
+			t.Errorf("%s: %.2f taken back and %.2f finished, want none and all", r.Scenario.Name, r.RolledBack, r.Finished)
+		case !r.Scenario.Good() && r.RolledBack != 1:
+			t.Errorf("%s: %.2f taken back, want all", r.Scenario.Name, r.RolledBack)
+		}
+	}
+}
+
 func TestAnAlarmWithoutDataHoldsAPlan(t *testing.T) {
 	p := parsed(t, "{canary: {weight: 10%, for: 5m}}", "checks:\n  - alarms: [failed]\n")
 	policy, _ := Planned("plan", p, DefaultHow(p))

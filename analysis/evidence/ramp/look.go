@@ -166,11 +166,13 @@ func (p *Policy) learn(s *State, now float64) {
 			s.Compared[evidence.Stable].Add(b.Stable)
 		}
 		forget := math.Exp(-b.Seconds / 20)
-		s.Recent = Recent{
-			Requests: s.Recent.Requests*forget + float64(b.Stable.Requests),
-			Failed:   s.Recent.Failed*forget + float64(b.Stable.Failed),
-			Timed:    s.Recent.Timed*forget + float64(b.Stable.Timed),
-			Slow:     s.Recent.Slow*forget + float64(slow(b.Stable)),
+		if b.Low < 1 {
+			s.Recent = Recent{
+				Requests: s.Recent.Requests*forget + float64(b.Stable.Requests),
+				Failed:   s.Recent.Failed*forget + float64(b.Stable.Failed),
+				Timed:    s.Recent.Timed*forget + float64(b.Stable.Timed),
+				Slow:     s.Recent.Slow*forget + float64(slow(b.Stable)),
+			}
 		}
 		keep := math.Exp(-b.Seconds / 30)
 		s.Rate = s.Rate*keep + (1-keep)*float64(b.Canary.Requests+b.Stable.Requests)/b.Seconds

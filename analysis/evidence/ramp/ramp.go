@@ -253,7 +253,8 @@ type State struct {
 	ReleaseFrom float64 `json:"releaseFrom,omitempty"`
 	// Rate is the traffic of both versions in requests a second.
 	Rate float64 `json:"rate"`
-	// Recent is what the old version did in about the last half minute.
+	// Recent is what the old version did in about the last half minute in which
+	// it served.
 	Recent Recent `json:"recent"`
 	// Share is what was asked for last, AtShare how many outcomes of the new
 	// version came at it, AtTop whether it is the top one, TopFor for how long
