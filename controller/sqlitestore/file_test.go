@@ -225,7 +225,7 @@ func TestAMigrationThatChangedAfterItWasAppliedIsRefused(t *testing.T) {
 }
 
 func TestSeveralMayOpenANewFileInTheSameMoment(t *testing.T) {
-	for round := range 50 {
+	for round := range 15 {
 		path := filepath.Join(t.TempDir(), "rollouts.db")
 		var opening sync.WaitGroup
 		for range 8 {
