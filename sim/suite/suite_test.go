@@ -232,3 +232,15 @@ func BenchmarkNull(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(null)*len(Crossfade())), "µs/rollout")
 }
+
+func TestHalfAsManyFailuresMoreAreFoundWhereManyFailAnyway(t *testing.T) {
+	often := []Scenario{{Name: "bad, 20% to 30%, 10/s", Rate: 10, Base: 0.2, Fault: 0.3}, {Name: "good, 20%, 1/s", Rate: 1, Base: 0.2}}
+	for _, r := range measure(t, Options{Scenarios: often, Policies: Crossfade(), Reps: 40, Seed: 1, Workers: 2}) {
+		switch {
+		case !r.Scenario.Good() && r.Missed > 0.05: // two of three, if every failure stops the new version for a moment
+			t.Errorf("%s, %s: %.2f missed, want one at most", r.Scenario.Name, r.Policy, r.Missed)
+		case r.Scenario.Good() && (r.RolledBack > 0.03 || r.Held > 0.1): // five of six, if half of the traffic stays the most
+			t.Errorf("%s, %s: %.2f taken back and %.2f not finished in an hour, want none", r.Scenario.Name, r.Policy, r.RolledBack, r.Held)
+		}
+	}
+}

@@ -208,7 +208,7 @@ func (p *Policy) share(s *State, d Decision, now float64) (float64, Reason) {
 			want, reason = share, by
 		}
 	}
-	limit(capped(d.Excluded), ByCap)
+	limit(p.capped(s, d, now), ByCap)
 	if leak := max(p.Leak/rate, p.LeakShare, s.Normal/3); d.Excluded > leak && !(s.Share > p.Compare.Most && d.Excluded < 1.3*leak) {
 		limit(p.Compare.share(rate), ByCap)
 	}
@@ -292,15 +292,22 @@ func (p *Policy) expressible(share float64) float64 {
 	return math.Round(units*p.Smallest*1e9) / 1e9
 }
 
-// capped is the largest share while an excess is not ruled out.
-func capped(excluded float64) float64 {
+// capped is the largest share while an excess is not ruled out. The last bound is for
+// an excess that is not large, and it is over when it has lasted: where one of five
+// requests fails anyway it takes hours to rule out that it is one of four.
+func (p *Policy) capped(s *State, d Decision, now float64) float64 {
 	switch {
-	case excluded > 0.5:
+	case d.Excluded > 0.5:
+		s.CappedFrom = 0
 		return 0.1
-	case excluded > 0.2:
+	case d.Excluded > 0.2:
+		s.CappedFrom = 0
 		return 0.25
-	case excluded > 0.05:
-		return 0.5
+	case d.Excluded > 0.05:
+		if s.CappedFrom == 0 {
+			s.CappedFrom = now
+		}
+		return p.grown(0.5, s.CappedFrom+p.Patience, now)
 	default:
 		return 1
 	}

@@ -70,7 +70,9 @@ type Policy struct {
 	First Bound  `json:"first"`
 	// Patience is after how long a rollout whose requests are too few for the
 	// budget to rise has grown to Top nonetheless, and after how long the share
-	// of a doubt or of a trial that decides nothing begins to grow.
+	// of a doubt or of a trial that decides nothing begins to grow; the half of
+	// the traffic that is the most while an excess is not ruled out takes twice
+	// as long.
 	Patience float64 `json:"patience"`
 	// Delay is from a request until its outcome can change the share: of the
 	// source, the look and the alias. Settle is how long the alias takes.
@@ -139,7 +141,7 @@ func Default(smallest, delay, settle float64) Policy {
 	errors.Onset, times.Onset = onset, onset
 	errors.Bets = bets
 	return Policy{
-		Alpha: 0.01, Beta: 0.05, Margin: margin(smallest), SharedMargin: 20,
+		Alpha: 0.01, Beta: 0.05, Margin: margin(smallest), SharedMargin: 50,
 		Budget: 2, Opening: 1.3, Growth: 0.015, SlowBudget: 15, SlowGrowth: 0.05, Leak: 1.6, LeakShare: 0.0015,
 		Smallest: smallest, Top: 0.95,
 		Diagnosis: Bound{Rate: 5, Least: 0.02, Most: 0.1}, Compare: Bound{Rate: 25, Least: 0.1, Most: 0.25},
@@ -242,11 +244,13 @@ type State struct {
 	// come since it began.
 	Diagnosing float64 `json:"diagnosing,omitempty"`
 	Diagnosed  int     `json:"diagnosed,omitempty"`
-	// DoubtFrom is since when there is a doubt, and TrialFrom since when there is
-	// so much evidence of harm that the share is that of a trial; 0 when there
-	// is not.
-	DoubtFrom float64 `json:"doubtFrom,omitempty"`
-	TrialFrom float64 `json:"trialFrom,omitempty"`
+	// CappedFrom is since when half of the traffic is the most because of an
+	// excess that is not ruled out, DoubtFrom since when there is a doubt, and
+	// TrialFrom since when there is so much evidence of harm that the share is
+	// that of a trial; 0 when there is not.
+	CappedFrom float64 `json:"cappedFrom,omitempty"`
+	DoubtFrom  float64 `json:"doubtFrom,omitempty"`
+	TrialFrom  float64 `json:"trialFrom,omitempty"`
 	// ReleaseFrom is from when on blocks are bet on with what a suspicion
 	// released, 0 when nothing is due. The suspicion had seen earlier counts of
 	// the new version, and who has seen the result must not bet on it.

@@ -2,6 +2,7 @@ package ramp
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -349,6 +350,34 @@ func TestAFailureOfWhichTheOtherSideIsNotKnownStopsWhatHasJustBegun(t *testing.T
 	s.Report(evidence.Canary, 0, evidence.Outcomes{Requests: 10, Failed: 1}, true)
 	if d := p.Consider(&s, 4); d.Share == 0 {
 		t.Errorf("with one failure after a thousand good ones: %+v; want a share", d)
+	}
+}
+
+func TestFailuresThatAreUsualStopNothing(t *testing.T) {
+	p := Default(0.01, 5, 2)
+	s := p.Begin(History{Seconds: 3600, Outcomes: evidence.Outcomes{Requests: 36000, Failed: 7200}})
+	p.Look(&s, 0)
+	s.Report(evidence.Canary, 0, evidence.Outcomes{Requests: 10, Failed: 4}, true)
+	if d := p.Consider(&s, 4); p.failing(&s, d) {
+		t.Errorf("four of ten failed where one of five does: it is waited for")
+	}
+	s.Report(evidence.Canary, 1, evidence.Outcomes{Requests: 10, Failed: 10}, true)
+	if d := p.Consider(&s, 4); !p.failing(&s, d) {
+		t.Errorf("fourteen of twenty failed where one of five does: nothing is waited for")
+	}
+}
+
+func TestHalfOfTheTrafficIsNotTheMostForEver(t *testing.T) {
+	p := Default(0.01, 5, 2)
+	var s State
+	for _, tt := range []struct{ now, excluded, want float64 }{
+		{0, 1, 0.1}, {100, 0.3, 0.25}, {200, 0.1, 0.5}, {300, 0.04, 1}, {400, 0.06, 0.5},
+		{200 + 2*p.Patience, 0.06, 0.5}, {260 + 2*p.Patience, 0.06, 0.5 * math.E}, // since 200
+		{2000, 0.3, 0.25}, {2100, 0.1, 0.5}, // anew
+	} {
+		if got := p.capped(&s, Decision{Excluded: tt.excluded}, tt.now); math.Abs(got-tt.want) > 1e-9 {
+			t.Errorf("after %v s an excess of %v is not ruled out: got %v, want %v", tt.now, tt.excluded, got, tt.want)
+		}
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/crossfade-dev/crossfade/analysis/evidence"
 )
 
-// grownAfter is in how many seconds the share of a doubt or of a trial that has
-// lasted for as long as the policy's Patience becomes e times as large.
+// grownAfter is in how many seconds a share that has decided nothing for as long as
+// the policy's Patience becomes e times as large.
 const grownAfter = 60
 
 // grown is what a share has become that has decided nothing since a time: what is
@@ -67,9 +67,12 @@ func (p *Policy) sharp(s *State) float64 {
 // of the new version is nothing to stop for.
 const littleKnown = 0.1
 
-// failing tells whether the new version has failed in a stretch of which it is not
-// known yet what the old version did, while little is known: what it means comes
-// first. The bets on that stretch do not depend on what is asked for after it.
+// failing tells whether more of the new version's requests than are usual have failed
+// in stretches of which it is not known yet what the old version did, while little
+// is known: what it means comes first. The bets on that stretch do not depend on
+// what is asked for after it.
 func (p *Policy) failing(s *State, d Decision) bool {
-	return d.Excluded > littleKnown && s.Intake.Open(evidence.Canary).Failed > 0
+	open := s.Intake.Open(evidence.Canary)
+	usual := s.Normal * float64(open.Requests)
+	return d.Excluded > littleKnown && float64(open.Failed) > usual+2*math.Sqrt(usual)
 }
