@@ -67,7 +67,7 @@ func (p Policy) Consider(s *State, now float64) Decision {
 	}
 	s.LookedAt = now
 	p.enter(s, now)
-	p.learn(s, now)
+	p.learn(s)
 	s.Shared = s.Shared || p.sick(s)
 	d := Decision{
 		Verdict:   Go,
@@ -130,7 +130,7 @@ const widest = 0.2
 const someEvidence = 1.05
 
 // learn takes in the blocks that became final.
-func (p *Policy) learn(s *State, now float64) {
+func (p *Policy) learn(s *State) {
 	errors := p.errors(s)
 	enough := overshoot * p.proof(s) / (1 - p.TimesWeight)
 	var room [4]evidence.Block // mostly there is one
