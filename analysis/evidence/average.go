@@ -29,18 +29,6 @@ func Average(parts ...Part) float64 {
 	return sum / weights
 }
 
-// Information is what one request of the new version is expected to tell, in nats,
-// at a share w of the traffic, when it fails with probability canary and the old
-// version with stable: the growth of the best bet (Wald 1945). It is 0 at a share
-// of 0 or 1 and largest, as a share goes to 0, at the divergence of the two.
-func Information(w, canary, stable float64) float64 {
-	if w <= 0 || w >= 1 {
-		return 0
-	}
-	mix := w*canary + (1-w)*stable
-	return divergence(canary, mix) + (1-w)/w*divergence(stable, mix)
-}
-
 // divergence is that of Kullback and Leibler between two coins, in nats.
 func divergence(p, q float64) float64 {
 	term := func(p, q float64) float64 {

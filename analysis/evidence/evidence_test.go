@@ -549,9 +549,6 @@ func TestTheLimitIsThatOfWald(t *testing.T) {
 			t.Errorf("%v against %v takes %v requests (%v), want about %v", c.p, c.q, got, err, c.want)
 		}
 	}
-	if got := Information(1e-5, 0.02, 0.01); math.Abs(got-divergence(0.02, 0.01)) > 1e-6 {
-		t.Errorf("information at a vanishing share is %v, want the divergence %v", got, divergence(0.02, 0.01))
-	}
 }
 
 func BenchmarkOneLook(b *testing.B) {
@@ -571,28 +568,5 @@ func BenchmarkOneLook(b *testing.B) {
 			lw, dw, h = l.Begin(), d.Begin(), Health{}
 			s.Reset(s.Reference)
 		}
-	}
-}
-
-func TestAMeterTakesTheDifferenceAndTheSharesOfWhenRequestsBegan(t *testing.T) {
-	s := Schedule{Settle: 2, Orders: []Order{{At: 0, Share: 0.01}, {At: 50, Share: 0.1}}}
-	var m Meter
-	b, ok := m.Read(30, Outcomes{Requests: 3}, Outcomes{Requests: 300, Failed: 1}, s, 10)
-	if want := (Block{Seconds: 30, Low: 0, High: 0.01, Canary: Outcomes{Requests: 3}, Stable: Outcomes{Requests: 300, Failed: 1}}); !ok || !reflect.DeepEqual(b, want) {
-		t.Errorf("got %+v, %v; want %+v", b, ok, want)
-	}
-	if _, ok := m.Read(30, Outcomes{Requests: 4}, Outcomes{Requests: 300, Failed: 1}, s, 10); ok {
-		t.Error("a reading as of the same time makes a block, want none")
-	}
-	if _, ok := m.Read(40, Outcomes{Requests: 2}, Outcomes{Requests: 400, Failed: 1}, s, 10); ok || m.Corrections != 1 || m.At != 30 {
-		t.Errorf("a count that fell makes a block, or is forgotten: %+v", m)
-	}
-	b, ok = m.Read(60, Outcomes{Requests: 9, Failed: 1, Timed: 9, Slower: []int{5, 1}}, Outcomes{Requests: 600, Failed: 1}, s, 10)
-	if want := (Block{At: 30, Seconds: 30, Low: 0.01, High: 0.1, Canary: Outcomes{Requests: 6, Failed: 1, Timed: 9, Slower: []int{5, 1}}, Stable: Outcomes{Requests: 300}}); !ok || !reflect.DeepEqual(b, want) {
-		t.Errorf("got %+v, %v; want %+v", b, ok, want)
-	}
-	b, _ = m.Read(70, m.Canary, m.Stable, s, 10)
-	if b.Low != 0.01 || b.High != 0.1 {
-		t.Errorf("requests that began before 60 had shares %v to %v; want 0.01 to 0.1", b.Low, b.High)
 	}
 }
