@@ -51,12 +51,18 @@ func (d *decider) noteFrom() {
 	}
 }
 
-// began says whether the rollout ever asked for traffic, or shows some that
-// somebody else gave while it was about to.
+// began says whether the rollout ever asked for traffic, or whether somebody else may
+// have given some while it was about to, or after it was taken back: an alias that
+// cannot be read may show anything.
 func (d *decider) began() bool {
-	return slices.ContainsFunc(d.s.Targets, func(t TargetStatus) bool {
-		return t.Wish.Weight > 0 || t.Before.Weight > 0 || d.s.Step >= 0 && t.share(t.Seen) > 0
-	})
+	started := d.s.Step >= 0 || d.s.Hold == HoldAtZero
+	for i, t := range d.s.Targets {
+		unknown := i < len(d.sights) && d.sights[i] == unread
+		if t.Wish.Weight > 0 || t.Before.Weight > 0 || started && (t.share(t.Seen) > 0 || unknown) {
+			return true
+		}
+	}
+	return false
 }
 
 // takeBack takes the traffic of every target back and ends when all of them

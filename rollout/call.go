@@ -245,9 +245,14 @@ func (d *decider) leaveCalls() {
 			d.s.Calls[i].State = CallLeft
 		}
 	}
+}
+
+// keepAsks drops questions that nobody waits for any more: what a look decides after
+// it heard may leave a call, or put another one in its place.
+func (d *decider) keepAsks() {
 	d.actions = slices.DeleteFunc(d.actions, func(a Action) bool {
-		_, asks := a.(Ask)
-		return asks
+		ask, asks := a.(Ask)
+		return asks && !slices.ContainsFunc(d.s.Calls, func(c Call) bool { return c.Key == ask.Call.Key && c.State == CallPending })
 	})
 }
 

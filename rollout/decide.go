@@ -59,6 +59,7 @@ func Decide(p plan.Plan, s Status, w World, now time.Time) Decision {
 	if !d.s.Phase.Ended() {
 		d.tellFindings(s.Findings)
 	}
+	d.keepAsks()
 	d.noteShares()
 	d.s.LookedAt = now
 	return Decision{Status: d.s, Actions: d.actions, Events: d.events, Notes: d.notes, Look: d.nextLook()}

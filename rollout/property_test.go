@@ -354,6 +354,20 @@ func TestSomebodyElsesChangeIsNotOverwrittenSilently(t *testing.T) {
 	})
 }
 
+func TestWhatIsAskedIsWaitedFor(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawModel(t)
+		m.suffer(t, true, func(_ rollout.Status, _ rollout.World, d rollout.Decision) {
+			for _, action := range d.Actions {
+				ask, ok := action.(rollout.Ask)
+				if ok && !slices.ContainsFunc(d.Status.Calls, func(c rollout.Call) bool { return c.Key == ask.Call.Key && c.State == rollout.CallPending }) {
+					t.Fatalf("%s is asked, and the status waits for %+v", ask.Call.Key, d.Status.Calls)
+				}
+			}
+		})
+	})
+}
+
 // TestDecideIsAFunction decides twice and looks whether its arguments changed.
 func TestDecideIsAFunction(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
